@@ -1,0 +1,228 @@
+//! An execution in memory, and the turn that changes it.
+
+use std::collections::BTreeMap;
+
+use crate::codec::Writer;
+use crate::{
+    Batch, Cause, Command, Digest, Entry, Event as _, Execution, ExecutionId, Failure, Generation, KernelEvent, Machine, Operation, Outcome,
+    Reply, Settlement, Stamp, Start, Task, TimerKind, Timestamp, Turn, View,
+};
+
+/// An execution's state: the kernel's part and the machine's. Built by a start or from a journal; changed by turns alone.
+#[derive(Debug)]
+pub struct Cell<M: Machine> {
+    execution: Execution,
+    state: M::State,
+}
+
+/// What wakes an execution.
+#[derive(Clone, Debug)]
+pub enum Input<R> {
+    /// Only for a cell that has just been made.
+    Start(Start),
+    Settle { operation: Operation, generation: Generation, outcome: Outcome },
+    /// Time has passed: fire what is due.
+    Wake,
+    TaskLost { operation: Operation, generation: Generation },
+    Stop { failure: Option<Failure> },
+    Pause { reason: Option<String> },
+    Resume { reason: Option<String> },
+    Redrive,
+    Request(R),
+    /// Take the execution out of the loop.
+    Quarantine { reason: String },
+}
+
+/// What a turn answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer<R> {
+    Done,
+    Settled(Settlement),
+    /// The execution has ended, which is what the command asked for or what forbids it.
+    AlreadyClosed,
+    Refused(&'static str),
+    Own(R),
+}
+
+impl<M: Machine> Cell<M> {
+    /// A cell of which nothing is known: for a start, or for [`Cell::replay`].
+    #[must_use]
+    pub fn new(id: ExecutionId) -> Self {
+        Self { execution: Execution::empty(id), state: M::State::default() }
+    }
+
+    #[must_use]
+    pub const fn execution(&self) -> &Execution {
+        &self.execution
+    }
+
+    #[must_use]
+    pub const fn state(&self) -> &M::State {
+        &self.state
+    }
+
+    #[must_use]
+    pub fn view(&self) -> View {
+        M::view(&self.execution, &self.state)
+    }
+
+    /// The payload of a task that is built late; `None` when the task has nothing left to do.
+    #[must_use]
+    pub fn late(&self, task: &Task) -> Option<M::Late> {
+        M::late(&self.execution, &self.state, task)
+    }
+
+    /// Applies a batch that an earlier turn returned.
+    pub fn replay(&mut self, batch: &Batch<M::Event>) {
+        self.execution.begin_batch(batch.at);
+        for entry in &batch.entries {
+            match entry {
+                Entry::Kernel(event) => self.execution.apply(event),
+                Entry::Machine(event) => {
+                    let event_id = event.is_public().then(|| self.execution.number_event());
+                    M::apply(&mut self.state, event, Stamp { at: self.execution.now(), event_id });
+                }
+            }
+        }
+        self.execution.end_batch();
+    }
+
+    /// When the next timer fires, given the last signs of life; `None` without a timer.
+    #[must_use]
+    pub fn next_due(&self, beats: &BTreeMap<Operation, Timestamp>) -> Option<Timestamp> {
+        self.execution.timers().map(|timer| timer.effective_due(beats.get(&timer.operation).copied())).min()
+    }
+
+    /// Fires the due timers, then handles the input. Returns what to answer and, if anything was emitted, what to journal. `seed` is 128
+    /// fresh bits of chance; `beats` are the last signs of life of operations with a heartbeat.
+    pub fn turn(
+        &mut self,
+        now: Timestamp,
+        seed: u128,
+        beats: &BTreeMap<Operation, Timestamp>,
+        input: Input<M::Request>,
+    ) -> (Answer<M::Reply>, Option<Batch<M::Event>>) {
+        let cause = input.cause();
+        let first_event = self.execution.next_event();
+        let before = self.execution.now();
+        self.execution.begin_batch(now);
+        let at = self.execution.now();
+        let mut turn: Turn<'_, M> = Turn { execution: &mut self.execution, state: &mut self.state, entries: Vec::new(), seed, draws: 0 };
+        turn.fire_due(beats);
+        let answer = turn.take(input);
+        let entries = turn.entries;
+        if entries.is_empty() {
+            // A turn that records nothing leaves nothing behind, not even its time: the journal alone makes the state.
+            self.execution.rewind(before);
+            return (answer, None);
+        }
+        let sequence = self.execution.end_batch();
+        (answer, Some(Batch { sequence, cause, at, first_event, entries }))
+    }
+}
+
+impl<M: Machine> Turn<'_, M> {
+    fn fire_due(&mut self, beats: &BTreeMap<Operation, Timestamp>) {
+        while let Some((operation, kind)) = self.first_due(beats) {
+            self.record(KernelEvent::TimerCleared { operation, kind });
+            let _: Reply<M::Reply> = M::handle(self, Command::TimerDue { operation, kind });
+        }
+    }
+
+    fn first_due(&self, beats: &BTreeMap<Operation, Timestamp>) -> Option<(Operation, TimerKind)> {
+        let now = self.now();
+        let mut timers = self.execution().timers().take_while(|timer| timer.due <= now);
+        let due = timers.find(|timer| timer.effective_due(beats.get(&timer.operation).copied()) <= now)?;
+        Some((due.operation, due.kind))
+    }
+
+    fn take(&mut self, input: Input<M::Request>) -> Answer<M::Reply> {
+        let command = match input {
+            Input::Wake => return Answer::Done,
+            Input::Settle { operation, generation, outcome } => return self.settle(operation, generation, outcome),
+            Input::TaskLost { operation, generation } => {
+                if self.execution().task(operation).is_none_or(|task| task.generation != generation) {
+                    return Answer::Settled(Settlement::Superseded);
+                }
+                self.end_task(operation);
+                Command::TaskLost { operation, generation }
+            }
+            Input::Quarantine { reason } => {
+                if self.execution().status().is_closed() {
+                    return Answer::AlreadyClosed;
+                }
+                self.release();
+                self.record(KernelEvent::Quarantined { reason });
+                return Answer::Done;
+            }
+            Input::Start(start) => {
+                self.record(KernelEvent::Started(start.clone()));
+                Command::Start(start)
+            }
+            Input::Request(request) => Command::Request(request),
+            Input::Redrive => Command::Redrive,
+            Input::Stop { .. } | Input::Pause { .. } | Input::Resume { .. } if self.execution().status().is_closed() => {
+                return Answer::AlreadyClosed;
+            }
+            Input::Stop { failure } => Command::Stop { failure },
+            Input::Pause { reason } => Command::Pause { reason },
+            Input::Resume { reason } => Command::Resume { reason },
+        };
+        match M::handle(self, command) {
+            Reply::Done => Answer::Done,
+            Reply::Refused(why) => Answer::Refused(why),
+            Reply::Own(reply) => Answer::Own(reply),
+        }
+    }
+
+    fn settle(&mut self, operation: Operation, generation: Generation, outcome: Outcome) -> Answer<M::Reply> {
+        let digest = outcome.digest();
+        let settlement = self.execution().settlement(operation, generation, Some(&digest));
+        if settlement == Settlement::Applied {
+            self.record(KernelEvent::Settled { operation, generation, digest });
+            self.end_task(operation);
+            let _: Reply<M::Reply> = M::handle(self, Command::Settled { operation, generation, outcome });
+        }
+        Answer::Settled(settlement)
+    }
+}
+
+impl<R> Input<R> {
+    const fn cause(&self) -> Cause {
+        match self {
+            Self::Start(_) => Cause::Start,
+            Self::Settle { .. } => Cause::Settle,
+            Self::Wake => Cause::Timer,
+            Self::TaskLost { .. } => Cause::TaskLost,
+            Self::Stop { .. } => Cause::Stop,
+            Self::Pause { .. } => Cause::Pause,
+            Self::Resume { .. } => Cause::Resume,
+            Self::Redrive => Cause::Redrive,
+            Self::Request(_) => Cause::Request,
+            Self::Quarantine { .. } => Cause::Quarantine,
+        }
+    }
+}
+
+impl Outcome {
+    /// Tells a repetition from a different outcome.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut to = Writer::new();
+        match self {
+            Self::Succeeded(None) => to.u8(0),
+            Self::Succeeded(Some(payload)) => {
+                to.u8(1);
+                to.raw(&payload.digest().0);
+            }
+            Self::Failed(failure) => {
+                to.u8(2);
+                failure.encode(&mut to);
+            }
+        }
+        Digest::of(&to.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests;

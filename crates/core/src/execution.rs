@@ -1,0 +1,263 @@
+//! What the kernel itself keeps of an execution, whatever its machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::codec::Corrupt;
+use crate::{
+    Definition, Digest, EventId, ExecutionId, Generation, KernelEvent, Operation, Parent, Sequence, Status, Task, Timer, TimerKind, Timestamp,
+};
+
+/// How a settle of an operation is answered. The numbers are persisted and never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// This one settled it.
+    Applied = 1,
+    /// An earlier one with the same outcome did.
+    Duplicate = 2,
+    /// An earlier one with another outcome did.
+    Conflict = 3,
+    /// Its time was over.
+    TimedOut = 4,
+    /// It is not wanted any more: cancelled, or its execution has ended.
+    Closed = 5,
+    /// A later generation has taken its place.
+    Superseded = 6,
+    /// No such operation can be settled.
+    Unknown = 7,
+}
+
+impl Settlement {
+    const ALL: [Self; 7] =
+        [Self::Applied, Self::Duplicate, Self::Conflict, Self::TimedOut, Self::Closed, Self::Superseded, Self::Unknown];
+
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// # Errors
+    /// [`Corrupt`] for a number that no settlement has.
+    pub fn from_number(number: u8) -> Result<Self, Corrupt> {
+        Self::ALL.into_iter().find(|settlement| settlement.number() == number).ok_or(Corrupt::tag("settlement", number))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    Open,
+    Settled(Digest),
+    Shut(Settlement),
+}
+
+/// The kernel's state of one execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Execution {
+    id: ExecutionId,
+    definition: Definition,
+    name: String,
+    parent: Option<Parent>,
+    status: Status,
+    started: Timestamp,
+    closed: Option<Timestamp>,
+    now: Timestamp,
+    next_sequence: Sequence,
+    next_event: EventId,
+    timers: BTreeMap<(Operation, TimerKind), Timer>,
+    by_due: BTreeSet<(Timestamp, Operation, TimerKind)>,
+    tasks: BTreeMap<Operation, Task>,
+    gates: BTreeMap<Operation, (Generation, Gate)>,
+}
+
+impl Execution {
+    pub(crate) fn empty(id: ExecutionId) -> Self {
+        Self {
+            id,
+            definition: Definition { machine: 0, name: String::new(), version: String::new() },
+            name: String::new(),
+            parent: None,
+            status: Status::Running,
+            started: Timestamp::default(),
+            closed: None,
+            now: Timestamp::default(),
+            next_sequence: Sequence(0),
+            next_event: EventId(1),
+            timers: BTreeMap::new(),
+            by_due: BTreeSet::new(),
+            tasks: BTreeMap::new(),
+            gates: BTreeMap::new(),
+        }
+    }
+
+    #[must_use]
+    pub const fn id(&self) -> ExecutionId {
+        self.id
+    }
+
+    #[must_use]
+    pub const fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    #[must_use]
+    pub const fn parent(&self) -> Option<&Parent> {
+        self.parent.as_ref()
+    }
+
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        self.status
+    }
+
+    #[must_use]
+    pub const fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    #[must_use]
+    pub const fn closed(&self) -> Option<Timestamp> {
+        self.closed
+    }
+
+    /// The time of the last batch.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The sequence of the next batch.
+    #[must_use]
+    pub const fn next_sequence(&self) -> Sequence {
+        self.next_sequence
+    }
+
+    /// The number of the next public event.
+    #[must_use]
+    pub const fn next_event(&self) -> EventId {
+        self.next_event
+    }
+
+    #[must_use]
+    pub fn timer(&self, operation: Operation, kind: TimerKind) -> Option<&Timer> {
+        self.timers.get(&(operation, kind))
+    }
+
+    /// Every timer, by (due, operation).
+    pub fn timers(&self) -> impl Iterator<Item = &Timer> {
+        self.by_due.iter().filter_map(|(_, operation, kind)| self.timer(*operation, *kind))
+    }
+
+    #[must_use]
+    pub fn task(&self, operation: Operation) -> Option<&Task> {
+        self.tasks.get(&operation)
+    }
+
+    pub fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.values()
+    }
+
+    /// The generation that waits for a settle of this operation, if one does.
+    #[must_use]
+    pub fn open_generation(&self, operation: Operation) -> Option<Generation> {
+        match self.gates.get(&operation) {
+            Some((generation, Gate::Open)) => Some(*generation),
+            _ => None,
+        }
+    }
+
+    /// How a settle of `generation` by an outcome with this digest would be answered; [`Settlement::Applied`] when it would be taken.
+    #[must_use]
+    pub fn settlement(&self, operation: Operation, generation: Generation, digest: Option<&Digest>) -> Settlement {
+        let Some((current, gate)) = self.gates.get(&operation) else { return Settlement::Unknown };
+        match generation.cmp(current) {
+            std::cmp::Ordering::Less => return Settlement::Superseded,
+            std::cmp::Ordering::Greater => return Settlement::Unknown,
+            std::cmp::Ordering::Equal => {}
+        }
+        match gate {
+            Gate::Open => Settlement::Applied,
+            Gate::Settled(first) if digest == Some(first) => Settlement::Duplicate,
+            Gate::Settled(_) => Settlement::Conflict,
+            Gate::Shut(settlement) => *settlement,
+        }
+    }
+
+    pub(crate) fn apply(&mut self, event: &KernelEvent) {
+        match event {
+            KernelEvent::Started(start) => {
+                self.definition = start.definition.clone();
+                self.name.clone_from(&start.name);
+                self.parent.clone_from(&start.parent);
+                self.started = self.now;
+            }
+            KernelEvent::TimerSet(timer) => {
+                self.clear_timer(timer.operation, timer.kind);
+                self.by_due.insert((timer.due, timer.operation, timer.kind));
+                self.timers.insert((timer.operation, timer.kind), *timer);
+            }
+            KernelEvent::TimerCleared { operation, kind } => self.clear_timer(*operation, *kind),
+            KernelEvent::Opened { operation, generation } => {
+                self.gates.insert(*operation, (*generation, Gate::Open));
+            }
+            KernelEvent::Settled { operation, generation, digest } => {
+                self.gates.insert(*operation, (*generation, Gate::Settled(*digest)));
+            }
+            KernelEvent::Shut { operation, generation, settlement } => {
+                self.gates.insert(*operation, (*generation, Gate::Shut(*settlement)));
+            }
+            KernelEvent::TaskStarted(task) => {
+                self.tasks.insert(task.operation, task.clone());
+            }
+            KernelEvent::TaskEnded { operation } => {
+                self.tasks.remove(operation);
+            }
+            KernelEvent::Closed { status } => {
+                self.status = *status;
+                self.closed = Some(self.now);
+            }
+            KernelEvent::Reopened => {
+                self.status = Status::Running;
+                self.closed = None;
+            }
+            KernelEvent::Quarantined { .. } => {
+                self.status = Status::Quarantined;
+                self.closed = Some(self.now);
+            }
+        }
+    }
+
+    fn clear_timer(&mut self, operation: Operation, kind: TimerKind) {
+        if let Some(timer) = self.timers.remove(&(operation, kind)) {
+            self.by_due.remove(&(timer.due, operation, kind));
+        }
+    }
+
+    pub(crate) fn open_gates(&self) -> Vec<(Operation, Generation)> {
+        let open = self.gates.iter().filter(|(_, (_, gate))| *gate == Gate::Open);
+        open.map(|(operation, (generation, _))| (*operation, *generation)).collect()
+    }
+
+    pub(crate) fn begin_batch(&mut self, at: Timestamp) {
+        self.now = self.now.max(at);
+    }
+
+    pub(crate) fn rewind(&mut self, to: Timestamp) {
+        self.now = to;
+    }
+
+    pub(crate) fn number_event(&mut self) -> EventId {
+        let id = self.next_event;
+        self.next_event = EventId(id.0.saturating_add(1));
+        id
+    }
+
+    pub(crate) fn end_batch(&mut self) -> Sequence {
+        let sequence = self.next_sequence;
+        self.next_sequence = Sequence(sequence.0.saturating_add(1));
+        sequence
+    }
+}

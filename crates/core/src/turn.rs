@@ -1,0 +1,120 @@
+//! What a machine can do while it handles a command. Everything takes effect at once and is recorded; nothing is undone.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    Entry, Execution, Generation, KernelEvent, Machine, Operation, Settlement, Stamp, Status, Task, Timer, TimerKind, Timestamp,
+};
+
+/// One turn of one execution.
+pub struct Turn<'a, M: Machine> {
+    pub(crate) execution: &'a mut Execution,
+    pub(crate) state: &'a mut M::State,
+    pub(crate) entries: Vec<Entry<M::Event>>,
+    pub(crate) seed: u128,
+    pub(crate) draws: u64,
+}
+
+impl<M: Machine> Turn<'_, M> {
+    /// The time of this turn; it never goes back within an execution.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.execution.now()
+    }
+
+    #[must_use]
+    pub const fn execution(&self) -> &Execution {
+        self.execution
+    }
+
+    #[must_use]
+    pub const fn state(&self) -> &M::State {
+        self.state
+    }
+
+    /// 64 bits of chance, from the command's seed. What is made of them has to stand in an event.
+    #[must_use]
+    pub fn chance(&mut self) -> u64 {
+        self.draws += 1;
+        let mut hash = Sha256::new();
+        hash.update(self.seed.to_be_bytes());
+        hash.update(self.draws.to_be_bytes());
+        let bytes: [u8; 32] = hash.finalize().into();
+        let [a, b, c, d, e, f, g, h, ..] = bytes;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    /// Applies an event of the machine to its state and records it.
+    pub fn emit(&mut self, event: M::Event) {
+        use crate::Event as _;
+        let event_id = event.is_public().then(|| self.execution.number_event());
+        M::apply(self.state, &event, Stamp { at: self.execution.now(), event_id });
+        self.entries.push(Entry::Machine(event));
+    }
+
+    pub(crate) fn record(&mut self, event: KernelEvent) {
+        self.execution.apply(&event);
+        self.entries.push(Entry::Kernel(event));
+    }
+
+    /// Sets a timer; one of the same operation and kind is replaced.
+    pub fn set_timer(&mut self, timer: Timer) {
+        self.record(KernelEvent::TimerSet(timer));
+    }
+
+    /// Removes a timer, if it is set.
+    pub fn clear_timer(&mut self, operation: Operation, kind: TimerKind) {
+        if self.execution.timer(operation, kind).is_some() {
+            self.record(KernelEvent::TimerCleared { operation, kind });
+        }
+    }
+
+    /// Lets an operation be settled from outside. A new generation takes the place of the old one.
+    pub fn open(&mut self, operation: Operation, generation: Generation) {
+        self.record(KernelEvent::Opened { operation, generation });
+    }
+
+    /// Ends an open operation's time to be settled; later settles are answered with `settlement`.
+    pub fn shut(&mut self, operation: Operation, settlement: Settlement) {
+        if let Some(generation) = self.execution.open_generation(operation) {
+            self.record(KernelEvent::Shut { operation, generation, settlement });
+        }
+    }
+
+    /// Hands a task out once this turn is durable.
+    pub fn start_task(&mut self, task: Task) {
+        self.record(KernelEvent::TaskStarted(task));
+    }
+
+    /// Takes a task back, if it is out: its row goes with this turn.
+    pub fn end_task(&mut self, operation: Operation) {
+        if self.execution.task(operation).is_some() {
+            self.record(KernelEvent::TaskEnded { operation });
+        }
+    }
+
+    /// Closes the execution: its timers are cleared, its tasks ended, and what was open answers [`Settlement::Closed`].
+    pub fn close(&mut self, status: Status) {
+        self.release();
+        self.record(KernelEvent::Closed { status });
+    }
+
+    /// Reopens a closed execution.
+    pub fn reopen(&mut self) {
+        self.record(KernelEvent::Reopened);
+    }
+
+    pub(crate) fn release(&mut self) {
+        let timers: Vec<Timer> = self.execution.timers().copied().collect();
+        for timer in timers {
+            self.clear_timer(timer.operation, timer.kind);
+        }
+        let tasks: Vec<Operation> = self.execution.tasks().map(|task| task.operation).collect();
+        for operation in tasks {
+            self.end_task(operation);
+        }
+        for (operation, _) in self.execution.open_gates() {
+            self.shut(operation, Settlement::Closed);
+        }
+    }
+}
