@@ -124,7 +124,7 @@ impl<M: Machine> Cell<M> {
 impl<M: Machine> Turn<'_, M> {
     fn fire_due(&mut self, beats: &BTreeMap<Operation, Timestamp>) {
         while let Some((operation, kind)) = self.first_due(beats) {
-            self.record(KernelEvent::TimerCleared { operation, kind });
+            self.clear_timer(operation, kind);
             let _: Reply<M::Reply> = M::handle(self, Command::TimerDue { operation, kind });
         }
     }

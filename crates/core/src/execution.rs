@@ -56,6 +56,7 @@ pub struct Execution {
     definition: Definition,
     name: String,
     parent: Option<Parent>,
+    retention_ms: u64,
     status: Status,
     started: Timestamp,
     closed: Option<Timestamp>,
@@ -75,6 +76,7 @@ impl Execution {
             definition: Definition { machine: 0, name: String::new(), version: String::new() },
             name: String::new(),
             parent: None,
+            retention_ms: 0,
             status: Status::Running,
             started: Timestamp::default(),
             closed: None,
@@ -106,6 +108,12 @@ impl Execution {
     #[must_use]
     pub const fn parent(&self) -> Option<&Parent> {
         self.parent.as_ref()
+    }
+
+    /// How long it is kept after its end.
+    #[must_use]
+    pub const fn retention_ms(&self) -> u64 {
+        self.retention_ms
     }
 
     #[must_use]
@@ -192,6 +200,7 @@ impl Execution {
                 self.definition = start.definition.clone();
                 self.name.clone_from(&start.name);
                 self.parent.clone_from(&start.parent);
+                self.retention_ms = start.retention_ms;
                 self.started = self.now;
             }
             KernelEvent::TimerSet(timer) => {
@@ -199,7 +208,7 @@ impl Execution {
                 self.by_due.insert((timer.due, timer.operation, timer.kind));
                 self.timers.insert((timer.operation, timer.kind), *timer);
             }
-            KernelEvent::TimerCleared { operation, kind } => self.clear_timer(*operation, *kind),
+            KernelEvent::TimerCleared { operation, kind, .. } => self.clear_timer(*operation, *kind),
             KernelEvent::Opened { operation, generation } => {
                 self.gates.insert(*operation, (*generation, Gate::Open));
             }

@@ -33,6 +33,8 @@ pub struct Start {
     pub input: Option<Payload>,
     /// What the machine needs to know of the definition and of this start, in the machine's own encoding.
     pub settings: Bytes,
+    /// How long it is kept after its end.
+    pub retention_ms: u64,
     pub parent: Option<Parent>,
 }
 
@@ -42,7 +44,7 @@ pub enum KernelEvent {
     Started(Start),
     TimerSet(Timer),
     /// Fired or no longer wanted.
-    TimerCleared { operation: Operation, kind: TimerKind },
+    TimerCleared { operation: Operation, kind: TimerKind, due: Timestamp },
     /// From here on the operation can be settled.
     Opened { operation: Operation, generation: Generation },
     /// It was, by an outcome with this digest.
@@ -162,10 +164,11 @@ impl KernelEvent {
                 to.u8(2);
                 timer.encode(to);
             }
-            Self::TimerCleared { operation, kind } => {
+            Self::TimerCleared { operation, kind, due } => {
                 to.u8(3);
                 to.u32(operation.0);
                 to.u8(kind.0);
+                to.u64(due.0);
             }
             Self::Opened { operation, generation } => {
                 to.u8(4);
@@ -208,7 +211,11 @@ impl KernelEvent {
         Ok(match from.u8()? {
             1 => Self::Started(Start::decode(from)?),
             2 => Self::TimerSet(Timer::decode(from)?),
-            3 => Self::TimerCleared { operation: Operation(from.u32()?), kind: TimerKind(from.u8()?) },
+            3 => Self::TimerCleared {
+                operation: Operation(from.u32()?),
+                kind: TimerKind(from.u8()?),
+                due: Timestamp(from.u64()?),
+            },
             4 => Self::Opened { operation: Operation(from.u32()?), generation: Generation(from.u32()?) },
             5 => Self::Settled {
                 operation: Operation(from.u32()?),
@@ -238,6 +245,7 @@ impl Start {
         to.str(&self.name);
         to.option(self.input.as_ref(), |to, input| input.encode(to));
         to.bytes(&self.settings);
+        to.u64(self.retention_ms);
         to.option(self.parent.as_ref(), |to, parent| {
             to.raw(parent.execution.as_bytes());
             to.u32(parent.operation.0);
@@ -251,6 +259,7 @@ impl Start {
             name: from.str()?,
             input: from.option(Payload::decode)?,
             settings: from.bytes()?,
+            retention_ms: from.u64()?,
             parent: from.option(|from| {
                 Ok(Parent {
                     execution: ExecutionId::from_bytes(from.raw()?),

@@ -59,13 +59,15 @@ impl<M: Machine> Turn<'_, M> {
 
     /// Sets a timer; one of the same operation and kind is replaced.
     pub fn set_timer(&mut self, timer: Timer) {
+        self.clear_timer(timer.operation, timer.kind);
         self.record(KernelEvent::TimerSet(timer));
     }
 
     /// Removes a timer, if it is set.
     pub fn clear_timer(&mut self, operation: Operation, kind: TimerKind) {
-        if self.execution.timer(operation, kind).is_some() {
-            self.record(KernelEvent::TimerCleared { operation, kind });
+        if let Some(timer) = self.execution.timer(operation, kind) {
+            let due = timer.due;
+            self.record(KernelEvent::TimerCleared { operation, kind, due });
         }
     }
 
