@@ -204,6 +204,37 @@ impl<R> Input<R> {
     }
 }
 
+impl<R> Input<R> {
+    /// The same input with another machine's request type.
+    pub fn map<S>(self, convert: impl FnOnce(R) -> S) -> Input<S> {
+        match self {
+            Self::Start(start) => Input::Start(start),
+            Self::Settle { operation, generation, outcome } => Input::Settle { operation, generation, outcome },
+            Self::Wake => Input::Wake,
+            Self::TaskLost { operation, generation } => Input::TaskLost { operation, generation },
+            Self::Stop { failure } => Input::Stop { failure },
+            Self::Pause { reason } => Input::Pause { reason },
+            Self::Resume { reason } => Input::Resume { reason },
+            Self::Redrive => Input::Redrive,
+            Self::Request(request) => Input::Request(convert(request)),
+            Self::Quarantine { reason } => Input::Quarantine { reason },
+        }
+    }
+}
+
+impl<R> Answer<R> {
+    /// The same answer with another reply type.
+    pub fn map<S>(self, convert: impl FnOnce(R) -> S) -> Answer<S> {
+        match self {
+            Self::Done => Answer::Done,
+            Self::Settled(settlement) => Answer::Settled(settlement),
+            Self::AlreadyClosed => Answer::AlreadyClosed,
+            Self::Refused(why) => Answer::Refused(why),
+            Self::Own(reply) => Answer::Own(convert(reply)),
+        }
+    }
+}
+
 impl Outcome {
     /// Tells a repetition from a different outcome.
     #[must_use]

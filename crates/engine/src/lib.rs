@@ -1,1 +1,38 @@
-//! 
+//! The shell around the machines: it owns executions, feeds them commands, makes what they decide durable, and sends what leaves.
+//!
+//! Front ends hold a cloneable [`Handle`]; code that reaches the world implements [`Dispatcher`]. Between them stand one loop thread, which steps
+//! the owner of the shards, and one commit thread, which makes groups of writes durable and then releases replies and tasks.
+//!
+//! It does not know: HTTP, wire formats, bytes on disk, how a function is run. One file (`registry`) names the machines.
+//!
+//! Invariants
+//! - No reply, task or read of an execution leaves before the commit that it depends on is durable.
+//! - A task is a row before it is sent; after a crash it is sent again by its recovery policy.
+//! - Settles and timers are never shed; starts, reads and requests are, in this order.
+//! - A failed or unknown commit ends the engine: the next one reads the truth.
+//!
+//! Read next: `owner` (one input), `run` (the loop), `group` (the commit), `handle` (the way in).
+
+pub mod catalogue;
+mod clock;
+mod dispatcher;
+mod error;
+mod group;
+mod handle;
+mod input;
+mod options;
+mod owner;
+mod panics;
+mod registry;
+mod run;
+mod start;
+
+pub use catalogue::{Agent, Alias, Code, FunctionConfig, FunctionRecord, Revision, Runtime};
+pub use clock::{Clock, ClockMode};
+pub use dispatcher::{Call, Called, Dispatcher, Pending, Work, WorkPayload};
+pub use error::Error;
+pub use handle::{Handle, HistoryCursor, HistoryItem, HistoryPage, SettleWith, StartExecution};
+pub use input::{Snapshot, Started};
+pub use options::Options;
+pub use registry::{DURABLE, HistoryEvent, Late, Reply, Request};
+pub use start::{Engine, Parts};

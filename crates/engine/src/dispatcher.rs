@@ -1,0 +1,58 @@
+//! The way out: what the engine asks of the code that reaches the world.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use everstep_core::{ExecutionId, Payload, Task};
+
+use crate::{Handle, Late};
+
+/// A task that is durable and due to be sent.
+#[derive(Debug)]
+pub struct Work {
+    pub execution: ExecutionId,
+    pub task: Task,
+    pub payload: WorkPayload,
+    /// It may have been sent before: the server restarted, or its lease ran out.
+    pub repeated: bool,
+}
+
+#[derive(Debug)]
+pub enum WorkPayload {
+    Stored(Payload),
+    Late(Late),
+}
+
+/// A call of a function that is not an execution: nothing of it is journaled.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The revision's address, see [`crate::Revision::address`].
+    pub address: String,
+    pub request_id: String,
+    pub payload: Bytes,
+    pub trace_id: Option<String>,
+    pub client_context: Option<String>,
+    pub tenant_id: Option<String>,
+}
+
+/// What came of a call.
+#[derive(Clone, Debug)]
+pub struct Called {
+    /// The function's answer; an error is the function's own error document.
+    pub result: Result<Bytes, Bytes>,
+    /// The last 4 KiB of its log.
+    pub log_tail: Bytes,
+}
+
+/// A future that owns what it needs.
+pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Sends tasks and brings their results back through the [`Handle`]. Implemented by the dispatch crate; tests have their own.
+pub trait Dispatcher: Send + Sync + 'static {
+    /// Takes a task over and returns at once. Its result comes back as a settle or a machine's request; a result that never comes is found by
+    /// the task's lease.
+    fn dispatch(&self, handle: &Handle, work: Work);
+
+    fn call(&self, handle: &Handle, call: Call) -> Pending<Result<Called, crate::Error>>;
+}

@@ -1,0 +1,89 @@
+//! Group commit: what is queued is written, synced and answered together; the next group gathers meanwhile.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+
+use everstep_core::{Epoch, ExecutionId, Shard};
+use everstep_store::{Commit, Committed, Store, Write};
+
+use crate::dispatcher::{Dispatcher, Work};
+use crate::input::Input;
+use crate::{Error, Handle};
+
+/// What waits for a commit to be durable.
+pub(crate) enum Release {
+    /// Answers a caller: with `Err` when the commit failed.
+    Reply(Box<dyn FnOnce(Result<(), Error>) + Send>),
+    Dispatch(Box<Work>),
+    /// The execution's rows are gone: its blobs may go.
+    Purged(ExecutionId),
+}
+
+/// Writes of many executions, and all that has to wait for them, in order.
+#[derive(Default)]
+pub(crate) struct Group {
+    pub number: u64,
+    writes: BTreeMap<Shard, (Epoch, Vec<Write>)>,
+    pub releases: Vec<Release>,
+}
+
+impl Group {
+    pub(crate) fn new(number: u64) -> Self {
+        Self { number, ..Self::default() }
+    }
+
+    pub(crate) fn write(&mut self, shard: Shard, epoch: Epoch, write: Write) {
+        self.writes.entry(shard).or_insert_with(|| (epoch, Vec::new())).1.push(write);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.releases.is_empty()
+    }
+
+    fn into_parts(self) -> (Vec<Commit>, Vec<Release>) {
+        let commits = self.writes.into_iter().map(|(shard, (epoch, writes))| Commit { shard, epoch, writes });
+        (commits.collect(), self.releases)
+    }
+}
+
+/// The thread that commits one group after the other and releases what waited for it. Ends when the loop has gone or a commit failed.
+pub(crate) fn commit_groups(
+    store: &dyn Store,
+    dispatcher: &Arc<dyn Dispatcher>,
+    handle: &Handle,
+    groups: &Receiver<Group>,
+    back: &Sender<Input>,
+) {
+    for group in groups {
+        let number = group.number;
+        let (commits, releases) = group.into_parts();
+        let outcome = if commits.is_empty() { Ok(()) } else { verdict(&store.commit(commits)) };
+        for release in releases {
+            match (release, &outcome) {
+                (Release::Reply(reply), _) => reply(outcome.clone()),
+                (Release::Dispatch(work), Ok(())) => dispatcher.dispatch(handle, *work),
+                (Release::Purged(execution), Ok(())) => handle.forget_blobs(execution),
+                (Release::Dispatch(_) | Release::Purged(_), Err(_)) => {}
+            }
+        }
+        let failed = outcome.is_err();
+        if back.send(Input::Committed { group: number, outcome }).is_err() || failed {
+            return;
+        }
+    }
+}
+
+/// With one owner for all shards a refused or unknown commit of any of them ends the owner: recovery reads the truth.
+fn verdict(commits: &[Committed]) -> Result<(), Error> {
+    use everstep_core::Kind;
+    for committed in commits {
+        let detail = match committed {
+            Committed::Durable(_) => continue,
+            Committed::Fenced => "another owner has taken the shard over",
+            Committed::Unknown => "the outcome of a synced write is unknown",
+        };
+        return Err(Error::Store { detail: detail.to_owned(), kind: Kind::Transient });
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! History: the public events of a journal, in pages, both ways.
+
+use everstep_core::{EventId, ExecutionId, Sequence, Timestamp};
+use everstep_store::Direction;
+
+use super::Handle;
+use crate::registry::{HistoryEvent, public_events};
+use crate::Error;
+
+/// Batches read at a time.
+const PAGE: usize = 512;
+
+/// Where a page begins: the batch, and the event in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryCursor {
+    pub sequence: Sequence,
+    pub event: EventId,
+}
+
+/// One event with its number and time.
+#[derive(Clone, Debug)]
+pub struct HistoryItem {
+    pub id: EventId,
+    pub at: Timestamp,
+    pub event: HistoryEvent,
+}
+
+/// Events in the asked order, and where the next page begins.
+#[derive(Clone, Debug)]
+pub struct HistoryPage {
+    pub items: Vec<HistoryItem>,
+    pub next: Option<HistoryCursor>,
+}
+
+impl Handle {
+    /// At most `limit` public events from `from` on.
+    ///
+    /// # Errors
+    /// [`Error::UnknownExecution`], [`Error::Damaged`], or the store's.
+    pub async fn history(
+        &self,
+        id: ExecutionId,
+        from: Option<HistoryCursor>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<HistoryPage, Error> {
+        // The row passes the owner's gate: everything that was acknowledged is in the store when it comes back.
+        let machine = self.row(id).await?.machine;
+        let mut items = Vec::new();
+        let mut next_batch = from.map_or(if direction == Direction::Forward { Sequence(0) } else { Sequence(u32::MAX) }, |from| from.sequence);
+        loop {
+            let rows = self.read(move |store| store.journal(id, next_batch, direction, PAGE)).await?;
+            let full = rows.len() == PAGE;
+            for row in rows {
+                let (at, mut events) = public_events(machine, row.sequence, &row.batch)
+                    .map_err(|corrupt| Error::Damaged { id, detail: format!("batch {}: {corrupt}", row.sequence) })?;
+                if direction == Direction::Backward {
+                    events.reverse();
+                }
+                for (event_id, event) in events {
+                    let before = from.is_some_and(|from| match direction {
+                        Direction::Forward => event_id < from.event,
+                        Direction::Backward => event_id > from.event,
+                    });
+                    if before {
+                        continue;
+                    }
+                    if items.len() == limit {
+                        return Ok(HistoryPage { items, next: Some(HistoryCursor { sequence: row.sequence, event: event_id }) });
+                    }
+                    items.push(HistoryItem { id: event_id, at, event });
+                }
+                next_batch = match direction {
+                    Direction::Forward => Sequence(row.sequence.0.saturating_add(1)),
+                    Direction::Backward if row.sequence.0 == 0 => return Ok(HistoryPage { items, next: None }),
+                    Direction::Backward => Sequence(row.sequence.0 - 1),
+                };
+            }
+            if !full {
+                return Ok(HistoryPage { items, next: None });
+            }
+        }
+    }
+}

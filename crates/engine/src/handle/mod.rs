@@ -1,0 +1,329 @@
+//! The way in: a cloneable handle that every front end holds.
+
+mod history;
+mod payloads;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+
+use bytes::Bytes;
+use everstep_core::token::{Keyring, Purpose, Token};
+use everstep_core::{
+    Answer, BLOB_THRESHOLD_BYTES, Definition, ExecutionId, Failure, Generation, Operation, Outcome, Parent, Settlement, Start, StartKey,
+};
+use everstep_store::{Blobs, Cursor, ExecutionRow, ListFilter, Page, Store};
+use tokio::sync::oneshot;
+
+use crate::input::{Input, ReplyTo};
+use crate::{Call, Called, Clock, Dispatcher, Error, Options, Reply, Request, Snapshot, Started};
+
+pub use history::{HistoryCursor, HistoryItem, HistoryPage};
+
+pub(crate) struct Inner {
+    pub inputs: Sender<Input>,
+    pub waiting: Arc<AtomicUsize>,
+    pub options: Options,
+    pub clock: Clock,
+    pub store: Arc<dyn Store>,
+    pub blobs: Blobs,
+    pub keyring: Keyring,
+    pub dispatcher: Arc<dyn Dispatcher>,
+    pub runtime: tokio::runtime::Handle,
+}
+
+/// The way to executions and the catalogue.
+#[derive(Clone)]
+pub struct Handle {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handle")
+    }
+}
+
+/// How an execution is started.
+#[derive(Clone, Debug)]
+pub struct StartExecution {
+    pub definition: Definition,
+    /// Unique below the definition while the execution is kept; `None` takes the execution's id.
+    pub name: Option<String>,
+    pub input: Option<Bytes>,
+    /// In the machine's encoding.
+    pub settings: Bytes,
+    pub retention_ms: u64,
+    pub parent: Option<Parent>,
+}
+
+/// How urgent an input is when there is too much: see [`Options::queue_max`].
+#[derive(Clone, Copy)]
+enum Urgency {
+    Start,
+    Read,
+    Request,
+    Never,
+}
+
+impl Handle {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        &self.inner.keyring
+    }
+
+    #[must_use]
+    pub fn blobs(&self) -> &Blobs {
+        &self.inner.blobs
+    }
+
+    /// How many commands wait for the loop.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.inner.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Synced writes since the store was opened, and bytes of disk in use.
+    #[must_use]
+    pub fn store_figures(&self) -> (u64, u64) {
+        (self.inner.store.syncs(), self.inner.store.disk_bytes())
+    }
+
+    pub(crate) fn send_unshed(&self, input: Input) {
+        self.inner.waiting.fetch_add(1, Ordering::Relaxed);
+        // Without a loop nobody answers, which the caller sees by its closed reply.
+        let _ = self.inner.inputs.send(input);
+    }
+
+    async fn ask<T>(&self, urgency: Urgency, input: impl FnOnce(ReplyTo<T>) -> Input) -> Result<T, Error> {
+        let max = self.inner.options.queue_max;
+        let allowed = match urgency {
+            Urgency::Start => max,
+            Urgency::Read => max + max / 2,
+            Urgency::Request => max * 2,
+            Urgency::Never => usize::MAX,
+        };
+        let waiting = self.waiting();
+        if waiting >= allowed {
+            return Err(Error::Overloaded { waiting, retry_after_s: 1 });
+        }
+        let (reply, answer) = oneshot::channel();
+        self.send_unshed(input(reply));
+        answer.await.map_err(|_| Error::Ended)?
+    }
+
+    /// Starts an execution, or finds the one that has the name and the same content.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`], [`Error::Overloaded`], or the store's.
+    pub async fn start(&self, start: StartExecution) -> Result<Started, Error> {
+        let StartExecution { definition, name, input, settings, retention_ms, parent } = start;
+        let now = self.inner.clock.now();
+        let chance = fastrand::u64(..);
+        let (id, name) = match name {
+            Some(name) => (ExecutionId::new(now.0, chance, StartKey::new(&definition.name, &name).shard()), name),
+            None => {
+                let id = ExecutionId::new(now.0, chance, everstep_core::Shard(fastrand::u16(..everstep_core::SHARDS)));
+                (id, id.to_string())
+            }
+        };
+        let digest = start_digest(&definition, input.as_deref());
+        let key = StartKey::new(&definition.name, &name);
+        let input = match input {
+            Some(bytes) => Some(self.put_payload(id, bytes).await?),
+            None => None,
+        };
+        let start = Start { definition, name, input, settings, retention_ms, parent };
+        self.ask(Urgency::Start, |reply| Input::Start { id, key, digest, start, reply }).await
+    }
+
+    /// The execution that has this name below the definition.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn find(&self, definition: &str, name: &str) -> Result<Option<ExecutionId>, Error> {
+        let key = StartKey::new(definition, name);
+        let found = self.ask(Urgency::Read, |reply| Input::Find { key, reply }).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+        // Executions that nobody named go by their id, in a shard of their own choice.
+        let Ok(id) = name.parse::<ExecutionId>() else { return Ok(None) };
+        match self.row(id).await {
+            Ok(row) if row.definition == definition => Ok(Some(id)),
+            Ok(_) | Err(Error::UnknownExecution { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn turn(&self, urgency: Urgency, execution: ExecutionId, input: everstep_core::Input<Request>) -> Result<Answer<Reply>, Error> {
+        self.ask(urgency, |reply| Input::Turn { execution, input, reply }).await
+    }
+
+    /// Hands a machine one of its own commands.
+    ///
+    /// # Errors
+    /// [`Error::UnknownExecution`], [`Error::Overloaded`], or the store's. What the machine refuses stands in its reply.
+    pub async fn request(&self, id: ExecutionId, request: Request) -> Result<Reply, Error> {
+        self.own(id, Urgency::Request, request).await
+    }
+
+    /// As [`Handle::request`], for results of work: never shed.
+    ///
+    /// # Errors
+    /// [`Error::UnknownExecution`] or the store's.
+    pub async fn report(&self, id: ExecutionId, request: Request) -> Result<Reply, Error> {
+        self.own(id, Urgency::Never, request).await
+    }
+
+    async fn own(&self, id: ExecutionId, urgency: Urgency, request: Request) -> Result<Reply, Error> {
+        match self.turn(urgency, id, everstep_core::Input::Request(request)).await? {
+            Answer::Own(reply) => Ok(reply),
+            Answer::Refused(why) => Err(Error::Refused { id, why }),
+            Answer::Done | Answer::Settled(_) | Answer::AlreadyClosed => Err(Error::Refused { id, why: "its machine does not know the request" }),
+        }
+    }
+
+    /// The token that settles an operation.
+    #[must_use]
+    pub fn token(&self, purpose: Purpose, execution: ExecutionId, operation: Operation, generation: Generation, position: u64) -> String {
+        self.inner.keyring.sign(&Token { purpose, execution, operation, generation, position })
+    }
+
+    /// # Errors
+    /// [`Error::InvalidToken`] for anything that was not signed here for this purpose.
+    pub fn verify(&self, purpose: Purpose, text: &str) -> Result<Token, Error> {
+        self.inner.keyring.verify(purpose, text).map_err(|_| Error::InvalidToken)
+    }
+
+    /// Settles an operation by its token. The first one wins; the answer says what this one was. Never shed.
+    ///
+    /// # Errors
+    /// [`Error::InvalidToken`], [`Error::UnknownExecution`] once retention has ended, or the store's.
+    pub async fn settle(&self, purpose: Purpose, token: &str, outcome: SettleWith) -> Result<Settlement, Error> {
+        let token = self.verify(purpose, token)?;
+        self.settle_operation(token.execution, token.operation, token.generation, outcome).await
+    }
+
+    /// Settles an operation that is known by its place. Never shed.
+    ///
+    /// # Errors
+    /// As [`Handle::settle`].
+    pub async fn settle_operation(
+        &self,
+        execution: ExecutionId,
+        operation: Operation,
+        generation: Generation,
+        outcome: SettleWith,
+    ) -> Result<Settlement, Error> {
+        let outcome = match outcome {
+            SettleWith::Failed(failure) => Outcome::Failed(failure),
+            SettleWith::Succeeded(None) => Outcome::Succeeded(None),
+            SettleWith::Succeeded(Some(bytes)) => Outcome::Succeeded(Some(self.put_payload(execution, bytes).await?)),
+        };
+        let input = everstep_core::Input::Settle { operation, generation, outcome };
+        match self.turn(Urgency::Never, execution, input).await? {
+            Answer::Settled(settlement) => Ok(settlement),
+            Answer::Done | Answer::AlreadyClosed | Answer::Refused(_) | Answer::Own(_) => Ok(Settlement::Unknown),
+        }
+    }
+
+    /// Notes a sign of life of an operation with a heartbeat; [`Settlement::Applied`] when it was still waited for.
+    ///
+    /// # Errors
+    /// As [`Handle::settle`].
+    pub async fn heartbeat(&self, purpose: Purpose, token: &str) -> Result<Settlement, Error> {
+        let Token { execution, operation, generation, .. } = self.verify(purpose, token)?;
+        self.ask(Urgency::Never, |reply| Input::Beat { execution, operation, generation, reply }).await
+    }
+
+    /// Closes an execution as stopped; the answer is its row, stopped now or closed before.
+    ///
+    /// # Errors
+    /// [`Error::UnknownExecution`] or the store's.
+    pub async fn stop(&self, id: ExecutionId, failure: Option<Failure>) -> Result<ExecutionRow, Error> {
+        match self.turn(Urgency::Never, id, everstep_core::Input::Stop { failure }).await? {
+            Answer::Refused(why) => Err(Error::Refused { id, why }),
+            Answer::Done | Answer::AlreadyClosed | Answer::Settled(_) | Answer::Own(_) => self.row(id).await,
+        }
+    }
+
+    /// What stands in memory of an execution, once it is durable.
+    ///
+    /// # Errors
+    /// [`Error::UnknownExecution`], [`Error::Overloaded`], or the store's.
+    pub async fn snapshot(&self, id: ExecutionId) -> Result<Snapshot, Error> {
+        self.ask(Urgency::Read, |reply| Input::Snapshot { execution: id, reply }).await
+    }
+
+    /// The execution's row, once it is durable.
+    ///
+    /// # Errors
+    /// As [`Handle::snapshot`].
+    pub async fn row(&self, id: ExecutionId) -> Result<ExecutionRow, Error> {
+        self.ask(Urgency::Read, |reply| Input::Row { execution: id, reply }).await
+    }
+
+    /// Waits until an execution is closed.
+    ///
+    /// # Errors
+    /// As [`Handle::snapshot`].
+    pub async fn wait(&self, id: ExecutionId) -> Result<ExecutionRow, Error> {
+        self.ask(Urgency::Read, |reply| Input::Watch { execution: id, reply }).await
+    }
+
+    /// Lists committed executions.
+    ///
+    /// # Errors
+    /// The store's, for a cursor of another list among others.
+    pub async fn list(&self, filter: ListFilter, cursor: Option<Cursor>, limit: usize) -> Result<Page<ExecutionRow>, Error> {
+        self.read(move |store| store.list(&filter, cursor.as_ref(), limit)).await
+    }
+
+    /// Calls a function without an execution. Nothing is journaled.
+    ///
+    /// # Errors
+    /// Those of the dispatcher; the function's own error is a value.
+    pub async fn call(&self, call: Call) -> Result<Called, Error> {
+        self.inner.dispatcher.call(self, call).await
+    }
+
+    /// Runs a blocking read of the store on a thread for such things.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn Store) -> Result<T, everstep_store::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = Arc::clone(&self.inner.store);
+        tokio::task::spawn_blocking(move || read(&*store)).await.map_err(|_| Error::Ended)?.map_err(Error::from)
+    }
+}
+
+/// How something outside ended, with its bytes in hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettleWith {
+    Succeeded(Option<Bytes>),
+    Failed(Failure),
+}
+
+fn start_digest(definition: &Definition, input: Option<&[u8]>) -> [u8; 32] {
+    use sha2::{Digest as _, Sha256};
+    let mut hash = Sha256::new();
+    hash.update(definition.version.as_bytes());
+    hash.update([0, u8::from(input.is_some())]);
+    hash.update(input.unwrap_or_default());
+    hash.finalize().into()
+}
+
+/// Whether bytes go to the blob store rather than into the journal.
+const fn is_large(len: usize) -> bool {
+    len > BLOB_THRESHOLD_BYTES
+}

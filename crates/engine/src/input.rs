@@ -1,0 +1,43 @@
+//! Everything that can wake the engine's loop: one closed list.
+
+use everstep_core::{Answer, ExecutionId, Generation, Operation, Settlement, Start, StartKey, View};
+use everstep_store::ExecutionRow;
+use tokio::sync::oneshot;
+
+use crate::{Error, Reply, Request};
+
+pub(crate) type ReplyTo<T> = oneshot::Sender<Result<T, Error>>;
+
+/// A start that was taken, or the execution that already had the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Started {
+    pub id: ExecutionId,
+    /// An earlier start with the same content had the name.
+    pub existing: bool,
+}
+
+/// What stands in memory of an execution.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub row: ExecutionRow,
+    pub view: View,
+    /// Operations whose last sign of life is known, in milliseconds since 1970.
+    pub beats: Vec<(Operation, u64)>,
+}
+
+pub(crate) enum Input {
+    Start { id: ExecutionId, key: StartKey, digest: [u8; 32], start: Start, reply: ReplyTo<Started> },
+    Turn { execution: ExecutionId, input: everstep_core::Input<Request>, reply: ReplyTo<Answer<Reply>> },
+    /// A sign of life of an operation or task: kept in memory alone.
+    Beat { execution: ExecutionId, operation: Operation, generation: Generation, reply: ReplyTo<Settlement> },
+    /// Answers with what stands in memory once it is durable.
+    Snapshot { execution: ExecutionId, reply: ReplyTo<Snapshot> },
+    /// Answers with the execution's row once it is durable: a gate for reads of the store.
+    Row { execution: ExecutionId, reply: ReplyTo<ExecutionRow> },
+    /// Answers once the execution is closed and that is durable.
+    Watch { execution: ExecutionId, reply: ReplyTo<ExecutionRow> },
+    /// Answers with the name's owner once that is durable.
+    Find { key: StartKey, reply: ReplyTo<Option<ExecutionId>> },
+    Committed { group: u64, outcome: Result<(), Error> },
+    Shutdown,
+}

@@ -1,0 +1,228 @@
+//! The owner of shards: a synchronous function from an input to writes and releases. It has no thread, no socket and no timer of its own; the
+//! loop feeds it, and so can a simulator.
+
+mod load;
+mod queue;
+mod recovery;
+mod retention;
+mod starts;
+mod wake;
+mod write;
+
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use everstep_core::{Answer, Epoch, ExecutionId, Generation, Operation, Settlement, Shard, Timestamp};
+use everstep_store::{ExecutionRow, Store};
+
+use crate::group::{Group, Release};
+use crate::input::{Input, ReplyTo, Snapshot};
+use crate::registry::{AnyCell, Recorded};
+use crate::{Error, Options, Reply, Request};
+use queue::Queues;
+use starts::Starts;
+use wake::Wheel;
+
+/// A turn that panics this often takes its execution out of the loop.
+const CRASHES_MAX: u32 = 3;
+
+static NO_BEATS: BTreeMap<Operation, Timestamp> = BTreeMap::new();
+
+type Ran = (Answer<Reply>, Option<Recorded>);
+
+/// An execution in memory.
+struct Slot {
+    cell: AnyCell,
+    row: ExecutionRow,
+    /// The group that holds its last writes: it can't leave memory before that group is durable.
+    group: u64,
+    touched: u64,
+}
+
+pub(crate) struct Owner {
+    store: Arc<dyn Store>,
+    options: Options,
+    epochs: BTreeMap<Shard, Epoch>,
+    cells: HashMap<ExecutionId, Slot>,
+    wheel: Wheel,
+    queues: Queues,
+    starts: Starts,
+    watchers: HashMap<ExecutionId, Vec<ReplyTo<ExecutionRow>>>,
+    beats: HashMap<ExecutionId, BTreeMap<Operation, Timestamp>>,
+    crashes: HashMap<ExecutionId, u32>,
+    random: fastrand::Rng,
+    tick: u64,
+    durable_group: u64,
+    group: Group,
+    purge_due: Timestamp,
+}
+
+impl Owner {
+    /// Takes the shards over and loads what was out when they were last owned.
+    pub(crate) fn open(store: Arc<dyn Store>, options: Options, shards: &[Shard], now: Timestamp, seed: u64) -> Result<Self, Error> {
+        let epochs = store.acquire(shards)?.into_iter().collect();
+        let mut owner = Self {
+            queues: Queues::new(&options),
+            store,
+            options,
+            epochs,
+            cells: HashMap::new(),
+            wheel: Wheel::new(),
+            starts: Starts::default(),
+            watchers: HashMap::new(),
+            beats: HashMap::new(),
+            crashes: HashMap::new(),
+            random: fastrand::Rng::with_seed(seed),
+            tick: 0,
+            durable_group: 0,
+            group: Group::new(1),
+            purge_due: now,
+        };
+        owner.recover(now)?;
+        Ok(owner)
+    }
+
+    /// Hands over what has gathered; later inputs gather for the next group.
+    pub(crate) fn take_group(&mut self) -> Group {
+        let next = Group::new(self.group.number + 1);
+        std::mem::replace(&mut self.group, next)
+    }
+
+    pub(crate) fn has_group(&self) -> bool {
+        !self.group.is_empty()
+    }
+
+    /// Nothing is out, nothing gathers and nobody was woken: all there is to do is to wait for a time.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.has_group() && self.queues.is_idle() && self.durable_group + 1 == self.group.number
+    }
+
+    /// Handles one input completely, but for its durability: writes and releases gather in the group.
+    pub(crate) fn step(&mut self, now: Timestamp, input: Input) {
+        self.tick += 1;
+        match input {
+            Input::Start { id, key, digest, start, reply } => self.start(now, id, key, digest, start, reply),
+            Input::Turn { execution, input, reply } => {
+                let answer = self.turn(now, execution, input);
+                self.reply(reply, answer);
+            }
+            Input::Beat { execution, operation, generation, reply } => {
+                let answer = self.beat(now, execution, operation, generation);
+                self.reply(reply, answer);
+            }
+            Input::Snapshot { execution, reply } => {
+                let answer = self.snapshot(execution);
+                self.reply(reply, answer);
+            }
+            Input::Row { execution, reply } => {
+                let answer = self.row(execution);
+                self.reply(reply, answer);
+            }
+            Input::Watch { execution, reply } => self.watch(execution, reply),
+            Input::Find { key, reply } => {
+                let answer = self.find(key);
+                self.reply(reply, answer);
+            }
+            Input::Committed { group, outcome: Ok(()) } => {
+                self.durable_group = group;
+                self.starts.durable(group);
+                self.evict();
+            }
+            Input::Committed { .. } | Input::Shutdown => {}
+        }
+    }
+
+    fn reply<T: Send + 'static>(&mut self, to: ReplyTo<T>, answer: Result<T, Error>) {
+        self.group.releases.push(Release::Reply(Box::new(move |durable| {
+            // A caller that has gone away does not want its answer any more.
+            let _ = to.send(durable.and(answer));
+        })));
+    }
+
+    /// One turn of an execution: loads it, runs the machine, turns the batch into writes.
+    fn turn(&mut self, now: Timestamp, id: ExecutionId, input: everstep_core::Input<Request>) -> Result<Answer<Reply>, Error> {
+        self.load(id)?;
+        let (answer, recorded) = self.run(now, id, input)?;
+        if let Some(recorded) = recorded {
+            self.record(now, id, recorded);
+        }
+        Ok(answer)
+    }
+
+    /// Runs the machine of an execution in memory.
+    fn run(&mut self, now: Timestamp, id: ExecutionId, input: everstep_core::Input<Request>) -> Result<Ran, Error> {
+        let (tick, group, seed) = (self.tick, self.group.number, self.seed());
+        let beats = self.beats.get(&id).unwrap_or(&NO_BEATS);
+        let slot = self.cells.get_mut(&id).ok_or(Error::UnknownExecution { id })?;
+        slot.touched = tick;
+        match catch_unwind(AssertUnwindSafe(|| slot.cell.turn(now, seed, beats, input))) {
+            Ok((answer, recorded)) => {
+                if recorded.is_some() {
+                    slot.group = group;
+                }
+                Ok((answer, recorded))
+            }
+            Err(panic) => Err(self.crashed(now, id, &crate::panics::describe(panic.as_ref()))),
+        }
+    }
+
+    /// The turn is discarded with the state it spoiled; the journal still has the state before. The third time the execution is quarantined.
+    fn crashed(&mut self, now: Timestamp, id: ExecutionId, detail: &str) -> Error {
+        tracing::error!(execution = %id, detail, "a turn crashed and was discarded");
+        let uncommitted = self.cells.remove(&id).is_some_and(|slot| slot.group > self.durable_group);
+        let count = self.crashes.entry(id).or_insert(0);
+        *count += 1;
+        if *count >= CRASHES_MAX && !uncommitted {
+            self.crashes.remove(&id);
+            if let Err(error) = self.turn(now, id, everstep_core::Input::Quarantine { reason: detail.to_owned() }) {
+                tracing::error!(execution = %id, %error, "an execution could not be quarantined");
+            }
+        } else if uncommitted {
+            // The rows that the state would be rebuilt from are still on their way.
+            self.starts.reload_after(id, self.group.number);
+        }
+        Error::Crashed { id, detail: detail.lines().next().unwrap_or_default().to_owned() }
+    }
+
+    fn seed(&mut self) -> u128 {
+        (u128::from(self.random.u64(..)) << 64) | u128::from(self.random.u64(..))
+    }
+
+    fn beat(&mut self, now: Timestamp, id: ExecutionId, operation: Operation, generation: Generation) -> Result<Settlement, Error> {
+        self.load(id)?;
+        let slot = self.cells.get(&id).ok_or(Error::UnknownExecution { id })?;
+        let settlement = slot.cell.execution().settlement(operation, generation, None);
+        if settlement == Settlement::Applied {
+            self.beats.entry(id).or_default().insert(operation, now);
+            self.queues.renew(now, id, operation);
+        }
+        Ok(settlement)
+    }
+
+    fn snapshot(&mut self, id: ExecutionId) -> Result<Snapshot, Error> {
+        self.load(id)?;
+        let slot = self.cells.get(&id).ok_or(Error::UnknownExecution { id })?;
+        let beats = self.beats.get(&id).into_iter().flatten().map(|(operation, at)| (*operation, at.0)).collect();
+        Ok(Snapshot { row: slot.row.clone(), view: slot.cell.view(), beats })
+    }
+
+    fn row(&mut self, id: ExecutionId) -> Result<ExecutionRow, Error> {
+        self.load(id)?;
+        self.cells.get(&id).map(|slot| slot.row.clone()).ok_or(Error::UnknownExecution { id })
+    }
+
+    fn watch(&mut self, id: ExecutionId, reply: ReplyTo<ExecutionRow>) {
+        match self.row(id) {
+            Ok(row) if !row.status.is_closed() => {
+                let waiting = self.watchers.entry(id).or_default();
+                waiting.retain(|watcher| !watcher.is_closed());
+                waiting.push(reply);
+            }
+            answer => self.reply(reply, answer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! Closed executions go when their time is over, a few at a time, when nothing else is urgent.
+
+use everstep_core::{Shard, StartKey, Timestamp};
+use everstep_store::Write;
+
+use super::Owner;
+use crate::Error;
+use crate::group::Release;
+
+const PURGES: usize = 64;
+const ROUND_MS: u64 = 60_000;
+const AGAIN_MS: u64 = 100;
+
+impl Owner {
+    /// Once a minute, or again soon while there is more than fits in one round.
+    pub(super) fn purge_some(&mut self, now: Timestamp) -> Result<(), Error> {
+        if now < self.purge_due {
+            return Ok(());
+        }
+        self.purge_due = now.after_ms(ROUND_MS);
+        let shards: Vec<Shard> = self.epochs.keys().copied().collect();
+        shards.into_iter().try_for_each(|shard| self.purge_shard(now, shard))
+    }
+
+    fn purge_shard(&mut self, now: Timestamp, shard: Shard) -> Result<(), Error> {
+        let expired = self.store.expired(shard, now, PURGES)?;
+        if expired.len() == PURGES {
+            self.purge_due = now.after_ms(AGAIN_MS);
+        }
+        for (expires, id) in expired {
+            // An execution with writes on their way waits for the next round.
+            if self.cells.get(&id).is_some_and(|slot| slot.group > self.durable_group) {
+                continue;
+            }
+            self.cells.remove(&id);
+            let Some(row) = self.store.execution(id)? else {
+                self.write(shard, Write::Unexpire { at: expires, execution: id });
+                continue;
+            };
+            let start = StartKey::new(&row.definition, &row.name);
+            self.write(shard, Write::Purge { row, start, expires: Some(expires) });
+            self.group.releases.push(Release::Purged(id));
+        }
+        Ok(())
+    }
+}

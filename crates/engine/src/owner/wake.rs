@@ -1,0 +1,111 @@
+//! Timers: those of the next hour stand in memory, the others in the store until their hour comes.
+
+use std::collections::BTreeSet;
+
+use everstep_core::{ExecutionId, Timestamp};
+use everstep_store::TimerRow;
+
+use super::Owner;
+use crate::Error;
+
+const HORIZON_MS: u64 = 3_600_000;
+const PAGE: usize = 4_096;
+/// Executions woken in a row before commands have their turn again.
+const WAKES: usize = 256;
+
+pub(super) struct Wheel {
+    due: BTreeSet<(Timestamp, ExecutionId)>,
+    /// Timers due at this time or earlier are in memory.
+    loaded_until: Timestamp,
+}
+
+impl Wheel {
+    pub(super) const fn new() -> Self {
+        Self { due: BTreeSet::new(), loaded_until: Timestamp(0) }
+    }
+
+    pub(super) fn set(&mut self, due: Timestamp, id: ExecutionId) {
+        if due <= self.loaded_until {
+            self.due.insert((due, id));
+        }
+    }
+
+    pub(super) fn clear(&mut self, due: Timestamp, id: ExecutionId) {
+        self.due.remove(&(due, id));
+    }
+}
+
+impl Owner {
+    /// When the loop has to look again although nobody calls: a timer, a lease, or the next load of timers.
+    pub(crate) fn next_wake(&self) -> Timestamp {
+        let timer = self.next_timer();
+        let lease = self.queues.next_lease();
+        // Half an hour before the loaded ones run out, the next hour is read.
+        let reload = Timestamp(self.wheel.loaded_until.0.saturating_sub(HORIZON_MS / 2));
+        timer.into_iter().chain(lease).min().unwrap_or(reload).min(reload).min(self.purge_due)
+    }
+
+    pub(crate) fn next_timer(&self) -> Option<Timestamp> {
+        self.wheel.due.first().map(|(due, _)| *due)
+    }
+
+    /// The next timer of all, wherever it stands: for a clock that skips.
+    pub(crate) fn next_timer_anywhere(&self) -> Result<Option<Timestamp>, Error> {
+        if let Some(due) = self.next_timer() {
+            return Ok(Some(due));
+        }
+        let mut first = None;
+        for shard in self.epochs.keys() {
+            let rows = self.store.timers(*shard, Timestamp::NEVER, None, 1)?;
+            first = rows.into_iter().map(|row| row.due).chain(first).min();
+        }
+        Ok(first)
+    }
+
+    /// Fires what is due, as many as fit between commands. An error is the store's.
+    pub(crate) fn wake_due(&mut self, now: Timestamp) -> Result<(), Error> {
+        if now.after_ms(HORIZON_MS / 2) >= self.wheel.loaded_until {
+            self.load_timers(now)?;
+        }
+        for _ in 0..WAKES {
+            let Some((due, id)) = self.wheel.due.first().copied() else { break };
+            if due > now {
+                break;
+            }
+            self.wheel.due.remove(&(due, id));
+            self.tick += 1;
+            if let Err(error) = self.turn(now, id, everstep_core::Input::Wake) {
+                tracing::warn!(execution = %id, %error, "a timer could not be fired");
+                continue;
+            }
+            // A heartbeat moves its timer without a row, so the next time is asked for here.
+            let beats = self.beats.get(&id).unwrap_or(&super::NO_BEATS);
+            let next = self.cells.get(&id).and_then(|slot| slot.cell.next_due(beats));
+            if let Some(next) = next.filter(|next| *next > now) {
+                self.wheel.set(next, id);
+            }
+        }
+        self.expire_leases(now);
+        self.purge_some(now)
+    }
+
+    pub(super) fn load_timers(&mut self, now: Timestamp) -> Result<(), Error> {
+        let until = now.after_ms(HORIZON_MS);
+        let shards: Vec<_> = self.epochs.keys().copied().collect();
+        for shard in shards {
+            let mut after: Option<TimerRow> = None;
+            loop {
+                let rows = self.store.timers(shard, until, after, PAGE)?;
+                for row in &rows {
+                    self.wheel.due.insert((row.due, row.execution));
+                }
+                after = rows.last().copied();
+                if rows.len() < PAGE {
+                    break;
+                }
+            }
+        }
+        self.wheel.loaded_until = until;
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! From a turn's batch to rows: the one place where the kernel's events become writes.
+
+use everstep_core::codec::Writer;
+use everstep_core::{ExecutionId, KernelEvent, Shard, Status, Timestamp};
+use everstep_store::{JournalRow, TaskRow, TimerRow, Write};
+
+use super::Owner;
+use crate::registry::Recorded;
+
+impl Owner {
+    pub(super) fn write(&mut self, shard: Shard, write: Write) {
+        let epoch = self.epochs.get(&shard).copied().unwrap_or_default();
+        self.group.write(shard, epoch, write);
+    }
+
+    pub(super) fn record(&mut self, now: Timestamp, id: ExecutionId, recorded: Recorded) {
+        let shard = id.shard();
+        self.write(shard, Write::Journal(JournalRow { execution: id, sequence: recorded.sequence, batch: recorded.batch }));
+        for event in recorded.kernel {
+            self.record_kernel(now, id, event);
+        }
+        self.send_waiting(now);
+    }
+
+    fn record_kernel(&mut self, now: Timestamp, id: ExecutionId, event: KernelEvent) {
+        let shard = id.shard();
+        match event {
+            KernelEvent::TimerSet(timer) => {
+                self.wheel.set(timer.due, id);
+                let row = TimerRow {
+                    due: timer.due,
+                    execution: id,
+                    operation: timer.operation,
+                    kind: timer.kind,
+                    heartbeat_ms: timer.heartbeat_ms,
+                };
+                self.write(shard, Write::SetTimer(row));
+            }
+            KernelEvent::TimerCleared { operation, kind, due } => {
+                let others = self.cells.get(&id).is_some_and(|slot| slot.cell.execution().timers().any(|timer| timer.due == due));
+                if !others {
+                    self.wheel.clear(due, id);
+                }
+                self.write(shard, Write::ClearTimer { due, execution: id, operation, kind });
+            }
+            KernelEvent::TaskStarted(task) => {
+                let mut bytes = Writer::versioned();
+                task.encode(&mut bytes);
+                let row = TaskRow { execution: id, operation: task.operation, generation: task.generation, task: bytes.finish() };
+                self.write(shard, Write::PutTask(row));
+                self.queues.push(id, &task, false);
+            }
+            KernelEvent::TaskEnded { operation } => {
+                self.queues.end(id, operation);
+                self.write(shard, Write::DeleteTask { execution: id, operation });
+            }
+            KernelEvent::Settled { operation, .. } | KernelEvent::Shut { operation, .. } => {
+                if let Some(beats) = self.beats.get_mut(&id) {
+                    beats.remove(&operation);
+                }
+            }
+            KernelEvent::Closed { status } => self.move_row(id, status, Some(now)),
+            KernelEvent::Quarantined { .. } => self.move_row(id, Status::Quarantined, Some(now)),
+            KernelEvent::Reopened => self.move_row(id, Status::Running, None),
+            KernelEvent::Started(_) | KernelEvent::Opened { .. } => {}
+        }
+    }
+
+    /// Status, lists and retention move in one commit.
+    fn move_row(&mut self, id: ExecutionId, status: Status, closed: Option<Timestamp>) {
+        let Some(slot) = self.cells.get_mut(&id) else { return };
+        let was = slot.row.list_key();
+        let retention_ms = slot.cell.execution().retention_ms();
+        let before = slot.row.closed;
+        slot.row.status = status;
+        slot.row.closed = closed;
+        let row = slot.row.clone();
+        if let Some(before) = before {
+            self.write(id.shard(), Write::Unexpire { at: before.after_ms(retention_ms), execution: id });
+        }
+        if let Some(closed) = closed {
+            self.write(id.shard(), Write::Expire { at: closed.after_ms(retention_ms), execution: id });
+            self.beats.remove(&id);
+            for watcher in self.watchers.remove(&id).unwrap_or_default() {
+                self.reply(watcher, Ok(row.clone()));
+            }
+        }
+        self.write(id.shard(), Write::Execution { row, was: Some(was) });
+    }
+}

@@ -1,0 +1,126 @@
+//! The one file that names the machines. Everything else of the engine speaks of commands, batches and tasks.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use everstep_core::{Answer, Batch, Cell, Entry, EventId, Execution, ExecutionId, Input, KernelEvent, Operation, Sequence, Task, Timestamp, View};
+use everstep_durable::Durable;
+
+/// The registry's persisted number of the durable-functions machine.
+pub const DURABLE: u8 = 1;
+
+/// A command that only one machine knows.
+#[derive(Debug)]
+pub enum Request {
+    Durable(everstep_durable::Request),
+}
+
+/// What a machine answers to its own commands.
+#[derive(Debug)]
+pub enum Reply {
+    Durable(everstep_durable::Reply),
+}
+
+/// A payload that a machine builds at dispatch.
+#[derive(Debug)]
+pub enum Late {
+    Durable(everstep_durable::Late),
+}
+
+/// A public event as its machine wrote it.
+#[derive(Clone, Debug)]
+pub enum HistoryEvent {
+    Durable(everstep_durable::Event),
+}
+
+/// An execution in memory, whatever its machine.
+pub(crate) enum AnyCell {
+    Durable(Cell<Durable>),
+}
+
+/// A turn's batch in its persisted form, with the kernel's part readable.
+pub(crate) struct Recorded {
+    pub sequence: Sequence,
+    pub batch: Bytes,
+    pub kernel: Vec<KernelEvent>,
+}
+
+/// A batch can't be read; the text says why.
+pub(crate) type Unreadable = everstep_core::codec::Corrupt;
+
+impl AnyCell {
+    pub(crate) fn new(machine: u8, id: ExecutionId) -> Option<Self> {
+        match machine {
+            DURABLE => Some(Self::Durable(Cell::new(id))),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn execution(&self) -> &Execution {
+        match self {
+            Self::Durable(cell) => cell.execution(),
+        }
+    }
+
+    pub(crate) fn view(&self) -> View {
+        match self {
+            Self::Durable(cell) => cell.view(),
+        }
+    }
+
+    pub(crate) fn late(&self, task: &Task) -> Option<Late> {
+        match self {
+            Self::Durable(cell) => cell.late(task).map(Late::Durable),
+        }
+    }
+
+    pub(crate) fn next_due(&self, beats: &BTreeMap<Operation, Timestamp>) -> Option<Timestamp> {
+        match self {
+            Self::Durable(cell) => cell.next_due(beats),
+        }
+    }
+
+    pub(crate) fn replay(&mut self, sequence: Sequence, bytes: &[u8]) -> Result<(), Unreadable> {
+        match self {
+            Self::Durable(cell) => cell.replay(&Batch::decode(sequence, bytes)?),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn turn(
+        &mut self,
+        now: Timestamp,
+        seed: u128,
+        beats: &BTreeMap<Operation, Timestamp>,
+        input: Input<Request>,
+    ) -> (Answer<Reply>, Option<Recorded>) {
+        match self {
+            Self::Durable(cell) => {
+                let input = input.map(|Request::Durable(request)| request);
+                let (answer, batch) = cell.turn(now, seed, beats, input);
+                (answer.map(Reply::Durable), batch.map(recorded))
+            }
+        }
+    }
+}
+
+fn recorded<E: everstep_core::Event>(batch: Batch<E>) -> Recorded {
+    let bytes = batch.encode();
+    let kernel = batch.entries.into_iter().filter_map(|entry| match entry {
+        Entry::Kernel(event) => Some(event),
+        Entry::Machine(_) => None,
+    });
+    Recorded { sequence: batch.sequence, batch: bytes, kernel: kernel.collect() }
+}
+
+/// The public events of a persisted batch.
+pub(crate) fn public_events(machine: u8, sequence: Sequence, bytes: &[u8]) -> Result<(Timestamp, Vec<(EventId, HistoryEvent)>), Unreadable> {
+    match machine {
+        DURABLE => {
+            let batch = Batch::<everstep_durable::Event>::decode(sequence, bytes)?;
+            let events = batch.public().map(|(id, event)| (id, HistoryEvent::Durable(event.clone())));
+            Ok((batch.at, events.collect()))
+        }
+        tag => Err(Unreadable::tag("machine", tag)),
+    }
+}
