@@ -118,19 +118,18 @@ pub fn cargo_test(text: &str) -> Option<Counts> {
 }
 
 /// The skips a suite explains, as (how many, reason). Understood are pytest's `SKIPPED [3] file:12: reason` (with `-rs`)
-/// and `XFAIL name - reason`, and for other suites the same shape: `SKIPPED [18] child: not built yet` or
-/// `SKIPPED name: reason`.
+/// and, for other suites, `SKIPPED name: reason` and `skipped 18 child: not built yet`.
 pub fn skips(text: &str) -> Vec<(u64, String)> {
     text.lines()
         .filter_map(|line| {
             let line = plain(line);
-            let line = line.trim();
-            let rest = ["SKIPPED ", "SKIP ", "XFAIL "]
+            let rest = ["SKIPPED ", "skipped "]
                 .iter()
-                .find_map(|word| line.strip_prefix(word))?;
-            let bracketed = rest.strip_prefix('[').and_then(|r| r.split_once("] "));
-            let counted = bracketed.and_then(|(n, reason)| Some((n.parse::<u64>().ok()?, reason)));
-            let (number, reason) = counted.unwrap_or((1, rest));
+                .find_map(|word| line.trim().strip_prefix(word))?
+                .trim();
+            let (first, reason) = rest.split_once(' ')?;
+            let number = first.trim_start_matches('[').trim_end_matches(']').parse();
+            let (number, reason) = number.map_or((1, rest), |number| (number, reason));
             Some((number, reason.trim().to_owned()))
         })
         .collect()

@@ -11,6 +11,7 @@
 )]
 
 mod bench;
+mod bench_idle;
 mod binary;
 mod check;
 mod conformance;
@@ -36,7 +37,7 @@ usage: cargo xtask COMMAND
   conformance NAME [--release] [-- ARGS]    hold the binary against a suite that others wrote
   bench NAME [-- ARGS]                      measure the release binary
   readme                                    run the commands that the README shows
-  timings                                   cold debug build: total time and the slowest units, as Markdown
+  timings [PACKAGE]                         cold debug build: total time and the slowest units, as Markdown
 ";
 
 fn main() -> ExitCode {

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Given to suites that talk to a running server: `http://127.0.0.1:PORT`, no slash at the end.
 pub const VARIABLE: &str = "EVERSTEP_ENDPOINT";
@@ -22,6 +22,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 pub struct Server {
     child: Child,
     endpoint: String,
+    ready_after: Duration,
     log: PathBuf,
     // Removed after the process has ended: fields are dropped after `drop` ran.
     _data: TemporaryFolder,
@@ -33,6 +34,7 @@ impl Server {
     pub fn start(binary: &Path, more: &[&str], log: &Path) -> Result<Self> {
         let data = TemporaryFolder::new("data")?;
         let file = File::create(log).with_context(|| format!("creating {}", log.display()))?;
+        let began = Instant::now();
         let mut child = Command::new(binary)
             .args(["dev", "--listen", "127.0.0.1:0", "--data"])
             .arg(data.path().join("store"))
@@ -48,17 +50,28 @@ impl Server {
         let mut server = Self {
             child,
             endpoint: String::new(),
+            ready_after: Duration::ZERO,
             log: log.to_path_buf(),
             _data: data,
         };
         server.endpoint = endpoint
             .recv_timeout(START_LIMIT)
             .map_err(|_| server.unready())?;
+        server.ready_after = began.elapsed();
         Ok(server)
     }
 
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// From the start of the process to its ready line.
+    pub fn ready_after(&self) -> Duration {
+        self.ready_after
     }
 
     fn unready(&mut self) -> anyhow::Error {
@@ -127,7 +140,7 @@ mod tests {
         let log = folder.path().join("log");
         let server = Server::start(&binary, &["--clock", "skip"], &log).unwrap();
         assert_eq!(server.endpoint(), "http://127.0.0.1:4711");
-        let process = PathBuf::from(format!("/proc/{}", server.child.id()));
+        let process = PathBuf::from(format!("/proc/{}", server.process()));
         assert!(process.exists());
         drop(server);
         assert!(!process.exists());

@@ -18,18 +18,16 @@ struct Unit {
 }
 
 pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
-    anyhow::ensure!(args.is_empty(), "timings takes no arguments");
+    let package = match args {
+        [] => "everstep-cli",
+        [package] => package,
+        _ => anyhow::bail!("timings takes one package at most"),
+    };
     let target = TemporaryFolder::new("timings")?;
     let mut cargo = shell::cargo();
     cargo
         .current_dir(root)
-        .args([
-            "build",
-            "--timings",
-            "--package",
-            "everstep-cli",
-            "--target-dir",
-        ])
+        .args(["build", "--timings", "--package", package, "--target-dir"])
         .arg(target.path())
         .env_remove("RUSTC_WRAPPER")
         .env_remove("CARGO_TARGET_DIR");
@@ -39,7 +37,7 @@ pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
     let report = target.path().join("cargo-timings/cargo-timing.html");
     let html = std::fs::read_to_string(&report).context("reading cargo's report")?;
     let units = units(&html)?;
-    print!("{}", table(&units, elapsed));
+    print!("{}", table(package, &units, elapsed));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -75,12 +73,12 @@ fn unit(value: &serde_json::Value) -> Result<Unit> {
     })
 }
 
-fn table(units: &[Unit], elapsed: Duration) -> String {
+fn table(package: &str, units: &[Unit], elapsed: Duration) -> String {
     use std::fmt::Write;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let work: f64 = units.iter().map(|unit| unit.seconds).sum();
     let mut out = format!(
-        "Cold debug build of `everstep`: {} on {cores} cores, {} units, {work:.0} s of work.\n\n| unit | s |\n|---|---|\n",
+        "Cold debug build of `{package}`: {} on {cores} cores, {} units, {work:.0} s of work.\n\n| unit | s |\n|---|---|\n",
         seconds(elapsed),
         units.len(),
     );
@@ -103,8 +101,8 @@ const UNIT_DATA = [
 ];
 const CONCURRENCY_DATA = [];"#;
         let units = units(html).unwrap();
-        let text = table(&units, Duration::from_millis(11_200));
-        assert!(text.starts_with("Cold debug build of `everstep`: 11.2 s on "));
+        let text = table("everstep-cli", &units, Duration::from_millis(11_200));
+        assert!(text.starts_with("Cold debug build of `everstep-cli`: 11.2 s on "));
         assert!(
             text.ends_with("| ring 0.17.0 build script (run) | 9.5 |\n| serde 1.0.0 | 1.2 |\n")
         );

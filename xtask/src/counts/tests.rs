@@ -75,7 +75,7 @@ test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; 
 fn skips_keep_their_reasons() {
     let text = "\
 SKIPPED [3] tests/wire/test_x.py:12: needs node
-SKIPPED [18] child: not built yet
+skipped  18  child: not built yet
 SKIPPED afl: ../shared/conformance/afl is not here
 a line that says SKIPPED in the middle
 ";

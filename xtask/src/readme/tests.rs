@@ -89,7 +89,7 @@ text = "everstep list"
 exit = 1
 [[command]]
 text = "everstep list; sleep 600"
-seconds = 1
+seconds = 0
 [[command]]
 text = "everstep list"
 background = true
