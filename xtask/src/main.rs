@@ -57,6 +57,7 @@ fn dispatch(args: &[String]) -> anyhow::Result<ExitCode> {
         eprint!("{USAGE}");
         return Ok(ExitCode::from(2));
     };
+    root::program()?;
     let root = root::find()?;
     match command.as_str() {
         "test" => check::run(&root, rest),

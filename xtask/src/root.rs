@@ -2,6 +2,19 @@
 
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// The path of this program, for suites that are commands of it. The first call, at the start, fixes it: `cargo nextest` may
+/// put a new build in our place, after which the system calls the running one deleted.
+pub fn program() -> Result<&'static Path> {
+    if let Some(path) = PROGRAM.get() {
+        return Ok(path);
+    }
+    let path = std::env::current_exe().context("finding this program")?;
+    Ok(PROGRAM.get_or_init(|| path))
+}
 
 /// The workspace root. Cargo names the manifest folder when it runs us, which stays right when several checkouts share
 /// one target folder; a path baked in at compile time would not.

@@ -206,7 +206,7 @@ impl<'a> Surroundings<'a> {
         let (program, args) = suite.command.split_first().context("an empty command")?;
         let program = match (program.as_str(), &self.python) {
             ("python", Some(python)) => python.clone(),
-            ("xtask", _) => std::env::current_exe().context("finding this program")?,
+            ("xtask", _) => root::program()?.to_path_buf(),
             (other, _) => PathBuf::from(other),
         };
         let mut command = Command::new(program);
