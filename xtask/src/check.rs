@@ -51,6 +51,12 @@ pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
             names.join(", ")
         );
     }
+    let left_out = suites
+        .iter()
+        .find(|s| choice.fast && choice.only.contains(&s.name));
+    if let Some(suite) = left_out {
+        anyhow::bail!("--fast leaves {:?} out, and --only asks for it", suite.name);
+    }
     let wanted = |name: &str| choice.only.is_empty() || choice.only.iter().any(|n| n == name);
     let began = Instant::now();
     let mut report = Report::default();
@@ -231,6 +237,17 @@ mod tests {
         assert_eq!(choice, expect);
         assert!(choose(&words("--only")).is_err());
         assert!(choose(&words("--quick")).is_err());
+    }
+
+    #[test]
+    fn what_cannot_run_is_refused_before_anything_runs() {
+        let root = crate::root::TemporaryFolder::new("check").unwrap();
+        std::fs::create_dir(root.path().join("tests")).unwrap();
+        let rows = "suites = [{ name = \"wire\", command = \"false\" }]";
+        std::fs::write(root.path().join("tests/suites.toml"), rows).unwrap();
+        for line in ["--only wire --fast", "--only nothing"] {
+            assert!(run(root.path(), &words(line)).is_err(), "{line}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub fn run(request: &Request<'_>) -> Result<bool> {
             .map(String::from)
             .into(),
         needs: vec![Need::Python, Need::Server],
+        server_args: vec![],
         wants: None,
         limit: LIMIT,
     };

@@ -31,7 +31,7 @@ pub struct Server {
 impl Server {
     /// Starts `everstep dev --listen 127.0.0.1:0 --data DIR`, and returns when it has said that it is ready. Everything it
     /// prints goes to `log`.
-    pub fn start(binary: &Path, more: &[&str], log: &Path) -> Result<Self> {
+    pub fn start(binary: &Path, more: &[String], log: &Path) -> Result<Self> {
         let data = TemporaryFolder::new("data")?;
         let file = File::create(log).with_context(|| format!("creating {}", log.display()))?;
         let began = Instant::now();
@@ -138,7 +138,7 @@ mod tests {
             "echo starting \"$@\"; echo everstep ready http://127.0.0.1:4711/; exec sleep 600",
         );
         let log = folder.path().join("log");
-        let server = Server::start(&binary, &["--clock", "skip"], &log).unwrap();
+        let server = Server::start(&binary, &["--clock".into(), "skip".into()], &log).unwrap();
         assert_eq!(server.endpoint(), "http://127.0.0.1:4711");
         let process = PathBuf::from(format!("/proc/{}", server.process()));
         assert!(process.exists());

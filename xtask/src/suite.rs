@@ -12,6 +12,14 @@ use std::process::Command;
 use std::time::Duration;
 
 const REGISTER: &str = "tests/suites.toml";
+const KEYS: &[&str] = &[
+    "name",
+    "command",
+    "needs",
+    "server_args",
+    "wants",
+    "seconds",
+];
 const LIMIT: Duration = Duration::from_secs(900);
 
 /// Something a suite cannot run without, prepared before it starts.
@@ -34,6 +42,8 @@ pub struct Suite {
     /// Program and arguments. `python` is the virtual environment's, `xtask` is this program.
     pub command: Vec<String>,
     pub needs: Vec<Need>,
+    /// Added to `everstep dev` for its server, such as `--clock skip`.
+    pub server_args: Vec<String>,
     /// A path, relative to the workspace, that a user's checkout may lack: absent, the suite is skipped aloud.
     pub wants: Option<String>,
     pub limit: Duration,
@@ -76,14 +86,15 @@ fn row(value: &toml::Value) -> Result<Suite> {
     let text = |key: &str| table.get(key).and_then(toml::Value::as_str);
     let name = text("name").context("a row has a name")?.to_owned();
     for key in table.keys() {
-        let known = ["name", "command", "needs", "wants", "seconds"].contains(&key.as_str());
+        let known = KEYS.contains(&key.as_str());
         anyhow::ensure!(known, "{name}: unknown key {key:?}");
     }
-    let command: Vec<String> = text("command")
-        .with_context(|| format!("{name}: a row has a command"))?
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect();
+    let words = |text: &str| {
+        text.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let command = words(text("command").with_context(|| format!("{name}: a row has a command"))?);
     anyhow::ensure!(!command.is_empty(), "{name}: the command is empty");
     let needs = table.get("needs").and_then(toml::Value::as_array);
     let needs = needs
@@ -103,6 +114,7 @@ fn row(value: &toml::Value) -> Result<Suite> {
         name,
         command,
         needs,
+        server_args: words(text("server_args").unwrap_or_default()),
         wants: text("wants").map(str::to_owned),
         limit,
     })
@@ -127,7 +139,7 @@ pub fn run(root: &Path, suite: &Suite, binary: &Path, more: &[String]) -> Result
     }
     let mut surroundings = Surroundings::new(root, binary);
     for need in &suite.needs {
-        if let Some(reason) = surroundings.prepare(*need, &suite.name)? {
+        if let Some(reason) = surroundings.prepare(*need, suite)? {
             return Ok(Outcome::Skipped(reason));
         }
     }
@@ -185,7 +197,7 @@ impl<'a> Surroundings<'a> {
     }
 
     /// Makes a need true, or says why it cannot be on this machine.
-    fn prepare(&mut self, need: Need, suite: &str) -> Result<Option<String>> {
+    fn prepare(&mut self, need: Need, suite: &Suite) -> Result<Option<String>> {
         match need {
             Need::Python => self.python = Some(setup::python(self.root)?),
             Need::Node => self.node_modules = setup::node(self.root)?,
@@ -195,8 +207,8 @@ impl<'a> Surroundings<'a> {
                 }
             }
             Need::Server => {
-                let log = root::scratch(self.root, "log")?.join(format!("{suite}.log"));
-                self.server = Some(Server::start(self.binary, &[], &log)?);
+                let log = root::scratch(self.root, "log")?.join(format!("{}.log", suite.name));
+                self.server = Some(Server::start(self.binary, &suite.server_args, &log)?);
             }
         }
         Ok(None)

@@ -7,7 +7,7 @@ use crate::shell::Ended;
 fn rows_are_read() {
     let suites = parse(
         r#"suites = [
-          { name = "wire", command = "python -m pytest tests/wire", needs = ["python", "server"] },
+          { name = "wire", command = "python -m pytest tests/wire", needs = ["python", "server"], server_args = "--clock skip" },
           { name = "afl", command = "xtask conformance afl", wants = "../shared/conformance/afl", seconds = 60 },
         ]"#,
     )
@@ -21,6 +21,7 @@ fn rows_are_read() {
                     .map(String::from)
                     .into(),
                 needs: vec![Need::Python, Need::Server],
+                server_args: ["--clock", "skip"].map(String::from).into(),
                 wants: None,
                 limit: LIMIT,
             },
@@ -28,6 +29,7 @@ fn rows_are_read() {
                 name: "afl".into(),
                 command: ["xtask", "conformance", "afl"].map(String::from).into(),
                 needs: vec![],
+                server_args: vec![],
                 wants: Some("../shared/conformance/afl".into()),
                 limit: Duration::from_secs(60),
             },
@@ -79,6 +81,7 @@ fn suite(command: &str) -> Suite {
         name: "s".into(),
         command: ["sh", "-c", command].map(String::from).into(),
         needs: vec![],
+        server_args: vec![],
         wants: None,
         limit: Duration::from_secs(20),
     }

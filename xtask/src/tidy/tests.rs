@@ -86,3 +86,22 @@ fn a_finding_says_where_what_and_how_to_mend_it() {
         "a/b.rs:7: [names] a type named FooManager\n    mend: name what it is"
     );
 }
+
+#[test]
+fn the_tree_is_what_git_would_track() {
+    let root = crate::root::TemporaryFolder::new("tree").unwrap();
+    let write = |path: &str, text: &[u8]| std::fs::write(root.path().join(path), text).unwrap();
+    write(".gitignore", b"ignored.rs\n");
+    write("ignored.rs", b"");
+    write("new.rs", b"fn f() {}\n");
+    write("picture.png", &[0xff, 0xfe, 0x00]);
+    crate::shell::output(
+        std::process::Command::new("git")
+            .current_dir(root.path())
+            .args(["init", "-q"]),
+    )
+    .unwrap();
+    let tree = Tree::read(root.path()).unwrap();
+    let paths: Vec<&str> = tree.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, [".gitignore", "new.rs"]);
+}
