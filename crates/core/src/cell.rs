@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::codec::Writer;
 use crate::{
-    Batch, Cause, Command, Digest, Entry, Event as _, Execution, ExecutionId, Failure, Generation, KernelEvent, Machine, Operation, Outcome,
-    Reply, Settlement, Stamp, Start, Task, TimerKind, Timestamp, Turn, View,
+    Batch, Cause, Command, Digest, Entry, Event as _, Execution, ExecutionId, Failure, Generation,
+    KernelEvent, Machine, Operation, Outcome, Reply, Settlement, Stamp, Start, Task, TimerKind,
+    Timestamp, Turn, View,
 };
 
 /// An execution's state: the kernel's part and the machine's. Built by a start or from a journal; changed by turns alone.
@@ -20,17 +21,32 @@ pub struct Cell<M: Machine> {
 pub enum Input<R> {
     /// Only for a cell that has just been made.
     Start(Start),
-    Settle { operation: Operation, generation: Generation, outcome: Outcome },
+    Settle {
+        operation: Operation,
+        generation: Generation,
+        outcome: Outcome,
+    },
     /// Time has passed: fire what is due.
     Wake,
-    TaskLost { operation: Operation, generation: Generation },
-    Stop { failure: Option<Failure> },
-    Pause { reason: Option<String> },
-    Resume { reason: Option<String> },
+    TaskLost {
+        operation: Operation,
+        generation: Generation,
+    },
+    Stop {
+        failure: Option<Failure>,
+    },
+    Pause {
+        reason: Option<String>,
+    },
+    Resume {
+        reason: Option<String>,
+    },
     Redrive,
     Request(R),
     /// Take the execution out of the loop.
-    Quarantine { reason: String },
+    Quarantine {
+        reason: String,
+    },
 }
 
 /// What a turn answers.
@@ -48,7 +64,10 @@ impl<M: Machine> Cell<M> {
     /// A cell of which nothing is known: for a start, or for [`Cell::replay`].
     #[must_use]
     pub fn new(id: ExecutionId) -> Self {
-        Self { execution: Execution::empty(id), state: M::State::default() }
+        Self {
+            execution: Execution::empty(id),
+            state: M::State::default(),
+        }
     }
 
     #[must_use]
@@ -80,7 +99,14 @@ impl<M: Machine> Cell<M> {
                 Entry::Kernel(event) => self.execution.apply(event),
                 Entry::Machine(event) => {
                     let event_id = event.is_public().then(|| self.execution.number_event());
-                    M::apply(&mut self.state, event, Stamp { at: self.execution.now(), event_id });
+                    M::apply(
+                        &mut self.state,
+                        event,
+                        Stamp {
+                            at: self.execution.now(),
+                            event_id,
+                        },
+                    );
                 }
             }
         }
@@ -90,7 +116,10 @@ impl<M: Machine> Cell<M> {
     /// When the next timer fires, given the last signs of life; `None` without a timer.
     #[must_use]
     pub fn next_due(&self, beats: &BTreeMap<Operation, Timestamp>) -> Option<Timestamp> {
-        self.execution.timers().map(|timer| timer.effective_due(beats.get(&timer.operation).copied())).min()
+        self.execution
+            .timers()
+            .map(|timer| timer.effective_due(beats.get(&timer.operation).copied()))
+            .min()
     }
 
     /// Fires the due timers, then handles the input. Returns what to answer and, if anything was emitted, what to journal. `seed` is 128
@@ -107,7 +136,13 @@ impl<M: Machine> Cell<M> {
         let before = self.execution.now();
         self.execution.begin_batch(now);
         let at = self.execution.now();
-        let mut turn: Turn<'_, M> = Turn { execution: &mut self.execution, state: &mut self.state, entries: Vec::new(), seed, draws: 0 };
+        let mut turn: Turn<'_, M> = Turn {
+            execution: &mut self.execution,
+            state: &mut self.state,
+            entries: Vec::new(),
+            seed,
+            draws: 0,
+        };
         turn.fire_due(beats);
         let answer = turn.take(input);
         let entries = turn.entries;
@@ -117,7 +152,16 @@ impl<M: Machine> Cell<M> {
             return (answer, None);
         }
         let sequence = self.execution.end_batch();
-        (answer, Some(Batch { sequence, cause, at, first_event, entries }))
+        (
+            answer,
+            Some(Batch {
+                sequence,
+                cause,
+                at,
+                first_event,
+                entries,
+            }),
+        )
     }
 }
 
@@ -131,21 +175,39 @@ impl<M: Machine> Turn<'_, M> {
 
     fn first_due(&self, beats: &BTreeMap<Operation, Timestamp>) -> Option<(Operation, TimerKind)> {
         let now = self.now();
-        let mut timers = self.execution().timers().take_while(|timer| timer.due <= now);
-        let due = timers.find(|timer| timer.effective_due(beats.get(&timer.operation).copied()) <= now)?;
+        let mut timers = self
+            .execution()
+            .timers()
+            .take_while(|timer| timer.due <= now);
+        let due = timers
+            .find(|timer| timer.effective_due(beats.get(&timer.operation).copied()) <= now)?;
         Some((due.operation, due.kind))
     }
 
     fn take(&mut self, input: Input<M::Request>) -> Answer<M::Reply> {
         let command = match input {
             Input::Wake => return Answer::Done,
-            Input::Settle { operation, generation, outcome } => return self.settle(operation, generation, outcome),
-            Input::TaskLost { operation, generation } => {
-                if self.execution().task(operation).is_none_or(|task| task.generation != generation) {
+            Input::Settle {
+                operation,
+                generation,
+                outcome,
+            } => return self.settle(operation, generation, outcome),
+            Input::TaskLost {
+                operation,
+                generation,
+            } => {
+                if self
+                    .execution()
+                    .task(operation)
+                    .is_none_or(|task| task.generation != generation)
+                {
                     return Answer::Settled(Settlement::Superseded);
                 }
                 self.end_task(operation);
-                Command::TaskLost { operation, generation }
+                Command::TaskLost {
+                    operation,
+                    generation,
+                }
             }
             Input::Quarantine { reason } => {
                 if self.execution().status().is_closed() {
@@ -161,7 +223,9 @@ impl<M: Machine> Turn<'_, M> {
             }
             Input::Request(request) => Command::Request(request),
             Input::Redrive => Command::Redrive,
-            Input::Stop { .. } | Input::Pause { .. } | Input::Resume { .. } if self.execution().status().is_closed() => {
+            Input::Stop { .. } | Input::Pause { .. } | Input::Resume { .. }
+                if self.execution().status().is_closed() =>
+            {
                 return Answer::AlreadyClosed;
             }
             Input::Stop { failure } => Command::Stop { failure },
@@ -175,13 +239,31 @@ impl<M: Machine> Turn<'_, M> {
         }
     }
 
-    fn settle(&mut self, operation: Operation, generation: Generation, outcome: Outcome) -> Answer<M::Reply> {
+    fn settle(
+        &mut self,
+        operation: Operation,
+        generation: Generation,
+        outcome: Outcome,
+    ) -> Answer<M::Reply> {
         let digest = outcome.digest();
-        let settlement = self.execution().settlement(operation, generation, Some(&digest));
+        let settlement = self
+            .execution()
+            .settlement(operation, generation, Some(&digest));
         if settlement == Settlement::Applied {
-            self.record(KernelEvent::Settled { operation, generation, digest });
+            self.record(KernelEvent::Settled {
+                operation,
+                generation,
+                digest,
+            });
             self.end_task(operation);
-            let _: Reply<M::Reply> = M::handle(self, Command::Settled { operation, generation, outcome });
+            let _: Reply<M::Reply> = M::handle(
+                self,
+                Command::Settled {
+                    operation,
+                    generation,
+                    outcome,
+                },
+            );
         }
         Answer::Settled(settlement)
     }
@@ -209,9 +291,23 @@ impl<R> Input<R> {
     pub fn map<S>(self, convert: impl FnOnce(R) -> S) -> Input<S> {
         match self {
             Self::Start(start) => Input::Start(start),
-            Self::Settle { operation, generation, outcome } => Input::Settle { operation, generation, outcome },
+            Self::Settle {
+                operation,
+                generation,
+                outcome,
+            } => Input::Settle {
+                operation,
+                generation,
+                outcome,
+            },
             Self::Wake => Input::Wake,
-            Self::TaskLost { operation, generation } => Input::TaskLost { operation, generation },
+            Self::TaskLost {
+                operation,
+                generation,
+            } => Input::TaskLost {
+                operation,
+                generation,
+            },
             Self::Stop { failure } => Input::Stop { failure },
             Self::Pause { reason } => Input::Pause { reason },
             Self::Resume { reason } => Input::Resume { reason },

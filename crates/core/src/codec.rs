@@ -139,7 +139,9 @@ impl<'a> Reader<'a> {
         let mut reader = Self::new(bytes);
         match reader.u8()? {
             FORMAT => Ok(reader),
-            0 => Err(Corrupt::Malformed { what: "format version" }),
+            0 => Err(Corrupt::Malformed {
+                what: "format version",
+            }),
             found => Err(Corrupt::Newer { found }),
         }
     }
@@ -150,7 +152,10 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8], Corrupt> {
-        let (head, rest) = self.rest.split_at_checked(len).ok_or(Corrupt::Short { what })?;
+        let (head, rest) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or(Corrupt::Short { what })?;
         self.rest = rest;
         Ok(head)
     }
@@ -171,11 +176,15 @@ impl<'a> Reader<'a> {
     }
 
     pub fn u16(&mut self) -> Result<u16, Corrupt> {
-        u16::try_from(self.u64()?).map_err(|_| Corrupt::Malformed { what: "16-bit integer" })
+        u16::try_from(self.u64()?).map_err(|_| Corrupt::Malformed {
+            what: "16-bit integer",
+        })
     }
 
     pub fn u32(&mut self) -> Result<u32, Corrupt> {
-        u32::try_from(self.u64()?).map_err(|_| Corrupt::Malformed { what: "32-bit integer" })
+        u32::try_from(self.u64()?).map_err(|_| Corrupt::Malformed {
+            what: "32-bit integer",
+        })
     }
 
     pub fn u64(&mut self) -> Result<u64, Corrupt> {
@@ -200,19 +209,29 @@ impl<'a> Reader<'a> {
 
     /// The bytes without a copy.
     pub fn slice(&mut self) -> Result<&'a [u8], Corrupt> {
-        let len = usize::try_from(self.u64()?).map_err(|_| Corrupt::Malformed { what: "length" })?;
+        let len =
+            usize::try_from(self.u64()?).map_err(|_| Corrupt::Malformed { what: "length" })?;
         self.take(len, "byte string")
     }
 
     pub fn str(&mut self) -> Result<String, Corrupt> {
-        std::str::from_utf8(self.slice()?).map(str::to_owned).map_err(|_| Corrupt::Malformed { what: "text" })
+        std::str::from_utf8(self.slice()?)
+            .map(str::to_owned)
+            .map_err(|_| Corrupt::Malformed { what: "text" })
     }
 
     pub fn raw<const N: usize>(&mut self) -> Result<[u8; N], Corrupt> {
-        self.take(N, "fixed bytes")?.try_into().map_err(|_| Corrupt::Short { what: "fixed bytes" })
+        self.take(N, "fixed bytes")?
+            .try_into()
+            .map_err(|_| Corrupt::Short {
+                what: "fixed bytes",
+            })
     }
 
-    pub fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Corrupt>) -> Result<Option<T>, Corrupt> {
+    pub fn option<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Corrupt>,
+    ) -> Result<Option<T>, Corrupt> {
         match self.u8()? {
             0 => Ok(None),
             1 => read(self).map(Some),
@@ -220,7 +239,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Result<T, Corrupt>) -> Result<Vec<T>, Corrupt> {
+    pub fn list<T>(
+        &mut self,
+        mut read: impl FnMut(&mut Self) -> Result<T, Corrupt>,
+    ) -> Result<Vec<T>, Corrupt> {
         let count = self.u64()?;
         // Every element takes a byte at least: a count beyond the rest is damage, not a reason to reserve memory.
         if count > self.rest.len() as u64 {

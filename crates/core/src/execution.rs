@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::codec::Corrupt;
 use crate::{
-    Definition, Digest, EventId, ExecutionId, Generation, KernelEvent, Operation, Parent, Sequence, Status, Task, Timer, TimerKind, Timestamp,
+    Definition, Digest, EventId, ExecutionId, Generation, KernelEvent, Operation, Parent, Sequence,
+    Status, Task, Timer, TimerKind, Timestamp,
 };
 
 /// How a settle of an operation is answered. The numbers are persisted and never reused.
@@ -27,8 +28,15 @@ pub enum Settlement {
 }
 
 impl Settlement {
-    const ALL: [Self; 7] =
-        [Self::Applied, Self::Duplicate, Self::Conflict, Self::TimedOut, Self::Closed, Self::Superseded, Self::Unknown];
+    const ALL: [Self; 7] = [
+        Self::Applied,
+        Self::Duplicate,
+        Self::Conflict,
+        Self::TimedOut,
+        Self::Closed,
+        Self::Superseded,
+        Self::Unknown,
+    ];
 
     #[must_use]
     pub const fn number(self) -> u8 {
@@ -38,7 +46,10 @@ impl Settlement {
     /// # Errors
     /// [`Corrupt`] for a number that no settlement has.
     pub fn from_number(number: u8) -> Result<Self, Corrupt> {
-        Self::ALL.into_iter().find(|settlement| settlement.number() == number).ok_or(Corrupt::tag("settlement", number))
+        Self::ALL
+            .into_iter()
+            .find(|settlement| settlement.number() == number)
+            .ok_or(Corrupt::tag("settlement", number))
     }
 }
 
@@ -73,7 +84,11 @@ impl Execution {
     pub(crate) fn empty(id: ExecutionId) -> Self {
         Self {
             id,
-            definition: Definition { machine: 0, name: String::new(), version: String::new() },
+            definition: Definition {
+                machine: 0,
+                name: String::new(),
+                version: String::new(),
+            },
             name: String::new(),
             parent: None,
             retention_ms: 0,
@@ -156,7 +171,9 @@ impl Execution {
 
     /// Every timer, by (due, operation).
     pub fn timers(&self) -> impl Iterator<Item = &Timer> {
-        self.by_due.iter().filter_map(|(_, operation, kind)| self.timer(*operation, *kind))
+        self.by_due
+            .iter()
+            .filter_map(|(_, operation, kind)| self.timer(*operation, *kind))
     }
 
     #[must_use]
@@ -179,8 +196,15 @@ impl Execution {
 
     /// How a settle of `generation` by an outcome with this digest would be answered; [`Settlement::Applied`] when it would be taken.
     #[must_use]
-    pub fn settlement(&self, operation: Operation, generation: Generation, digest: Option<&Digest>) -> Settlement {
-        let Some((current, gate)) = self.gates.get(&operation) else { return Settlement::Unknown };
+    pub fn settlement(
+        &self,
+        operation: Operation,
+        generation: Generation,
+        digest: Option<&Digest>,
+    ) -> Settlement {
+        let Some((current, gate)) = self.gates.get(&operation) else {
+            return Settlement::Unknown;
+        };
         match generation.cmp(current) {
             std::cmp::Ordering::Less => return Settlement::Superseded,
             std::cmp::Ordering::Greater => return Settlement::Unknown,
@@ -208,15 +232,30 @@ impl Execution {
                 self.by_due.insert((timer.due, timer.operation, timer.kind));
                 self.timers.insert((timer.operation, timer.kind), *timer);
             }
-            KernelEvent::TimerCleared { operation, kind, .. } => self.clear_timer(*operation, *kind),
-            KernelEvent::Opened { operation, generation } => {
+            KernelEvent::TimerCleared {
+                operation, kind, ..
+            } => self.clear_timer(*operation, *kind),
+            KernelEvent::Opened {
+                operation,
+                generation,
+            } => {
                 self.gates.insert(*operation, (*generation, Gate::Open));
             }
-            KernelEvent::Settled { operation, generation, digest } => {
-                self.gates.insert(*operation, (*generation, Gate::Settled(*digest)));
+            KernelEvent::Settled {
+                operation,
+                generation,
+                digest,
+            } => {
+                self.gates
+                    .insert(*operation, (*generation, Gate::Settled(*digest)));
             }
-            KernelEvent::Shut { operation, generation, settlement } => {
-                self.gates.insert(*operation, (*generation, Gate::Shut(*settlement)));
+            KernelEvent::Shut {
+                operation,
+                generation,
+                settlement,
+            } => {
+                self.gates
+                    .insert(*operation, (*generation, Gate::Shut(*settlement)));
             }
             KernelEvent::TaskStarted(task) => {
                 self.tasks.insert(task.operation, task.clone());
@@ -246,8 +285,12 @@ impl Execution {
     }
 
     pub(crate) fn open_gates(&self) -> Vec<(Operation, Generation)> {
-        let open = self.gates.iter().filter(|(_, (_, gate))| *gate == Gate::Open);
-        open.map(|(operation, (generation, _))| (*operation, *generation)).collect()
+        let open = self
+            .gates
+            .iter()
+            .filter(|(_, (_, gate))| *gate == Gate::Open);
+        open.map(|(operation, (generation, _))| (*operation, *generation))
+            .collect()
     }
 
     pub(crate) fn begin_batch(&mut self, at: Timestamp) {

@@ -16,14 +16,21 @@ pub struct Failure {
 impl Failure {
     #[must_use]
     pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind: Some(kind.into()), message: Some(message.into()), ..Self::default() }
+        Self {
+            kind: Some(kind.into()),
+            message: Some(message.into()),
+            ..Self::default()
+        }
     }
 
     /// Bytes of all parts together.
     #[must_use]
     pub fn len(&self) -> usize {
         let text = |part: &Option<String>| part.as_ref().map_or(0, String::len);
-        text(&self.kind) + text(&self.message) + text(&self.data) + self.stack.iter().map(String::len).sum::<usize>()
+        text(&self.kind)
+            + text(&self.message)
+            + text(&self.data)
+            + self.stack.iter().map(String::len).sum::<usize>()
     }
 
     #[must_use]

@@ -49,7 +49,24 @@ impl ExecutionId {
         let [_, _, t0, t1, t2, t3, t4, t5] = unix_ms.to_be_bytes();
         let [c0, c1, c2, c3, c4, c5, c6, c7] = chance.to_be_bytes();
         let [s0, s1] = shard.0.to_be_bytes();
-        Self([t0, t1, t2, t3, t4, t5, 0x70 | (c0 & 0x0f), c1, 0x80 | (c2 & 0x3f), c3, c4, c5, c6, c7, s0, s1])
+        Self([
+            t0,
+            t1,
+            t2,
+            t3,
+            t4,
+            t5,
+            0x70 | (c0 & 0x0f),
+            c1,
+            0x80 | (c2 & 0x3f),
+            c3,
+            c4,
+            c5,
+            c6,
+            c7,
+            s0,
+            s1,
+        ])
     }
 
     #[must_use]
@@ -108,7 +125,11 @@ impl FromStr for ExecutionId {
         }
         let value = u128::from_str_radix(&digits, 16).map_err(|_| InvalidExecutionId)?;
         let id = Self(value.to_be_bytes());
-        if id.shard().0 < SHARDS { Ok(id) } else { Err(InvalidExecutionId) }
+        if id.shard().0 < SHARDS {
+            Ok(id)
+        } else {
+            Err(InvalidExecutionId)
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use crate::codec::{Corrupt, Reader, Writer};
 use crate::{
-    Digest, Event, EventId, ExecutionId, Generation, Operation, Payload, Sequence, Settlement, Status, Task, Timer, TimerKind, Timestamp,
+    Digest, Event, EventId, ExecutionId, Generation, Operation, Payload, Sequence, Settlement,
+    Status, Task, Timer, TimerKind, Timestamp,
 };
 
 /// What an execution runs: an immutable revision of something in the catalogue.
@@ -44,18 +45,39 @@ pub enum KernelEvent {
     Started(Start),
     TimerSet(Timer),
     /// Fired or no longer wanted.
-    TimerCleared { operation: Operation, kind: TimerKind, due: Timestamp },
+    TimerCleared {
+        operation: Operation,
+        kind: TimerKind,
+        due: Timestamp,
+    },
     /// From here on the operation can be settled.
-    Opened { operation: Operation, generation: Generation },
+    Opened {
+        operation: Operation,
+        generation: Generation,
+    },
     /// It was, by an outcome with this digest.
-    Settled { operation: Operation, generation: Generation, digest: Digest },
+    Settled {
+        operation: Operation,
+        generation: Generation,
+        digest: Digest,
+    },
     /// It can't be any more, and this is why.
-    Shut { operation: Operation, generation: Generation, settlement: Settlement },
+    Shut {
+        operation: Operation,
+        generation: Generation,
+        settlement: Settlement,
+    },
     TaskStarted(Task),
-    TaskEnded { operation: Operation },
-    Closed { status: Status },
+    TaskEnded {
+        operation: Operation,
+    },
+    Closed {
+        status: Status,
+    },
     Reopened,
-    Quarantined { reason: String },
+    Quarantined {
+        reason: String,
+    },
 }
 
 /// What led to a turn.
@@ -132,7 +154,10 @@ impl<E: Event> Batch<E> {
     pub fn decode(sequence: Sequence, bytes: &[u8]) -> Result<Self, Corrupt> {
         let mut from = Reader::versioned(bytes)?;
         let number = from.u8()?;
-        let cause = Cause::ALL.into_iter().find(|cause| *cause as u8 == number).ok_or(Corrupt::tag("cause", number))?;
+        let cause = Cause::ALL
+            .into_iter()
+            .find(|cause| *cause as u8 == number)
+            .ok_or(Corrupt::tag("cause", number))?;
         let at = Timestamp(from.u64()?);
         let first_event = EventId(from.u32()?);
         let entries = from.list(|from| match from.u8()? {
@@ -140,7 +165,17 @@ impl<E: Event> Batch<E> {
             1 => E::decode(from).map(Entry::Machine),
             tag => Err(Corrupt::tag("entry", tag)),
         })?;
-        if from.is_empty() { Ok(Self { sequence, cause, at, first_event, entries }) } else { Err(Corrupt::Malformed { what: "batch" }) }
+        if from.is_empty() {
+            Ok(Self {
+                sequence,
+                cause,
+                at,
+                first_event,
+                entries,
+            })
+        } else {
+            Err(Corrupt::Malformed { what: "batch" })
+        }
     }
 
     /// The public events with their numbers.
@@ -164,24 +199,39 @@ impl KernelEvent {
                 to.u8(2);
                 timer.encode(to);
             }
-            Self::TimerCleared { operation, kind, due } => {
+            Self::TimerCleared {
+                operation,
+                kind,
+                due,
+            } => {
                 to.u8(3);
                 to.u32(operation.0);
                 to.u8(kind.0);
                 to.u64(due.0);
             }
-            Self::Opened { operation, generation } => {
+            Self::Opened {
+                operation,
+                generation,
+            } => {
                 to.u8(4);
                 to.u32(operation.0);
                 to.u32(generation.0);
             }
-            Self::Settled { operation, generation, digest } => {
+            Self::Settled {
+                operation,
+                generation,
+                digest,
+            } => {
                 to.u8(5);
                 to.u32(operation.0);
                 to.u32(generation.0);
                 to.raw(&digest.0);
             }
-            Self::Shut { operation, generation, settlement } => {
+            Self::Shut {
+                operation,
+                generation,
+                settlement,
+            } => {
                 to.u8(6);
                 to.u32(operation.0);
                 to.u32(generation.0);
@@ -216,7 +266,10 @@ impl KernelEvent {
                 kind: TimerKind(from.u8()?),
                 due: Timestamp(from.u64()?),
             },
-            4 => Self::Opened { operation: Operation(from.u32()?), generation: Generation(from.u32()?) },
+            4 => Self::Opened {
+                operation: Operation(from.u32()?),
+                generation: Generation(from.u32()?),
+            },
             5 => Self::Settled {
                 operation: Operation(from.u32()?),
                 generation: Generation(from.u32()?),
@@ -228,10 +281,16 @@ impl KernelEvent {
                 settlement: Settlement::from_number(from.u8()?)?,
             },
             7 => Self::TaskStarted(Task::decode(from)?),
-            8 => Self::TaskEnded { operation: Operation(from.u32()?) },
-            9 => Self::Closed { status: Status::from_number(from.u8()?)? },
+            8 => Self::TaskEnded {
+                operation: Operation(from.u32()?),
+            },
+            9 => Self::Closed {
+                status: Status::from_number(from.u8()?)?,
+            },
             10 => Self::Reopened,
-            11 => Self::Quarantined { reason: from.str()? },
+            11 => Self::Quarantined {
+                reason: from.str()?,
+            },
             tag => return Err(Corrupt::tag("kernel event", tag)),
         })
     }
@@ -255,7 +314,11 @@ impl Start {
 
     fn decode(from: &mut Reader<'_>) -> Result<Self, Corrupt> {
         Ok(Self {
-            definition: Definition { machine: from.u8()?, name: from.str()?, version: from.str()? },
+            definition: Definition {
+                machine: from.u8()?,
+                name: from.str()?,
+                version: from.str()?,
+            },
             name: from.str()?,
             input: from.option(Payload::decode)?,
             settings: from.bytes()?,

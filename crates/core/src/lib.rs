@@ -36,7 +36,10 @@ pub use cell::{Answer, Cell, Input};
 pub use error::Kind;
 pub use execution::{Execution, Settlement};
 pub use failure::Failure;
-pub use id::{Epoch, EventId, ExecutionId, Generation, InvalidExecutionId, Operation, SHARDS, Sequence, Shard, StartKey};
+pub use id::{
+    Epoch, EventId, ExecutionId, Generation, InvalidExecutionId, Operation, SHARDS, Sequence,
+    Shard, StartKey,
+};
 pub use journal::{Batch, Cause, Definition, Entry, KernelEvent, Parent, Start};
 pub use machine::{Command, Event, Machine, Outcome, Reply, Stamp};
 pub use payload::{BLOB_THRESHOLD_BYTES, Digest, Payload};

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use crate::codec::{Corrupt, Reader, Writer};
-use crate::{EventId, Execution, Failure, Generation, Operation, Payload, Start, Task, TimerKind, Timestamp, Turn, View};
+use crate::{
+    EventId, Execution, Failure, Generation, Operation, Payload, Start, Task, TimerKind, Timestamp,
+    Turn, View,
+};
 
 /// A machine: it decides in [`Machine::handle`] and changes its state in [`Machine::apply`] alone.
 ///
@@ -60,15 +63,31 @@ pub enum Command<R> {
     /// The first of all.
     Start(Start),
     /// An open operation was settled; the kernel has recorded it and ended its task, if it had one.
-    Settled { operation: Operation, generation: Generation, outcome: Outcome },
+    Settled {
+        operation: Operation,
+        generation: Generation,
+        outcome: Outcome,
+    },
     /// A timer fired; the kernel has removed it.
-    TimerDue { operation: Operation, kind: TimerKind },
+    TimerDue {
+        operation: Operation,
+        kind: TimerKind,
+    },
     /// A task with [`crate::Recovery::Lost`] was in flight when its server ended; the kernel has ended it.
-    TaskLost { operation: Operation, generation: Generation },
+    TaskLost {
+        operation: Operation,
+        generation: Generation,
+    },
     /// Close the execution as stopped.
-    Stop { failure: Option<Failure> },
-    Pause { reason: Option<String> },
-    Resume { reason: Option<String> },
+    Stop {
+        failure: Option<Failure>,
+    },
+    Pause {
+        reason: Option<String>,
+    },
+    Resume {
+        reason: Option<String>,
+    },
     /// Reopen a closed execution from what failed.
     Redrive,
     Request(R),

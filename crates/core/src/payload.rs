@@ -75,7 +75,10 @@ impl Payload {
     pub fn decode(from: &mut Reader<'_>) -> Result<Self, Corrupt> {
         match from.u8()? {
             1 => Ok(Self::Inline(from.bytes()?)),
-            2 => Ok(Self::Blob { digest: Digest(from.raw()?), len: from.u32()? }),
+            2 => Ok(Self::Blob {
+                digest: Digest(from.raw()?),
+                len: from.u32()?,
+            }),
             tag => Err(Corrupt::tag("payload", tag)),
         }
     }

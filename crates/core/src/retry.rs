@@ -23,7 +23,11 @@ impl Backoff {
             delay = (delay.saturating_mul(u64::from(self.factor_percent)) / 100).min(self.max_ms);
         }
         let spread = delay.saturating_mul(u64::from(self.jitter_percent.min(100))) / 100;
-        if spread == 0 { delay } else { delay - chance % (spread + 1) }
+        if spread == 0 {
+            delay
+        } else {
+            delay - chance % (spread + 1)
+        }
     }
 }
 
@@ -46,7 +50,12 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_the_cap() {
-        let backoff = Backoff { first_ms: 1_000, factor_percent: 200, max_ms: 5_000, jitter_percent: 0 };
+        let backoff = Backoff {
+            first_ms: 1_000,
+            factor_percent: 200,
+            max_ms: 5_000,
+            jitter_percent: 0,
+        };
         let delays: Vec<u64> = (1..6).map(|retry| backoff.delay_ms(retry, 7)).collect();
         assert_eq!(delays, [1_000, 2_000, 4_000, 5_000, 5_000]);
     }

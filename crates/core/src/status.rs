@@ -18,8 +18,15 @@ pub enum Status {
 }
 
 impl Status {
-    pub const ALL: [Self; 7] =
-        [Self::Running, Self::Succeeded, Self::Failed, Self::TimedOut, Self::Stopped, Self::Cancelled, Self::Quarantined];
+    pub const ALL: [Self; 7] = [
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Stopped,
+        Self::Cancelled,
+        Self::Quarantined,
+    ];
 
     #[must_use]
     pub const fn number(self) -> u8 {
@@ -29,7 +36,10 @@ impl Status {
     /// # Errors
     /// [`Corrupt`] for a number that no status has.
     pub fn from_number(number: u8) -> Result<Self, Corrupt> {
-        Self::ALL.into_iter().find(|status| status.number() == number).ok_or(Corrupt::tag("status", number))
+        Self::ALL
+            .into_iter()
+            .find(|status| status.number() == number)
+            .ok_or(Corrupt::tag("status", number))
     }
 
     /// Whether nothing more happens unless somebody reopens the execution.

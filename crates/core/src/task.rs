@@ -19,7 +19,13 @@ pub enum TargetKind {
 }
 
 impl TargetKind {
-    const ALL: [Self; 5] = [Self::Function, Self::Execution, Self::Queue, Self::Agent, Self::Http];
+    const ALL: [Self; 5] = [
+        Self::Function,
+        Self::Execution,
+        Self::Queue,
+        Self::Agent,
+        Self::Http,
+    ];
 }
 
 /// The receiver of a task: its sort and its address, for example a qualified function ARN or a queue's name.
@@ -89,9 +95,17 @@ impl Task {
         let operation = Operation(from.u32()?);
         let generation = Generation(from.u32()?);
         let number = from.u8()?;
-        let kind = TargetKind::ALL.into_iter().find(|kind| *kind as u8 == number).ok_or(Corrupt::tag("target", number))?;
-        let target = Target { kind, address: from.str()? };
-        let payload = from.option(Payload::decode)?.map_or(TaskPayload::Late, TaskPayload::Stored);
+        let kind = TargetKind::ALL
+            .into_iter()
+            .find(|kind| *kind as u8 == number)
+            .ok_or(Corrupt::tag("target", number))?;
+        let target = Target {
+            kind,
+            address: from.str()?,
+        };
+        let payload = from
+            .option(Payload::decode)?
+            .map_or(TaskPayload::Late, TaskPayload::Stored);
         let timeout_ms = from.option(Reader::u64)?;
         let heartbeat_ms = from.option(Reader::u64)?;
         let recovery = match from.u8()? {
@@ -100,6 +114,14 @@ impl Task {
             3 => Recovery::Lost,
             tag => return Err(Corrupt::tag("recovery policy", tag)),
         };
-        Ok(Self { operation, generation, target, payload, timeout_ms, heartbeat_ms, recovery })
+        Ok(Self {
+            operation,
+            generation,
+            target,
+            payload,
+            timeout_ms,
+            heartbeat_ms,
+            recovery,
+        })
     }
 }

@@ -52,7 +52,10 @@ impl Keyring {
     /// A ring with one key, which has the number 1.
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
-        Self { keys: vec![(1, key)], current: 1 }
+        Self {
+            keys: vec![(1, key)],
+            current: 1,
+        }
     }
 
     fn mac(&self, key: u8) -> Option<Hmac<Sha256>> {
@@ -99,9 +102,15 @@ impl Keyring {
     /// # Errors
     /// [`InvalidToken`] for everything that this ring did not sign for `purpose`.
     pub fn verify(&self, purpose: Purpose, text: &str) -> Result<Token, InvalidToken> {
-        let bytes: [u8; LENGTH] = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(InvalidToken)?;
+        let bytes: [u8; LENGTH] = STANDARD
+            .decode(text)
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or(InvalidToken)?;
         let (fields, tag) = bytes.split_at(FIELDS);
-        let [VERSION, key, purpose_number, rest @ ..] = fields else { return Err(InvalidToken) };
+        let [VERSION, key, purpose_number, rest @ ..] = fields else {
+            return Err(InvalidToken);
+        };
         if *purpose_number != purpose as u8 || !self.verify_tag(*key, fields, tag) {
             return Err(InvalidToken);
         }

@@ -3,7 +3,8 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Entry, Execution, Generation, KernelEvent, Machine, Operation, Settlement, Stamp, Status, Task, Timer, TimerKind, Timestamp,
+    Entry, Execution, Generation, KernelEvent, Machine, Operation, Settlement, Stamp, Status, Task,
+    Timer, TimerKind, Timestamp,
 };
 
 /// One turn of one execution.
@@ -48,7 +49,14 @@ impl<M: Machine> Turn<'_, M> {
     pub fn emit(&mut self, event: M::Event) {
         use crate::Event as _;
         let event_id = event.is_public().then(|| self.execution.number_event());
-        M::apply(self.state, &event, Stamp { at: self.execution.now(), event_id });
+        M::apply(
+            self.state,
+            &event,
+            Stamp {
+                at: self.execution.now(),
+                event_id,
+            },
+        );
         self.entries.push(Entry::Machine(event));
     }
 
@@ -67,19 +75,30 @@ impl<M: Machine> Turn<'_, M> {
     pub fn clear_timer(&mut self, operation: Operation, kind: TimerKind) {
         if let Some(timer) = self.execution.timer(operation, kind) {
             let due = timer.due;
-            self.record(KernelEvent::TimerCleared { operation, kind, due });
+            self.record(KernelEvent::TimerCleared {
+                operation,
+                kind,
+                due,
+            });
         }
     }
 
     /// Lets an operation be settled from outside. A new generation takes the place of the old one.
     pub fn open(&mut self, operation: Operation, generation: Generation) {
-        self.record(KernelEvent::Opened { operation, generation });
+        self.record(KernelEvent::Opened {
+            operation,
+            generation,
+        });
     }
 
     /// Ends an open operation's time to be settled; later settles are answered with `settlement`.
     pub fn shut(&mut self, operation: Operation, settlement: Settlement) {
         if let Some(generation) = self.execution.open_generation(operation) {
-            self.record(KernelEvent::Shut { operation, generation, settlement });
+            self.record(KernelEvent::Shut {
+                operation,
+                generation,
+                settlement,
+            });
         }
     }
 

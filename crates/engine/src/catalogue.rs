@@ -123,26 +123,44 @@ pub struct Resolved {
 
 impl Handle {
     async fn entry<T: DeserializeOwned>(&self, key: String) -> Result<Option<(u64, T)>, Error> {
-        let found = self.read(move |store| store.catalogue(&key).map(|found| (key, found))).await?;
-        let (key, Some((revision, bytes))) = found else { return Ok(None) };
+        let found = self
+            .read(move |store| store.catalogue(&key).map(|found| (key, found)))
+            .await?;
+        let (key, Some((revision, bytes))) = found else {
+            return Ok(None);
+        };
         Ok(Some((revision, decode(&key, &bytes)?)))
     }
 
-    async fn put_entry<T: Serialize>(&self, key: String, expected: Option<u64>, value: Option<&T>) -> Result<u64, Error> {
+    async fn put_entry<T: Serialize>(
+        &self,
+        key: String,
+        expected: Option<u64>,
+        value: Option<&T>,
+    ) -> Result<u64, Error> {
         let value = value.map(|value| encode(&key, value)).transpose()?;
         let name = key.clone();
-        let put = self.read(move |store| match store.catalogue_put(&key, expected, value) {
-            Err(everstep_store::Error::RevisionConflict { .. }) => Ok(None),
-            other => other.map(Some),
-        });
-        put.await?.ok_or(Error::EntryChanged { what: "the catalogue entry", name })
+        let put = self.read(
+            move |store| match store.catalogue_put(&key, expected, value) {
+                Err(everstep_store::Error::RevisionConflict { .. }) => Ok(None),
+                other => other.map(Some),
+            },
+        );
+        put.await?.ok_or(Error::EntryChanged {
+            what: "the catalogue entry",
+            name,
+        })
     }
 
     /// Makes a new function.
     ///
     /// # Errors
     /// [`Error::EntryExists`], or the store's.
-    pub async fn create_function(&self, revision: Revision, tags: BTreeMap<String, String>) -> Result<FunctionRecord, Error> {
+    pub async fn create_function(
+        &self,
+        revision: Revision,
+        tags: BTreeMap<String, String>,
+    ) -> Result<FunctionRecord, Error> {
         let record = FunctionRecord {
             name: revision.function.clone(),
             latest: revision.revision.clone(),
@@ -151,10 +169,21 @@ impl Handle {
             aliases: BTreeMap::new(),
             tags,
         };
-        self.put_entry(revision_key(&revision.function, &revision.revision), None, Some(&revision)).await?;
-        match self.put_entry(function_key(&record.name), None, Some(&record)).await {
+        self.put_entry(
+            revision_key(&revision.function, &revision.revision),
+            None,
+            Some(&revision),
+        )
+        .await?;
+        match self
+            .put_entry(function_key(&record.name), None, Some(&record))
+            .await
+        {
             Ok(_) => Ok(record),
-            Err(Error::EntryChanged { .. }) => Err(Error::EntryExists { what: "function", name: record.name }),
+            Err(Error::EntryChanged { .. }) => Err(Error::EntryExists {
+                what: "function",
+                name: record.name,
+            }),
             Err(error) => Err(error),
         }
     }
@@ -164,7 +193,10 @@ impl Handle {
     /// # Errors
     /// The store's.
     pub async fn function(&self, name: &str) -> Result<FunctionRecord, Error> {
-        self.entry(function_key(name)).await?.map(|(_, record)| record).ok_or_else(|| unknown("function", name))
+        self.entry(function_key(name))
+            .await?
+            .map(|(_, record)| record)
+            .ok_or_else(|| unknown("function", name))
     }
 
     /// Every function, by name.
@@ -173,7 +205,10 @@ impl Handle {
     /// The store's.
     pub async fn functions(&self) -> Result<Vec<FunctionRecord>, Error> {
         let entries = self.read(|store| store.catalogue_scan("function/")).await?;
-        entries.iter().map(|(key, _, bytes)| decode(key, bytes)).collect()
+        entries
+            .iter()
+            .map(|(key, _, bytes)| decode(key, bytes))
+            .collect()
     }
 
     /// Changes a function's record; `change` may be called again when somebody else was faster.
@@ -189,7 +224,10 @@ impl Handle {
             let found = self.entry::<FunctionRecord>(function_key(name)).await?;
             let (revision, mut record) = found.ok_or_else(|| unknown("function", name))?;
             change(&mut record)?;
-            match self.put_entry(function_key(name), Some(revision), Some(&record)).await {
+            match self
+                .put_entry(function_key(name), Some(revision), Some(&record))
+                .await
+            {
                 Ok(_) => return Ok(record),
                 Err(Error::EntryChanged { .. }) => {}
                 Err(error) => return Err(error),
@@ -202,7 +240,12 @@ impl Handle {
     /// # Errors
     /// As [`Handle::change_function`].
     pub async fn add_revision(&self, revision: Revision) -> Result<FunctionRecord, Error> {
-        self.put_entry(revision_key(&revision.function, &revision.revision), None, Some(&revision)).await?;
+        self.put_entry(
+            revision_key(&revision.function, &revision.revision),
+            None,
+            Some(&revision),
+        )
+        .await?;
         self.change_function(&revision.function, |record| {
             record.latest.clone_from(&revision.revision);
             Ok(())
@@ -214,18 +257,29 @@ impl Handle {
     ///
     /// # Errors
     /// As [`Handle::change_function`].
-    pub async fn publish_version(&self, name: &str, description: &str) -> Result<(u32, FunctionRecord), Error> {
+    pub async fn publish_version(
+        &self,
+        name: &str,
+        description: &str,
+    ) -> Result<(u32, FunctionRecord), Error> {
         let mut number = 0;
         let record = self
             .change_function(name, |record| {
-                let last = record.versions.iter().next_back().filter(|(_, published)| published.revision == record.latest);
+                let last = record
+                    .versions
+                    .iter()
+                    .next_back()
+                    .filter(|(_, published)| published.revision == record.latest);
                 if let Some((same, _)) = last {
                     number = *same;
                     return Ok(());
                 }
                 number = record.next_version;
                 record.next_version += 1;
-                let published = Published { revision: record.latest.clone(), description: description.to_owned() };
+                let published = Published {
+                    revision: record.latest.clone(),
+                    description: description.to_owned(),
+                };
                 record.versions.insert(number, published);
                 Ok(())
             })
@@ -240,7 +294,9 @@ impl Handle {
     pub async fn delete_function(&self, name: &str) -> Result<(), Error> {
         let found = self.entry::<FunctionRecord>(function_key(name)).await?;
         let (revision, _) = found.ok_or_else(|| unknown("function", name))?;
-        self.put_entry::<FunctionRecord>(function_key(name), Some(revision), None).await.map(|_| ())
+        self.put_entry::<FunctionRecord>(function_key(name), Some(revision), None)
+            .await
+            .map(|_| ())
     }
 
     /// What a name and a qualifier (`$LATEST`, a number, an alias; `None` is `$LATEST`) mean now.
@@ -250,13 +306,20 @@ impl Handle {
     pub async fn resolve(&self, name: &str, qualifier: Option<&str>) -> Result<Resolved, Error> {
         let record = self.function(name).await?;
         let qualifier = qualifier.unwrap_or("$LATEST");
-        let version = record.aliases.get(qualifier).map_or(qualifier, |alias| &alias.version).to_owned();
+        let version = record
+            .aliases
+            .get(qualifier)
+            .map_or(qualifier, |alias| &alias.version)
+            .to_owned();
         let revision = if version == "$LATEST" {
             record.latest
         } else {
             let number = version.parse::<u32>().ok();
             let published = number.and_then(|number| record.versions.get(&number));
-            published.ok_or_else(|| unknown("function version", &format!("{name}:{qualifier}")))?.revision.clone()
+            published
+                .ok_or_else(|| unknown("function version", &format!("{name}:{qualifier}")))?
+                .revision
+                .clone()
         };
         let revision = self.revision(&format!("{name}/{revision}")).await?;
         Ok(Resolved { version, revision })
@@ -268,7 +331,9 @@ impl Handle {
     /// [`Error::UnknownEntry`], or the store's.
     pub async fn revision(&self, address: &str) -> Result<Revision, Error> {
         let found = self.entry(format!("revision/{address}")).await?;
-        found.map(|(_, revision)| revision).ok_or_else(|| unknown("function revision", address))
+        found
+            .map(|(_, revision)| revision)
+            .ok_or_else(|| unknown("function revision", address))
     }
 
     /// Names an agent, or gives its name another URL.
@@ -278,7 +343,10 @@ impl Handle {
     pub async fn put_agent(&self, agent: &Agent) -> Result<(), Error> {
         loop {
             let key = format!("agent/{}", agent.name);
-            let expected = self.entry::<Agent>(key.clone()).await?.map(|(revision, _)| revision);
+            let expected = self
+                .entry::<Agent>(key.clone())
+                .await?
+                .map(|(revision, _)| revision);
             match self.put_entry(key, expected, Some(agent)).await {
                 Err(Error::EntryChanged { .. }) => {}
                 other => return other.map(|_| ()),
@@ -292,7 +360,9 @@ impl Handle {
     /// The store's.
     pub async fn agent(&self, name: &str) -> Result<Agent, Error> {
         let found = self.entry(format!("agent/{name}")).await?;
-        found.map(|(_, agent)| agent).ok_or_else(|| unknown("agent", name))
+        found
+            .map(|(_, agent)| agent)
+            .ok_or_else(|| unknown("agent", name))
     }
 
     /// Every agent, by name.
@@ -301,7 +371,10 @@ impl Handle {
     /// The store's.
     pub async fn agents(&self) -> Result<Vec<Agent>, Error> {
         let entries = self.read(|store| store.catalogue_scan("agent/")).await?;
-        entries.iter().map(|(key, _, bytes)| decode(key, bytes)).collect()
+        entries
+            .iter()
+            .map(|(key, _, bytes)| decode(key, bytes))
+            .collect()
     }
 }
 
@@ -314,7 +387,10 @@ fn revision_key(function: &str, revision: &str) -> String {
 }
 
 fn unknown(what: &'static str, name: &str) -> Error {
-    Error::UnknownEntry { what, name: name.to_owned() }
+    Error::UnknownEntry {
+        what,
+        name: name.to_owned(),
+    }
 }
 
 /// Catalogue entries are JSON behind their format version: they are few, and their fields grow.
@@ -326,11 +402,16 @@ fn encode<T: Serialize>(key: &str, value: &T) -> Result<Bytes, Error> {
 
 fn decode<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, Error> {
     match bytes {
-        [everstep_core::codec::FORMAT, json @ ..] => serde_json::from_slice(json).map_err(|error| unreadable(key, &error)),
+        [everstep_core::codec::FORMAT, json @ ..] => {
+            serde_json::from_slice(json).map_err(|error| unreadable(key, &error))
+        }
         _ => Err(unreadable(key, &"its format is not known")),
     }
 }
 
 fn unreadable(key: &str, detail: &dyn std::fmt::Display) -> Error {
-    Error::Store { detail: format!("catalogue entry {key}: {detail}"), kind: everstep_core::Kind::Corrupt }
+    Error::Store {
+        detail: format!("catalogue entry {key}: {detail}"),
+        kind: everstep_core::Kind::Corrupt,
+    }
 }

@@ -26,12 +26,17 @@ pub struct Clock {
 impl Clock {
     #[must_use]
     pub fn new(mode: ClockMode) -> Self {
-        Self { mode, ahead_ms: Arc::default() }
+        Self {
+            mode,
+            ahead_ms: Arc::default(),
+        }
     }
 
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis() as u64);
         Timestamp(wall.saturating_add(self.ahead_ms.load(Ordering::Relaxed)))
     }
 

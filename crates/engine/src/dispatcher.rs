@@ -21,7 +21,7 @@ pub struct Work {
 #[derive(Debug)]
 pub enum WorkPayload {
     Stored(Payload),
-    Late(Late),
+    Late(Box<Late>),
 }
 
 /// A call of a function that is not an execution: nothing of it is journaled.

@@ -37,8 +37,13 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
-            Self::UnknownExecution { .. } | Self::InvalidToken | Self::UnknownEntry { .. } => Kind::NotFound,
-            Self::NameTaken { .. } | Self::Refused { .. } | Self::EntryExists { .. } | Self::EntryChanged { .. } => Kind::Conflict,
+            Self::UnknownExecution { .. } | Self::InvalidToken | Self::UnknownEntry { .. } => {
+                Kind::NotFound
+            }
+            Self::NameTaken { .. }
+            | Self::Refused { .. }
+            | Self::EntryExists { .. }
+            | Self::EntryChanged { .. } => Kind::Conflict,
             Self::Overloaded { .. } => Kind::Throttled,
             Self::Crashed { .. } => Kind::Bug,
             Self::Damaged { .. } | Self::Payload { .. } => Kind::Corrupt,
@@ -50,6 +55,9 @@ impl Error {
 
 impl From<everstep_store::Error> for Error {
     fn from(error: everstep_store::Error) -> Self {
-        Self::Store { kind: error.kind(), detail: error.to_string() }
+        Self::Store {
+            kind: error.kind(),
+            detail: error.to_string(),
+        }
     }
 }

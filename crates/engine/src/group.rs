@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::Receiver;
 
 use everstep_core::{Epoch, ExecutionId, Shard};
 use everstep_store::{Commit, Committed, Store, Write};
@@ -30,11 +30,18 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn new(number: u64) -> Self {
-        Self { number, ..Self::default() }
+        Self {
+            number,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn write(&mut self, shard: Shard, epoch: Epoch, write: Write) {
-        self.writes.entry(shard).or_insert_with(|| (epoch, Vec::new())).1.push(write);
+        self.writes
+            .entry(shard)
+            .or_insert_with(|| (epoch, Vec::new()))
+            .1
+            .push(write);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -42,7 +49,14 @@ impl Group {
     }
 
     fn into_parts(self) -> (Vec<Commit>, Vec<Release>) {
-        let commits = self.writes.into_iter().map(|(shard, (epoch, writes))| Commit { shard, epoch, writes });
+        let commits = self
+            .writes
+            .into_iter()
+            .map(|(shard, (epoch, writes))| Commit {
+                shard,
+                epoch,
+                writes,
+            });
         (commits.collect(), self.releases)
     }
 }
@@ -53,12 +67,15 @@ pub(crate) fn commit_groups(
     dispatcher: &Arc<dyn Dispatcher>,
     handle: &Handle,
     groups: &Receiver<Group>,
-    back: &Sender<Input>,
 ) {
     for group in groups {
         let number = group.number;
         let (commits, releases) = group.into_parts();
-        let outcome = if commits.is_empty() { Ok(()) } else { verdict(&store.commit(commits)) };
+        let outcome = if commits.is_empty() {
+            Ok(())
+        } else {
+            verdict(&store.commit(commits))
+        };
         for release in releases {
             match (release, &outcome) {
                 (Release::Reply(reply), _) => reply(outcome.clone()),
@@ -68,7 +85,11 @@ pub(crate) fn commit_groups(
             }
         }
         let failed = outcome.is_err();
-        if back.send(Input::Committed { group: number, outcome }).is_err() || failed {
+        handle.send_unshed(Input::Committed {
+            group: number,
+            outcome,
+        });
+        if failed {
             return;
         }
     }
@@ -83,7 +104,10 @@ fn verdict(commits: &[Committed]) -> Result<(), Error> {
             Committed::Fenced => "another owner has taken the shard over",
             Committed::Unknown => "the outcome of a synced write is unknown",
         };
-        return Err(Error::Store { detail: detail.to_owned(), kind: Kind::Transient });
+        return Err(Error::Store {
+            detail: detail.to_owned(),
+            kind: Kind::Transient,
+        });
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Everything that can wake the engine's loop: one closed list.
 
-use everstep_core::{Answer, ExecutionId, Generation, Operation, Settlement, Start, StartKey, View};
+use everstep_core::{
+    Answer, ExecutionId, Generation, Operation, Settlement, Start, StartKey, View,
+};
 use everstep_store::ExecutionRow;
 use tokio::sync::oneshot;
 
@@ -26,18 +28,48 @@ pub struct Snapshot {
 }
 
 pub(crate) enum Input {
-    Start { id: ExecutionId, key: StartKey, digest: [u8; 32], start: Start, reply: ReplyTo<Started> },
-    Turn { execution: ExecutionId, input: everstep_core::Input<Request>, reply: ReplyTo<Answer<Reply>> },
+    Start {
+        id: ExecutionId,
+        key: StartKey,
+        digest: [u8; 32],
+        start: Start,
+        reply: ReplyTo<Started>,
+    },
+    Turn {
+        execution: ExecutionId,
+        input: everstep_core::Input<Request>,
+        reply: ReplyTo<Answer<Reply>>,
+    },
     /// A sign of life of an operation or task: kept in memory alone.
-    Beat { execution: ExecutionId, operation: Operation, generation: Generation, reply: ReplyTo<Settlement> },
+    Beat {
+        execution: ExecutionId,
+        operation: Operation,
+        generation: Generation,
+        reply: ReplyTo<Settlement>,
+    },
     /// Answers with what stands in memory once it is durable.
-    Snapshot { execution: ExecutionId, reply: ReplyTo<Snapshot> },
+    Snapshot {
+        execution: ExecutionId,
+        reply: ReplyTo<Snapshot>,
+    },
     /// Answers with the execution's row once it is durable: a gate for reads of the store.
-    Row { execution: ExecutionId, reply: ReplyTo<ExecutionRow> },
+    Row {
+        execution: ExecutionId,
+        reply: ReplyTo<ExecutionRow>,
+    },
     /// Answers once the execution is closed and that is durable.
-    Watch { execution: ExecutionId, reply: ReplyTo<ExecutionRow> },
+    Watch {
+        execution: ExecutionId,
+        reply: ReplyTo<ExecutionRow>,
+    },
     /// Answers with the name's owner once that is durable.
-    Find { key: StartKey, reply: ReplyTo<Option<ExecutionId>> },
-    Committed { group: u64, outcome: Result<(), Error> },
+    Find {
+        key: StartKey,
+        reply: ReplyTo<Option<ExecutionId>>,
+    },
+    Committed {
+        group: u64,
+        outcome: Result<(), Error>,
+    },
     Shutdown,
 }

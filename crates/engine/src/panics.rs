@@ -30,7 +30,10 @@ pub(crate) fn keep_on_loop_threads() {
 /// The panic's message, and its place and backtrace where they were kept.
 pub(crate) fn describe(panic: &(dyn Any + Send)) -> String {
     LAST.take().unwrap_or_else(|| {
-        let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| panic.downcast_ref::<String>().cloned());
         text.unwrap_or_else(|| "a panic without a message".to_owned())
     })
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use everstep_core::{Answer, Batch, Cell, Entry, EventId, Execution, ExecutionId, Input, KernelEvent, Operation, Sequence, Task, Timestamp, View};
+use everstep_core::{
+    Answer, Batch, Cell, Entry, EventId, Execution, ExecutionId, Input, KernelEvent, Operation,
+    Sequence, Task, Timestamp, View,
+};
 use everstep_durable::Durable;
 
 /// The registry's persisted number of the durable-functions machine.
@@ -110,15 +113,25 @@ fn recorded<E: everstep_core::Event>(batch: Batch<E>) -> Recorded {
         Entry::Kernel(event) => Some(event),
         Entry::Machine(_) => None,
     });
-    Recorded { sequence: batch.sequence, batch: bytes, kernel: kernel.collect() }
+    Recorded {
+        sequence: batch.sequence,
+        batch: bytes,
+        kernel: kernel.collect(),
+    }
 }
 
 /// The public events of a persisted batch.
-pub(crate) fn public_events(machine: u8, sequence: Sequence, bytes: &[u8]) -> Result<(Timestamp, Vec<(EventId, HistoryEvent)>), Unreadable> {
+pub(crate) fn public_events(
+    machine: u8,
+    sequence: Sequence,
+    bytes: &[u8],
+) -> Result<(Timestamp, Vec<(EventId, HistoryEvent)>), Unreadable> {
     match machine {
         DURABLE => {
             let batch = Batch::<everstep_durable::Event>::decode(sequence, bytes)?;
-            let events = batch.public().map(|(id, event)| (id, HistoryEvent::Durable(event.clone())));
+            let events = batch
+                .public()
+                .map(|(id, event)| (id, HistoryEvent::Durable(event.clone())));
             Ok((batch.at, events.collect()))
         }
         tag => Err(Unreadable::tag("machine", tag)),

@@ -48,24 +48,28 @@ impl Loop {
             if ending && !committing {
                 return Ok(());
             }
-            let Some(first) = self.next()? else { continue };
-            let mut next = Some(first);
-            for _ in 0..INPUTS {
-                match next.take() {
-                    Some(Input::Shutdown) => ending = true,
-                    Some(Input::Committed { outcome: Err(error), .. }) => return Err(error),
-                    Some(input) => {
+            let mut next = self.next()?;
+            let mut taken = 0;
+            while let Some(input) = next {
+                match input {
+                    Input::Shutdown => ending = true,
+                    Input::Committed {
+                        outcome: Err(error),
+                        ..
+                    } => return Err(error),
+                    input => {
                         committing &= !matches!(input, Input::Committed { .. });
                         self.owner.step(self.clock.now(), input);
                     }
-                    None => break,
                 }
-                next = self.inputs.try_recv().ok().inspect(|_| self.took());
-            }
-            if let Some(left) = next {
-                self.owner.step(self.clock.now(), left);
+                taken += 1;
+                next = if taken < INPUTS { self.queued() } else { None };
             }
         }
+    }
+
+    fn queued(&self) -> Option<Input> {
+        self.inputs.try_recv().ok().inspect(|_| self.took())
     }
 
     fn took(&self) {
@@ -77,7 +81,12 @@ impl Loop {
         let patience = if self.clock.skips() && self.owner.is_waiting() {
             SKIP_AFTER
         } else {
-            Duration::from_millis(self.owner.next_wake().since_ms(self.clock.now()).min(3_600_000))
+            Duration::from_millis(
+                self.owner
+                    .next_wake()
+                    .since_ms(self.clock.now())
+                    .min(3_600_000),
+            )
         };
         match self.inputs.recv_timeout(patience) {
             Ok(input) => {
@@ -93,10 +102,11 @@ impl Loop {
     }
 
     fn skip(&self) -> Result<(), Error> {
-        if self.clock.skips() && self.owner.is_waiting() {
-            if let Some(due) = self.owner.next_timer_anywhere()? {
-                self.clock.advance_ms(due.since_ms(self.clock.now()));
-            }
+        if self.clock.skips()
+            && self.owner.is_waiting()
+            && let Some(due) = self.owner.next_timer_anywhere()?
+        {
+            self.clock.advance_ms(due.since_ms(self.clock.now()));
         }
         Ok(())
     }

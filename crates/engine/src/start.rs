@@ -39,14 +39,20 @@ impl Engine {
         panics::keep_on_loop_threads();
         let clock = Clock::new(options.clock);
         let shards: Vec<Shard> = (0..SHARDS).map(Shard).collect();
-        let owner = Owner::open(Arc::clone(&parts.store), options.clone(), &shards, clock.now(), fastrand::u64(..))?;
+        let owner = Owner::open(
+            Arc::clone(&parts.store),
+            options.clone(),
+            &shards,
+            clock.now(),
+            fastrand::u64(..),
+        )?;
         let (inputs, received) = mpsc::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         // One group is committed while one waits: the third gathers in the owner.
         let (groups, to_commit) = mpsc::sync_channel(1);
         let (ended, has_ended) = mpsc::channel();
         let handle = Handle::new(Inner {
-            inputs: inputs.clone(),
+            inputs,
             waiting: Arc::clone(&waiting),
             options,
             clock: clock.clone(),
@@ -56,14 +62,27 @@ impl Engine {
             dispatcher: Arc::clone(&parts.dispatcher),
             runtime: tokio::runtime::Handle::current(),
         });
-        let looping = Loop { owner, clock, inputs: received, waiting, groups, ended };
+        let looping = Loop {
+            owner,
+            clock,
+            inputs: received,
+            waiting,
+            groups,
+            ended,
+        };
         let committer = {
             let handle = handle.clone();
             let (store, dispatcher) = (parts.store, parts.dispatcher);
-            spawn("everstep-commit", move || crate::group::commit_groups(&*store, &dispatcher, &handle, &to_commit, &inputs))?
+            spawn("everstep-commit", move || {
+                crate::group::commit_groups(&*store, &dispatcher, &handle, &to_commit)
+            })?
         };
         let looping = spawn(panics::LOOP_THREAD, move || looping.run())?;
-        Ok(Self { handle, ended: Mutex::new(has_ended), threads: vec![looping, committer] })
+        Ok(Self {
+            handle,
+            ended: Mutex::new(has_ended),
+            threads: vec![looping, committer],
+        })
     }
 
     #[must_use]
@@ -96,5 +115,8 @@ impl Engine {
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
     let started = std::thread::Builder::new().name(name.to_owned()).spawn(run);
-    started.map_err(|error| Error::Store { detail: format!("no thread can be started: {error}"), kind: everstep_core::Kind::Transient })
+    started.map_err(|error| Error::Store {
+        detail: format!("no thread can be started: {error}"),
+        kind: everstep_core::Kind::Transient,
+    })
 }

@@ -52,7 +52,9 @@ pub struct ListFilter {
 /// What went wrong in a store.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the store was written by a later version (format {found}, this build reads {known}): use that version, or another data folder")]
+    #[error(
+        "the store was written by a later version (format {found}, this build reads {known}): use that version, or another data folder"
+    )]
     Newer { found: u32, known: u32 },
     #[error("the store is damaged: {detail}")]
     Damaged { detail: String },
@@ -89,7 +91,13 @@ pub trait Store: Send + Sync + 'static {
     fn execution(&self, id: ExecutionId) -> Result<Option<ExecutionRow>, Error>;
 
     /// Batches from `from` on (including it), going `direction`, at most `limit`.
-    fn journal(&self, id: ExecutionId, from: Sequence, direction: Direction, limit: usize) -> Result<Vec<JournalRow>, Error>;
+    fn journal(
+        &self,
+        id: ExecutionId,
+        from: Sequence,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<JournalRow>, Error>;
 
     /// The last batch's sequence.
     fn last_sequence(&self, id: ExecutionId) -> Result<Option<Sequence>, Error>;
@@ -97,15 +105,36 @@ pub trait Store: Send + Sync + 'static {
     fn start(&self, key: StartKey) -> Result<Option<StartRow>, Error>;
 
     /// Timers of a shard due at `until` or earlier, in order, behind `after`.
-    fn timers(&self, shard: Shard, until: Timestamp, after: Option<TimerRow>, limit: usize) -> Result<Vec<TimerRow>, Error>;
+    fn timers(
+        &self,
+        shard: Shard,
+        until: Timestamp,
+        after: Option<TimerRow>,
+        limit: usize,
+    ) -> Result<Vec<TimerRow>, Error>;
 
     /// Every task row of a shard, in pages.
-    fn tasks(&self, shard: Shard, after: Option<(ExecutionId, everstep_core::Operation)>, limit: usize) -> Result<Vec<TaskRow>, Error>;
+    fn tasks(
+        &self,
+        shard: Shard,
+        after: Option<(ExecutionId, everstep_core::Operation)>,
+        limit: usize,
+    ) -> Result<Vec<TaskRow>, Error>;
 
-    fn list(&self, filter: &ListFilter, cursor: Option<&Cursor>, limit: usize) -> Result<Page<ExecutionRow>, Error>;
+    fn list(
+        &self,
+        filter: &ListFilter,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<ExecutionRow>, Error>;
 
     /// Executions of a shard that may be purged at `now`.
-    fn expired(&self, shard: Shard, now: Timestamp, limit: usize) -> Result<Vec<(Timestamp, ExecutionId)>, Error>;
+    fn expired(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, ExecutionId)>, Error>;
 
     /// Reads a catalogue entry and its revision (from 1).
     fn catalogue(&self, key: &str) -> Result<Option<(u64, Bytes)>, Error>;
@@ -115,7 +144,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes (or with `None` deletes) a catalogue entry durably if it still has the revision `expected` (`None`: does not exist); returns the
     /// new revision.
-    fn catalogue_put(&self, key: &str, expected: Option<u64>, value: Option<Bytes>) -> Result<u64, Error>;
+    fn catalogue_put(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        value: Option<Bytes>,
+    ) -> Result<u64, Error>;
 
     /// Bytes of disk in use, where that can be said.
     fn disk_bytes(&self) -> u64;

@@ -1,7 +1,10 @@
 //! What a commit holds.
 
 use bytes::Bytes;
-use everstep_core::{Epoch, ExecutionId, Generation, Operation, Sequence, Shard, StartKey, Status, TimerKind, Timestamp};
+use everstep_core::{
+    Epoch, ExecutionId, Generation, Operation, Sequence, Shard, StartKey, Status, TimerKind,
+    Timestamp,
+};
 
 /// The writes of one shard that become durable together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,18 +20,39 @@ pub enum Write {
     /// Appends a journal batch. A sequence is written once.
     Journal(JournalRow),
     /// Writes the state row and moves its list entries from `was` (its place before this commit, if it existed).
-    Execution { row: ExecutionRow, was: Option<ListKey> },
+    Execution {
+        row: ExecutionRow,
+        was: Option<ListKey>,
+    },
     /// Claims a name for an execution.
     Start(StartRow),
     SetTimer(TimerRow),
-    ClearTimer { due: Timestamp, execution: ExecutionId, operation: Operation, kind: TimerKind },
+    ClearTimer {
+        due: Timestamp,
+        execution: ExecutionId,
+        operation: Operation,
+        kind: TimerKind,
+    },
     PutTask(TaskRow),
-    DeleteTask { execution: ExecutionId, operation: Operation },
+    DeleteTask {
+        execution: ExecutionId,
+        operation: Operation,
+    },
     /// Notes when a closed execution may be purged.
-    Expire { at: Timestamp, execution: ExecutionId },
-    Unexpire { at: Timestamp, execution: ExecutionId },
+    Expire {
+        at: Timestamp,
+        execution: ExecutionId,
+    },
+    Unexpire {
+        at: Timestamp,
+        execution: ExecutionId,
+    },
     /// Deletes every row of an execution: state, lists, journal, timers, tasks, its name, its expiry.
-    Purge { row: ExecutionRow, start: StartKey, expires: Option<Timestamp> },
+    Purge {
+        row: ExecutionRow,
+        start: StartKey,
+        expires: Option<Timestamp>,
+    },
 }
 
 /// One batch of an execution's journal.
@@ -57,7 +81,12 @@ pub struct ExecutionRow {
 impl ExecutionRow {
     #[must_use]
     pub fn list_key(&self) -> ListKey {
-        ListKey { status: self.status, definition: self.definition.clone(), started: self.started, id: self.id }
+        ListKey {
+            status: self.status,
+            definition: self.definition.clone(),
+            started: self.started,
+            id: self.id,
+        }
     }
 }
 

@@ -65,8 +65,18 @@ impl Machine for Diary {
         let told = match &command {
             Command::Request(_) => None,
             Command::TimerDue { operation, .. } => Some(format!("timer {operation}")),
-            Command::Settled { operation, generation, .. } => Some(format!("settled {operation}.{generation}")),
-            other => Some(format!("{other:?}").split([' ', '(']).next().unwrap_or_default().to_owned()),
+            Command::Settled {
+                operation,
+                generation,
+                ..
+            } => Some(format!("settled {operation}.{generation}")),
+            other => Some(
+                format!("{other:?}")
+                    .split([' ', '('])
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
+            ),
         };
         if let Some(text) = told {
             turn.emit(Line::Told(text));
@@ -77,12 +87,21 @@ impl Machine for Diary {
                     return Reply::Own(());
                 }
                 match ask {
-                    Ask::Open(operation, generation) => turn.open(Operation(operation), Generation(generation)),
+                    Ask::Open(operation, generation) => {
+                        turn.open(Operation(operation), Generation(generation))
+                    }
                     Ask::Timer(operation, delay, heartbeat_ms) => {
                         let due = turn.now().after_ms(delay);
-                        turn.set_timer(Timer { operation: Operation(operation), kind: TimerKind(0), due, heartbeat_ms });
+                        turn.set_timer(Timer {
+                            operation: Operation(operation),
+                            kind: TimerKind(0),
+                            due,
+                            heartbeat_ms,
+                        });
                     }
-                    Ask::Task(operation, generation) => turn.start_task(task(operation, generation)),
+                    Ask::Task(operation, generation) => {
+                        turn.start_task(task(operation, generation))
+                    }
                     Ask::Draw => {
                         let chance = turn.chance();
                         turn.emit(Line::Drew(chance));
@@ -113,7 +132,10 @@ fn task(operation: u32, generation: u32) -> Task {
     Task {
         operation: Operation(operation),
         generation: Generation(generation),
-        target: Target { kind: TargetKind::Queue, address: "q".to_owned() },
+        target: Target {
+            kind: TargetKind::Queue,
+            address: "q".to_owned(),
+        },
         payload: TaskPayload::Late,
         timeout_ms: Some(5),
         heartbeat_ms: None,
@@ -123,7 +145,11 @@ fn task(operation: u32, generation: u32) -> Task {
 
 fn start() -> Start {
     Start {
-        definition: Definition { machine: 9, name: "diary".to_owned(), version: "1".to_owned() },
+        definition: Definition {
+            machine: 9,
+            name: "diary".to_owned(),
+            version: "1".to_owned(),
+        },
         name: "one".to_owned(),
         input: Some(Payload::from("{}")),
         settings: bytes::Bytes::new(),
@@ -144,20 +170,39 @@ struct Run {
 
 impl Run {
     fn new() -> Self {
-        let mut run = Self { cell: Cell::new(id()), journal: Vec::new(), beats: BTreeMap::new() };
+        let mut run = Self {
+            cell: Cell::new(id()),
+            journal: Vec::new(),
+            beats: BTreeMap::new(),
+        };
         run.step(100, Input::Start(start()));
         run
     }
 
     fn step(&mut self, now: u64, input: Input<Ask>) -> Answer<()> {
-        let (answer, batch) = self.cell.turn(Timestamp(now), u128::from(now), &self.beats, input);
+        let (answer, batch) = self
+            .cell
+            .turn(Timestamp(now), u128::from(now), &self.beats, input);
         self.journal.extend(batch);
         answer
     }
 
-    fn settle(&mut self, now: u64, operation: u32, generation: u32, text: &'static str) -> Answer<()> {
+    fn settle(
+        &mut self,
+        now: u64,
+        operation: u32,
+        generation: u32,
+        text: &'static str,
+    ) -> Answer<()> {
         let outcome = Outcome::Succeeded(Some(Payload::from(text)));
-        self.step(now, Input::Settle { operation: Operation(operation), generation: Generation(generation), outcome })
+        self.step(
+            now,
+            Input::Settle {
+                operation: Operation(operation),
+                generation: Generation(generation),
+                outcome,
+            },
+        )
     }
 
     fn told(&self) -> Vec<String> {
@@ -173,7 +218,8 @@ fn inputs() -> impl Strategy<Value = Vec<(u64, Input<Ask>)>> {
     let operation = 0u32..4;
     let input = prop_oneof![
         (operation.clone(), 0u32..3).prop_map(|(o, g)| Input::Request(Ask::Open(o, g))),
-        (operation.clone(), 1u64..50, prop::option::of(1u64..20)).prop_map(|(o, d, h)| Input::Request(Ask::Timer(o, d, h))),
+        (operation.clone(), 1u64..50, prop::option::of(1u64..20))
+            .prop_map(|(o, d, h)| Input::Request(Ask::Timer(o, d, h))),
         (operation.clone(), 0u32..3).prop_map(|(o, g)| Input::Request(Ask::Task(o, g))),
         Just(Input::Request(Ask::Draw)),
         Just(Input::Request(Ask::Nothing)),
@@ -183,7 +229,10 @@ fn inputs() -> impl Strategy<Value = Vec<(u64, Input<Ask>)>> {
             generation: Generation(g),
             outcome: Outcome::Succeeded(Some(Payload::from(if a { "a" } else { "b" }))),
         }),
-        (operation, 0u32..3).prop_map(|(o, g)| Input::TaskLost { operation: Operation(o), generation: Generation(g) }),
+        (operation, 0u32..3).prop_map(|(o, g)| Input::TaskLost {
+            operation: Operation(o),
+            generation: Generation(g)
+        }),
         Just(Input::Stop { failure: None }),
         Just(Input::Request(Ask::Close)),
     ];
@@ -263,7 +312,10 @@ fn due_timers_fire_before_the_command_in_order_and_in_the_same_batch() {
     run.step(100, Input::Request(Ask::Open(5, 0)));
     let batches = run.journal.len();
     run.settle(130, 5, 0, "x");
-    assert_eq!(run.told()[1..], ["timer 2", "timer 3", "timer 1", "settled 5.0"]);
+    assert_eq!(
+        run.told()[1..],
+        ["timer 2", "timer 3", "timer 1", "settled 5.0"]
+    );
     assert_eq!(run.journal.len(), batches + 1);
 }
 
@@ -288,9 +340,18 @@ fn closing_takes_everything_back_and_later_settles_hear_of_it() {
     run.step(100, Input::Request(Ask::Task(1, 0)));
     run.step(100, Input::Request(Ask::Timer(1, 10, None)));
     run.step(101, Input::Request(Ask::Close));
-    assert_eq!(run.settle(102, 1, 0, "late"), Answer::Settled(Settlement::Closed));
-    assert_eq!(run.cell.execution().tasks().count() + run.cell.execution().timers().count(), 0);
-    assert_eq!(run.step(103, Input::Stop { failure: None }), Answer::AlreadyClosed);
+    assert_eq!(
+        run.settle(102, 1, 0, "late"),
+        Answer::Settled(Settlement::Closed)
+    );
+    assert_eq!(
+        run.cell.execution().tasks().count() + run.cell.execution().timers().count(),
+        0
+    );
+    assert_eq!(
+        run.step(103, Input::Stop { failure: None }),
+        Answer::AlreadyClosed
+    );
     assert_eq!(run.cell.execution().closed(), Some(Timestamp(101)));
 }
 
@@ -298,29 +359,57 @@ fn closing_takes_everything_back_and_later_settles_hear_of_it() {
 fn an_older_generation_is_superseded_and_a_later_one_unknown() {
     let mut run = Run::new();
     run.step(100, Input::Request(Ask::Open(1, 2)));
-    assert_eq!(run.settle(100, 1, 1, "x"), Answer::Settled(Settlement::Superseded));
-    assert_eq!(run.settle(100, 1, 3, "x"), Answer::Settled(Settlement::Unknown));
-    assert_eq!(run.settle(100, 9, 0, "x"), Answer::Settled(Settlement::Unknown));
+    assert_eq!(
+        run.settle(100, 1, 1, "x"),
+        Answer::Settled(Settlement::Superseded)
+    );
+    assert_eq!(
+        run.settle(100, 1, 3, "x"),
+        Answer::Settled(Settlement::Unknown)
+    );
+    assert_eq!(
+        run.settle(100, 9, 0, "x"),
+        Answer::Settled(Settlement::Unknown)
+    );
 }
 
 #[test]
 fn a_lost_task_is_told_once() {
     let mut run = Run::new();
     run.step(100, Input::Request(Ask::Task(1, 4)));
-    let lost = || Input::TaskLost { operation: Operation(1), generation: Generation(4) };
+    let lost = || Input::TaskLost {
+        operation: Operation(1),
+        generation: Generation(4),
+    };
     assert_eq!(run.step(100, lost()), Answer::Done);
-    assert_eq!(run.step(100, lost()), Answer::Settled(Settlement::Superseded));
+    assert_eq!(
+        run.step(100, lost()),
+        Answer::Settled(Settlement::Superseded)
+    );
 }
 
 #[test]
 fn a_quarantined_execution_says_why_and_takes_no_more() {
     let mut run = Run::new();
     run.step(100, Input::Request(Ask::Open(1, 0)));
-    run.step(100, Input::Quarantine { reason: "three crashes".to_owned() });
+    run.step(
+        100,
+        Input::Quarantine {
+            reason: "three crashes".to_owned(),
+        },
+    );
     assert_eq!(run.cell.execution().status(), Status::Quarantined);
-    assert_eq!(run.settle(101, 1, 0, "x"), Answer::Settled(Settlement::Closed));
+    assert_eq!(
+        run.settle(101, 1, 0, "x"),
+        Answer::Settled(Settlement::Closed)
+    );
     let last = run.journal.last().unwrap();
-    assert!(last.entries.contains(&Entry::Kernel(KernelEvent::Quarantined { reason: "three crashes".to_owned() })));
+    assert!(
+        last.entries
+            .contains(&Entry::Kernel(KernelEvent::Quarantined {
+                reason: "three crashes".to_owned()
+            }))
+    );
 }
 
 #[test]
@@ -333,6 +422,12 @@ fn a_turn_that_records_nothing_leaves_no_trace() {
 
 #[test]
 fn a_task_keeps_its_idempotency_key_and_a_retry_gets_another() {
-    assert_eq!(task(3, 1).idempotency_key(id()), task(3, 1).idempotency_key(id()));
-    assert_ne!(task(3, 1).idempotency_key(id()), task(3, 2).idempotency_key(id()));
+    assert_eq!(
+        task(3, 1).idempotency_key(id()),
+        task(3, 1).idempotency_key(id())
+    );
+    assert_ne!(
+        task(3, 1).idempotency_key(id()),
+        task(3, 2).idempotency_key(id())
+    );
 }

@@ -33,5 +33,8 @@ proptest! {
 
 #[test]
 fn a_newer_format_is_named() {
-    assert_eq!(Reader::versioned(&[FORMAT + 1, 0]).unwrap_err(), Corrupt::Newer { found: FORMAT + 1 });
+    assert_eq!(
+        Reader::versioned(&[FORMAT + 1, 0]).unwrap_err(),
+        Corrupt::Newer { found: FORMAT + 1 }
+    );
 }

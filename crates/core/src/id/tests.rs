@@ -25,5 +25,8 @@ fn a_later_id_sorts_behind_an_earlier_one() {
 #[test]
 fn a_shard_beyond_the_last_is_refused() {
     let id = ExecutionId::new(1, 1, Shard(SHARDS));
-    assert_eq!(id.to_string().parse::<ExecutionId>(), Err(InvalidExecutionId));
+    assert_eq!(
+        id.to_string().parse::<ExecutionId>(),
+        Err(InvalidExecutionId)
+    );
 }

@@ -4,7 +4,13 @@ use proptest::prelude::*;
 
 fn token(purpose: Purpose, chance: u64, operation: u32, generation: u32, position: u64) -> Token {
     let execution = ExecutionId::new(1_700_000_000_000, chance, Shard(7));
-    Token { purpose, execution, operation: Operation(operation), generation: Generation(generation), position }
+    Token {
+        purpose,
+        execution,
+        operation: Operation(operation),
+        generation: Generation(generation),
+        position,
+    }
 }
 
 proptest! {

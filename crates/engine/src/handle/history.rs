@@ -4,8 +4,8 @@ use everstep_core::{EventId, ExecutionId, Sequence, Timestamp};
 use everstep_store::Direction;
 
 use super::Handle;
-use crate::registry::{HistoryEvent, public_events};
 use crate::Error;
+use crate::registry::{HistoryEvent, public_events};
 
 /// Batches read at a time.
 const PAGE: usize = 512;
@@ -47,13 +47,27 @@ impl Handle {
         // The row passes the owner's gate: everything that was acknowledged is in the store when it comes back.
         let machine = self.row(id).await?.machine;
         let mut items = Vec::new();
-        let mut next_batch = from.map_or(if direction == Direction::Forward { Sequence(0) } else { Sequence(u32::MAX) }, |from| from.sequence);
+        let mut next_batch = from.map_or(
+            if direction == Direction::Forward {
+                Sequence(0)
+            } else {
+                Sequence(u32::MAX)
+            },
+            |from| from.sequence,
+        );
         loop {
-            let rows = self.read(move |store| store.journal(id, next_batch, direction, PAGE)).await?;
+            let rows = self
+                .read(move |store| store.journal(id, next_batch, direction, PAGE))
+                .await?;
             let full = rows.len() == PAGE;
             for row in rows {
-                let (at, mut events) = public_events(machine, row.sequence, &row.batch)
-                    .map_err(|corrupt| Error::Damaged { id, detail: format!("batch {}: {corrupt}", row.sequence) })?;
+                let (at, mut events) =
+                    public_events(machine, row.sequence, &row.batch).map_err(|corrupt| {
+                        Error::Damaged {
+                            id,
+                            detail: format!("batch {}: {corrupt}", row.sequence),
+                        }
+                    })?;
                 if direction == Direction::Backward {
                     events.reverse();
                 }
@@ -66,13 +80,25 @@ impl Handle {
                         continue;
                     }
                     if items.len() == limit {
-                        return Ok(HistoryPage { items, next: Some(HistoryCursor { sequence: row.sequence, event: event_id }) });
+                        return Ok(HistoryPage {
+                            items,
+                            next: Some(HistoryCursor {
+                                sequence: row.sequence,
+                                event: event_id,
+                            }),
+                        });
                     }
-                    items.push(HistoryItem { id: event_id, at, event });
+                    items.push(HistoryItem {
+                        id: event_id,
+                        at,
+                        event,
+                    });
                 }
                 next_batch = match direction {
                     Direction::Forward => Sequence(row.sequence.0.saturating_add(1)),
-                    Direction::Backward if row.sequence.0 == 0 => return Ok(HistoryPage { items, next: None }),
+                    Direction::Backward if row.sequence.0 == 0 => {
+                        return Ok(HistoryPage { items, next: None });
+                    }
                     Direction::Backward => Sequence(row.sequence.0 - 1),
                 };
             }

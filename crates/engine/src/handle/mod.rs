@@ -10,7 +10,8 @@ use std::sync::mpsc::Sender;
 use bytes::Bytes;
 use everstep_core::token::{Keyring, Purpose, Token};
 use everstep_core::{
-    Answer, BLOB_THRESHOLD_BYTES, Definition, ExecutionId, Failure, Generation, Operation, Outcome, Parent, Settlement, Start, StartKey,
+    Answer, BLOB_THRESHOLD_BYTES, Definition, ExecutionId, Failure, Generation, Operation, Outcome,
+    Parent, Settlement, Start, StartKey,
 };
 use everstep_store::{Blobs, Cursor, ExecutionRow, ListFilter, Page, Store};
 use tokio::sync::oneshot;
@@ -68,7 +69,9 @@ enum Urgency {
 
 impl Handle {
     pub(crate) fn new(inner: Inner) -> Self {
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     #[must_use]
@@ -104,7 +107,11 @@ impl Handle {
         let _ = self.inner.inputs.send(input);
     }
 
-    async fn ask<T>(&self, urgency: Urgency, input: impl FnOnce(ReplyTo<T>) -> Input) -> Result<T, Error> {
+    async fn ask<T>(
+        &self,
+        urgency: Urgency,
+        input: impl FnOnce(ReplyTo<T>) -> Input,
+    ) -> Result<T, Error> {
         let max = self.inner.options.queue_max;
         let allowed = match urgency {
             Urgency::Start => max,
@@ -114,7 +121,10 @@ impl Handle {
         };
         let waiting = self.waiting();
         if waiting >= allowed {
-            return Err(Error::Overloaded { waiting, retry_after_s: 1 });
+            return Err(Error::Overloaded {
+                waiting,
+                retry_after_s: 1,
+            });
         }
         let (reply, answer) = oneshot::channel();
         self.send_unshed(input(reply));
@@ -126,13 +136,31 @@ impl Handle {
     /// # Errors
     /// [`Error::NameTaken`], [`Error::Overloaded`], or the store's.
     pub async fn start(&self, start: StartExecution) -> Result<Started, Error> {
-        let StartExecution { definition, name, input, settings, retention_ms, parent } = start;
+        let StartExecution {
+            definition,
+            name,
+            input,
+            settings,
+            retention_ms,
+            parent,
+        } = start;
         let now = self.inner.clock.now();
         let chance = fastrand::u64(..);
         let (id, name) = match name {
-            Some(name) => (ExecutionId::new(now.0, chance, StartKey::new(&definition.name, &name).shard()), name),
+            Some(name) => (
+                ExecutionId::new(
+                    now.0,
+                    chance,
+                    StartKey::new(&definition.name, &name).shard(),
+                ),
+                name,
+            ),
             None => {
-                let id = ExecutionId::new(now.0, chance, everstep_core::Shard(fastrand::u16(..everstep_core::SHARDS)));
+                let id = ExecutionId::new(
+                    now.0,
+                    chance,
+                    everstep_core::Shard(fastrand::u16(..everstep_core::SHARDS)),
+                );
                 (id, id.to_string())
             }
         };
@@ -142,8 +170,22 @@ impl Handle {
             Some(bytes) => Some(self.put_payload(id, bytes).await?),
             None => None,
         };
-        let start = Start { definition, name, input, settings, retention_ms, parent };
-        self.ask(Urgency::Start, |reply| Input::Start { id, key, digest, start, reply }).await
+        let start = Start {
+            definition,
+            name,
+            input,
+            settings,
+            retention_ms,
+            parent,
+        };
+        self.ask(Urgency::Start, |reply| Input::Start {
+            id,
+            key,
+            digest,
+            start,
+            reply,
+        })
+        .await
     }
 
     /// The execution that has this name below the definition.
@@ -152,12 +194,16 @@ impl Handle {
     /// The store's.
     pub async fn find(&self, definition: &str, name: &str) -> Result<Option<ExecutionId>, Error> {
         let key = StartKey::new(definition, name);
-        let found = self.ask(Urgency::Read, |reply| Input::Find { key, reply }).await?;
+        let found = self
+            .ask(Urgency::Read, |reply| Input::Find { key, reply })
+            .await?;
         if found.is_some() {
             return Ok(found);
         }
         // Executions that nobody named go by their id, in a shard of their own choice.
-        let Ok(id) = name.parse::<ExecutionId>() else { return Ok(None) };
+        let Ok(id) = name.parse::<ExecutionId>() else {
+            return Ok(None);
+        };
         match self.row(id).await {
             Ok(row) if row.definition == definition => Ok(Some(id)),
             Ok(_) | Err(Error::UnknownExecution { .. }) => Ok(None),
@@ -165,8 +211,18 @@ impl Handle {
         }
     }
 
-    async fn turn(&self, urgency: Urgency, execution: ExecutionId, input: everstep_core::Input<Request>) -> Result<Answer<Reply>, Error> {
-        self.ask(urgency, |reply| Input::Turn { execution, input, reply }).await
+    async fn turn(
+        &self,
+        urgency: Urgency,
+        execution: ExecutionId,
+        input: everstep_core::Input<Request>,
+    ) -> Result<Answer<Reply>, Error> {
+        self.ask(urgency, |reply| Input::Turn {
+            execution,
+            input,
+            reply,
+        })
+        .await
     }
 
     /// Hands a machine one of its own commands.
@@ -185,33 +241,66 @@ impl Handle {
         self.own(id, Urgency::Never, request).await
     }
 
-    async fn own(&self, id: ExecutionId, urgency: Urgency, request: Request) -> Result<Reply, Error> {
-        match self.turn(urgency, id, everstep_core::Input::Request(request)).await? {
+    async fn own(
+        &self,
+        id: ExecutionId,
+        urgency: Urgency,
+        request: Request,
+    ) -> Result<Reply, Error> {
+        match self
+            .turn(urgency, id, everstep_core::Input::Request(request))
+            .await?
+        {
             Answer::Own(reply) => Ok(reply),
             Answer::Refused(why) => Err(Error::Refused { id, why }),
-            Answer::Done | Answer::Settled(_) | Answer::AlreadyClosed => Err(Error::Refused { id, why: "its machine does not know the request" }),
+            Answer::Done | Answer::Settled(_) | Answer::AlreadyClosed => Err(Error::Refused {
+                id,
+                why: "its machine does not know the request",
+            }),
         }
     }
 
     /// The token that settles an operation.
     #[must_use]
-    pub fn token(&self, purpose: Purpose, execution: ExecutionId, operation: Operation, generation: Generation, position: u64) -> String {
-        self.inner.keyring.sign(&Token { purpose, execution, operation, generation, position })
+    pub fn token(
+        &self,
+        purpose: Purpose,
+        execution: ExecutionId,
+        operation: Operation,
+        generation: Generation,
+        position: u64,
+    ) -> String {
+        self.inner.keyring.sign(&Token {
+            purpose,
+            execution,
+            operation,
+            generation,
+            position,
+        })
     }
 
     /// # Errors
     /// [`Error::InvalidToken`] for anything that was not signed here for this purpose.
     pub fn verify(&self, purpose: Purpose, text: &str) -> Result<Token, Error> {
-        self.inner.keyring.verify(purpose, text).map_err(|_| Error::InvalidToken)
+        self.inner
+            .keyring
+            .verify(purpose, text)
+            .map_err(|_| Error::InvalidToken)
     }
 
     /// Settles an operation by its token. The first one wins; the answer says what this one was. Never shed.
     ///
     /// # Errors
     /// [`Error::InvalidToken`], [`Error::UnknownExecution`] once retention has ended, or the store's.
-    pub async fn settle(&self, purpose: Purpose, token: &str, outcome: SettleWith) -> Result<Settlement, Error> {
+    pub async fn settle(
+        &self,
+        purpose: Purpose,
+        token: &str,
+        outcome: SettleWith,
+    ) -> Result<Settlement, Error> {
         let token = self.verify(purpose, token)?;
-        self.settle_operation(token.execution, token.operation, token.generation, outcome).await
+        self.settle_operation(token.execution, token.operation, token.generation, outcome)
+            .await
     }
 
     /// Settles an operation that is known by its place. Never shed.
@@ -228,12 +317,20 @@ impl Handle {
         let outcome = match outcome {
             SettleWith::Failed(failure) => Outcome::Failed(failure),
             SettleWith::Succeeded(None) => Outcome::Succeeded(None),
-            SettleWith::Succeeded(Some(bytes)) => Outcome::Succeeded(Some(self.put_payload(execution, bytes).await?)),
+            SettleWith::Succeeded(Some(bytes)) => {
+                Outcome::Succeeded(Some(self.put_payload(execution, bytes).await?))
+            }
         };
-        let input = everstep_core::Input::Settle { operation, generation, outcome };
+        let input = everstep_core::Input::Settle {
+            operation,
+            generation,
+            outcome,
+        };
         match self.turn(Urgency::Never, execution, input).await? {
             Answer::Settled(settlement) => Ok(settlement),
-            Answer::Done | Answer::AlreadyClosed | Answer::Refused(_) | Answer::Own(_) => Ok(Settlement::Unknown),
+            Answer::Done | Answer::AlreadyClosed | Answer::Refused(_) | Answer::Own(_) => {
+                Ok(Settlement::Unknown)
+            }
         }
     }
 
@@ -242,18 +339,38 @@ impl Handle {
     /// # Errors
     /// As [`Handle::settle`].
     pub async fn heartbeat(&self, purpose: Purpose, token: &str) -> Result<Settlement, Error> {
-        let Token { execution, operation, generation, .. } = self.verify(purpose, token)?;
-        self.ask(Urgency::Never, |reply| Input::Beat { execution, operation, generation, reply }).await
+        let Token {
+            execution,
+            operation,
+            generation,
+            ..
+        } = self.verify(purpose, token)?;
+        self.ask(Urgency::Never, |reply| Input::Beat {
+            execution,
+            operation,
+            generation,
+            reply,
+        })
+        .await
     }
 
     /// Closes an execution as stopped; the answer is its row, stopped now or closed before.
     ///
     /// # Errors
     /// [`Error::UnknownExecution`] or the store's.
-    pub async fn stop(&self, id: ExecutionId, failure: Option<Failure>) -> Result<ExecutionRow, Error> {
-        match self.turn(Urgency::Never, id, everstep_core::Input::Stop { failure }).await? {
+    pub async fn stop(
+        &self,
+        id: ExecutionId,
+        failure: Option<Failure>,
+    ) -> Result<ExecutionRow, Error> {
+        match self
+            .turn(Urgency::Never, id, everstep_core::Input::Stop { failure })
+            .await?
+        {
             Answer::Refused(why) => Err(Error::Refused { id, why }),
-            Answer::Done | Answer::AlreadyClosed | Answer::Settled(_) | Answer::Own(_) => self.row(id).await,
+            Answer::Done | Answer::AlreadyClosed | Answer::Settled(_) | Answer::Own(_) => {
+                self.row(id).await
+            }
         }
     }
 
@@ -262,7 +379,11 @@ impl Handle {
     /// # Errors
     /// [`Error::UnknownExecution`], [`Error::Overloaded`], or the store's.
     pub async fn snapshot(&self, id: ExecutionId) -> Result<Snapshot, Error> {
-        self.ask(Urgency::Read, |reply| Input::Snapshot { execution: id, reply }).await
+        self.ask(Urgency::Read, |reply| Input::Snapshot {
+            execution: id,
+            reply,
+        })
+        .await
     }
 
     /// The execution's row, once it is durable.
@@ -270,7 +391,11 @@ impl Handle {
     /// # Errors
     /// As [`Handle::snapshot`].
     pub async fn row(&self, id: ExecutionId) -> Result<ExecutionRow, Error> {
-        self.ask(Urgency::Read, |reply| Input::Row { execution: id, reply }).await
+        self.ask(Urgency::Read, |reply| Input::Row {
+            execution: id,
+            reply,
+        })
+        .await
     }
 
     /// Waits until an execution is closed.
@@ -278,15 +403,25 @@ impl Handle {
     /// # Errors
     /// As [`Handle::snapshot`].
     pub async fn wait(&self, id: ExecutionId) -> Result<ExecutionRow, Error> {
-        self.ask(Urgency::Read, |reply| Input::Watch { execution: id, reply }).await
+        self.ask(Urgency::Read, |reply| Input::Watch {
+            execution: id,
+            reply,
+        })
+        .await
     }
 
     /// Lists committed executions.
     ///
     /// # Errors
     /// The store's, for a cursor of another list among others.
-    pub async fn list(&self, filter: ListFilter, cursor: Option<Cursor>, limit: usize) -> Result<Page<ExecutionRow>, Error> {
-        self.read(move |store| store.list(&filter, cursor.as_ref(), limit)).await
+    pub async fn list(
+        &self,
+        filter: ListFilter,
+        cursor: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page<ExecutionRow>, Error> {
+        self.read(move |store| store.list(&filter, cursor.as_ref(), limit))
+            .await
     }
 
     /// Calls a function without an execution. Nothing is journaled.
@@ -303,7 +438,10 @@ impl Handle {
         read: impl FnOnce(&dyn Store) -> Result<T, everstep_store::Error> + Send + 'static,
     ) -> Result<T, Error> {
         let store = Arc::clone(&self.inner.store);
-        tokio::task::spawn_blocking(move || read(&*store)).await.map_err(|_| Error::Ended)?.map_err(Error::from)
+        tokio::task::spawn_blocking(move || read(&*store))
+            .await
+            .map_err(|_| Error::Ended)?
+            .map_err(Error::from)
     }
 }
 

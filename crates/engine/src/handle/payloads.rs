@@ -11,13 +11,20 @@ impl Handle {
     ///
     /// # Errors
     /// [`Error::Payload`] when they can't be stored.
-    pub async fn put_payload(&self, execution: ExecutionId, bytes: Bytes) -> Result<Payload, Error> {
+    pub async fn put_payload(
+        &self,
+        execution: ExecutionId,
+        bytes: Bytes,
+    ) -> Result<Payload, Error> {
         if !is_large(bytes.len()) {
             return Ok(Payload::Inline(bytes));
         }
         let digest = Digest::of(&bytes);
         let len = u32::try_from(bytes.len()).map_err(|_| failed(&digest, "longer than 4 GiB"))?;
-        self.blobs().put(execution, digest, bytes).await.map_err(|error| failed(&digest, error))?;
+        self.blobs()
+            .put(execution, digest, bytes)
+            .await
+            .map_err(|error| failed(&digest, error))?;
         Ok(Payload::Blob { digest, len })
     }
 
@@ -28,7 +35,11 @@ impl Handle {
     pub async fn payload(&self, execution: ExecutionId, payload: &Payload) -> Result<Bytes, Error> {
         match payload {
             Payload::Inline(bytes) => Ok(bytes.clone()),
-            Payload::Blob { digest, .. } => self.blobs().get(execution, *digest).await.map_err(|error| failed(digest, error)),
+            Payload::Blob { digest, .. } => self
+                .blobs()
+                .get(execution, *digest)
+                .await
+                .map_err(|error| failed(digest, error)),
         }
     }
 
@@ -44,5 +55,8 @@ impl Handle {
 }
 
 fn failed(digest: &Digest, error: impl std::fmt::Display) -> Error {
-    Error::Payload { digest: digest.hex(), detail: error.to_string() }
+    Error::Payload {
+        digest: digest.hex(),
+        detail: error.to_string(),
+    }
 }

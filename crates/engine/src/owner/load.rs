@@ -17,19 +17,30 @@ impl Owner {
             return Ok(());
         }
         if self.starts.must_wait(id, self.durable_group) {
-            return Err(Error::Crashed { id, detail: "its state is being rebuilt".to_owned() });
+            return Err(Error::Crashed {
+                id,
+                detail: "its state is being rebuilt".to_owned(),
+            });
         }
-        let row = self.store.execution(id)?.ok_or(Error::UnknownExecution { id })?;
+        let row = self
+            .store
+            .execution(id)?
+            .ok_or(Error::UnknownExecution { id })?;
         let damaged = |detail: String| Error::Damaged { id, detail };
-        let mut cell = AnyCell::new(row.machine, id).ok_or_else(|| damaged(format!("machine {} is not known", row.machine)))?;
+        let mut cell = AnyCell::new(row.machine, id)
+            .ok_or_else(|| damaged(format!("machine {} is not known", row.machine)))?;
         let mut from = Sequence(0);
         loop {
             let batches = self.store.journal(id, from, Direction::Forward, PAGE)?;
             for batch in &batches {
                 if batch.sequence != cell.execution().next_sequence() {
-                    return Err(damaged(format!("batch {} is missing", cell.execution().next_sequence())));
+                    return Err(damaged(format!(
+                        "batch {} is missing",
+                        cell.execution().next_sequence()
+                    )));
                 }
-                cell.replay(batch.sequence, &batch.batch).map_err(|corrupt| damaged(format!("batch {}: {corrupt}", batch.sequence)))?;
+                cell.replay(batch.sequence, &batch.batch)
+                    .map_err(|corrupt| damaged(format!("batch {}: {corrupt}", batch.sequence)))?;
             }
             if batches.len() < PAGE {
                 break;
@@ -39,7 +50,15 @@ impl Owner {
         if cell.execution().next_sequence() == Sequence(0) {
             return Err(damaged("its journal is empty".to_owned()));
         }
-        self.cells.insert(id, Slot { cell, row, group: 0, touched: self.tick });
+        self.cells.insert(
+            id,
+            Slot {
+                cell,
+                row,
+                group: 0,
+                touched: self.tick,
+            },
+        );
         Ok(())
     }
 
@@ -49,8 +68,12 @@ impl Owner {
             return;
         }
         let durable = self.durable_group;
-        let mut idle: Vec<(u64, ExecutionId)> =
-            self.cells.iter().filter(|(_, slot)| slot.group <= durable).map(|(id, slot)| (slot.touched, *id)).collect();
+        let mut idle: Vec<(u64, ExecutionId)> = self
+            .cells
+            .iter()
+            .filter(|(_, slot)| slot.group <= durable)
+            .map(|(id, slot)| (slot.touched, *id))
+            .collect();
         let keep = self.options.resident_max * 3 / 4;
         let excess = self.cells.len().saturating_sub(keep).min(idle.len());
         if excess == 0 {

@@ -13,7 +13,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use everstep_core::{Answer, Epoch, ExecutionId, Generation, Operation, Settlement, Shard, Timestamp};
+use everstep_core::{
+    Answer, Epoch, ExecutionId, Generation, Operation, Settlement, Shard, Timestamp,
+};
 use everstep_store::{ExecutionRow, Store};
 
 use crate::group::{Group, Release};
@@ -60,7 +62,13 @@ pub(crate) struct Owner {
 
 impl Owner {
     /// Takes the shards over and loads what was out when they were last owned.
-    pub(crate) fn open(store: Arc<dyn Store>, options: Options, shards: &[Shard], now: Timestamp, seed: u64) -> Result<Self, Error> {
+    pub(crate) fn open(
+        store: Arc<dyn Store>,
+        options: Options,
+        shards: &[Shard],
+        now: Timestamp,
+        seed: u64,
+    ) -> Result<Self, Error> {
         let epochs = store.acquire(shards)?.into_iter().collect();
         let mut owner = Self {
             queues: Queues::new(&options),
@@ -102,12 +110,27 @@ impl Owner {
     pub(crate) fn step(&mut self, now: Timestamp, input: Input) {
         self.tick += 1;
         match input {
-            Input::Start { id, key, digest, start, reply } => self.start(now, id, key, digest, start, reply),
-            Input::Turn { execution, input, reply } => {
+            Input::Start {
+                id,
+                key,
+                digest,
+                start,
+                reply,
+            } => self.start(now, id, key, digest, start, reply),
+            Input::Turn {
+                execution,
+                input,
+                reply,
+            } => {
                 let answer = self.turn(now, execution, input);
                 self.reply(reply, answer);
             }
-            Input::Beat { execution, operation, generation, reply } => {
+            Input::Beat {
+                execution,
+                operation,
+                generation,
+                reply,
+            } => {
                 let answer = self.beat(now, execution, operation, generation);
                 self.reply(reply, answer);
             }
@@ -124,7 +147,10 @@ impl Owner {
                 let answer = self.find(key);
                 self.reply(reply, answer);
             }
-            Input::Committed { group, outcome: Ok(()) } => {
+            Input::Committed {
+                group,
+                outcome: Ok(()),
+            } => {
                 self.durable_group = group;
                 self.starts.durable(group);
                 self.evict();
@@ -134,14 +160,21 @@ impl Owner {
     }
 
     fn reply<T: Send + 'static>(&mut self, to: ReplyTo<T>, answer: Result<T, Error>) {
-        self.group.releases.push(Release::Reply(Box::new(move |durable| {
-            // A caller that has gone away does not want its answer any more.
-            let _ = to.send(durable.and(answer));
-        })));
+        self.group
+            .releases
+            .push(Release::Reply(Box::new(move |durable| {
+                // A caller that has gone away does not want its answer any more.
+                let _ = to.send(durable.and(answer));
+            })));
     }
 
     /// One turn of an execution: loads it, runs the machine, turns the batch into writes.
-    fn turn(&mut self, now: Timestamp, id: ExecutionId, input: everstep_core::Input<Request>) -> Result<Answer<Reply>, Error> {
+    fn turn(
+        &mut self,
+        now: Timestamp,
+        id: ExecutionId,
+        input: everstep_core::Input<Request>,
+    ) -> Result<Answer<Reply>, Error> {
         self.load(id)?;
         let (answer, recorded) = self.run(now, id, input)?;
         if let Some(recorded) = recorded {
@@ -151,10 +184,18 @@ impl Owner {
     }
 
     /// Runs the machine of an execution in memory.
-    fn run(&mut self, now: Timestamp, id: ExecutionId, input: everstep_core::Input<Request>) -> Result<Ran, Error> {
+    fn run(
+        &mut self,
+        now: Timestamp,
+        id: ExecutionId,
+        input: everstep_core::Input<Request>,
+    ) -> Result<Ran, Error> {
         let (tick, group, seed) = (self.tick, self.group.number, self.seed());
         let beats = self.beats.get(&id).unwrap_or(&NO_BEATS);
-        let slot = self.cells.get_mut(&id).ok_or(Error::UnknownExecution { id })?;
+        let slot = self
+            .cells
+            .get_mut(&id)
+            .ok_or(Error::UnknownExecution { id })?;
         slot.touched = tick;
         match catch_unwind(AssertUnwindSafe(|| slot.cell.turn(now, seed, beats, input))) {
             Ok((answer, recorded)) => {
@@ -170,29 +211,50 @@ impl Owner {
     /// The turn is discarded with the state it spoiled; the journal still has the state before. The third time the execution is quarantined.
     fn crashed(&mut self, now: Timestamp, id: ExecutionId, detail: &str) -> Error {
         tracing::error!(execution = %id, detail, "a turn crashed and was discarded");
-        let uncommitted = self.cells.remove(&id).is_some_and(|slot| slot.group > self.durable_group);
+        let uncommitted = self
+            .cells
+            .remove(&id)
+            .is_some_and(|slot| slot.group > self.durable_group);
         let count = self.crashes.entry(id).or_insert(0);
         *count += 1;
         if *count >= CRASHES_MAX && !uncommitted {
             self.crashes.remove(&id);
-            if let Err(error) = self.turn(now, id, everstep_core::Input::Quarantine { reason: detail.to_owned() }) {
+            if let Err(error) = self.turn(
+                now,
+                id,
+                everstep_core::Input::Quarantine {
+                    reason: detail.to_owned(),
+                },
+            ) {
                 tracing::error!(execution = %id, %error, "an execution could not be quarantined");
             }
         } else if uncommitted {
             // The rows that the state would be rebuilt from are still on their way.
             self.starts.reload_after(id, self.group.number);
         }
-        Error::Crashed { id, detail: detail.lines().next().unwrap_or_default().to_owned() }
+        Error::Crashed {
+            id,
+            detail: detail.lines().next().unwrap_or_default().to_owned(),
+        }
     }
 
     fn seed(&mut self) -> u128 {
         (u128::from(self.random.u64(..)) << 64) | u128::from(self.random.u64(..))
     }
 
-    fn beat(&mut self, now: Timestamp, id: ExecutionId, operation: Operation, generation: Generation) -> Result<Settlement, Error> {
+    fn beat(
+        &mut self,
+        now: Timestamp,
+        id: ExecutionId,
+        operation: Operation,
+        generation: Generation,
+    ) -> Result<Settlement, Error> {
         self.load(id)?;
         let slot = self.cells.get(&id).ok_or(Error::UnknownExecution { id })?;
-        let settlement = slot.cell.execution().settlement(operation, generation, None);
+        let settlement = slot
+            .cell
+            .execution()
+            .settlement(operation, generation, None);
         if settlement == Settlement::Applied {
             self.beats.entry(id).or_default().insert(operation, now);
             self.queues.renew(now, id, operation);
@@ -203,13 +265,26 @@ impl Owner {
     fn snapshot(&mut self, id: ExecutionId) -> Result<Snapshot, Error> {
         self.load(id)?;
         let slot = self.cells.get(&id).ok_or(Error::UnknownExecution { id })?;
-        let beats = self.beats.get(&id).into_iter().flatten().map(|(operation, at)| (*operation, at.0)).collect();
-        Ok(Snapshot { row: slot.row.clone(), view: slot.cell.view(), beats })
+        let beats = self
+            .beats
+            .get(&id)
+            .into_iter()
+            .flatten()
+            .map(|(operation, at)| (*operation, at.0))
+            .collect();
+        Ok(Snapshot {
+            row: slot.row.clone(),
+            view: slot.cell.view(),
+            beats,
+        })
     }
 
     fn row(&mut self, id: ExecutionId) -> Result<ExecutionRow, Error> {
         self.load(id)?;
-        self.cells.get(&id).map(|slot| slot.row.clone()).ok_or(Error::UnknownExecution { id })
+        self.cells
+            .get(&id)
+            .map(|slot| slot.row.clone())
+            .ok_or(Error::UnknownExecution { id })
     }
 
     fn watch(&mut self, id: ExecutionId, reply: ReplyTo<ExecutionRow>) {

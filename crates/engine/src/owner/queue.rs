@@ -55,19 +55,26 @@ impl Queues {
 
     pub(super) fn push(&mut self, id: ExecutionId, task: &Task, repeated: bool) {
         let queue = self.queues.entry(task.target.clone()).or_default();
-        queue.waiting.push_back(Queued { key: (id, task.operation), repeated });
+        queue.waiting.push_back(Queued {
+            key: (id, task.operation),
+            repeated,
+        });
         self.ready.push_back(task.target.clone());
     }
 
     /// The task is over: its place is free. One that still waits is skipped when its turn comes.
     pub(super) fn end(&mut self, id: ExecutionId, operation: Operation) {
-        let Some(claim) = self.claims.remove(&(id, operation)) else { return };
+        let Some(claim) = self.claims.remove(&(id, operation)) else {
+            return;
+        };
         self.leases.remove(&(claim.until, (id, operation)));
         self.free(claim.target);
     }
 
     fn free(&mut self, target: Target) {
-        let Some(queue) = self.queues.get_mut(&target) else { return };
+        let Some(queue) = self.queues.get_mut(&target) else {
+            return;
+        };
         queue.claimed = queue.claimed.saturating_sub(1);
         if !queue.waiting.is_empty() {
             self.ready.push_back(target);
@@ -78,7 +85,9 @@ impl Queues {
 
     fn next(&mut self) -> Option<(Target, Queued)> {
         while let Some(target) = self.ready.pop_front() {
-            let Some(queue) = self.queues.get_mut(&target) else { continue };
+            let Some(queue) = self.queues.get_mut(&target) else {
+                continue;
+            };
             if queue.claimed >= self.per_target_max {
                 continue;
             }
@@ -112,7 +121,11 @@ impl Queues {
     }
 
     fn expired(&mut self, now: Timestamp) -> Option<(Key, Claim)> {
-        let (until, key) = self.leases.first().copied().filter(|(until, _)| *until <= now)?;
+        let (until, key) = self
+            .leases
+            .first()
+            .copied()
+            .filter(|(until, _)| *until <= now)?;
         self.leases.remove(&(until, key));
         self.claims.remove(&key).map(|claim| (key, claim))
     }
@@ -122,14 +135,26 @@ impl Owner {
     /// Claims what may go out and releases it with the present group.
     pub(super) fn send_waiting(&mut self, now: Timestamp) {
         while let Some((target, queued)) = self.queues.next() {
+            if self.queues.claims.contains_key(&queued.key) {
+                // A former generation waited here; the present one is out already.
+                self.queues.free(target);
+                continue;
+            }
             match self.work(queued.key, queued.repeated) {
                 Some(work) => {
                     let task = &work.task;
                     let lease_ms = match (task.heartbeat_ms, task.timeout_ms) {
-                        (Some(ms), _) | (None, Some(ms)) => ms.saturating_add(self.options.lease_grace_ms),
+                        (Some(ms), _) | (None, Some(ms)) => {
+                            ms.saturating_add(self.options.lease_grace_ms)
+                        }
                         (None, None) => self.options.lease_default_ms,
                     };
-                    let claim = Claim { target, until: now.after_ms(lease_ms), lease_ms, recovery: task.recovery };
+                    let claim = Claim {
+                        target,
+                        until: now.after_ms(lease_ms),
+                        lease_ms,
+                        recovery: task.recovery,
+                    };
                     self.queues.claim(queued.key, claim);
                     self.group.releases.push(Release::Dispatch(Box::new(work)));
                 }
@@ -148,9 +173,14 @@ impl Owner {
         let task = slot.cell.execution().task(operation)?.clone();
         let payload = match &task.payload {
             TaskPayload::Stored(payload) => WorkPayload::Stored(payload.clone()),
-            TaskPayload::Late => WorkPayload::Late(slot.cell.late(&task)?),
+            TaskPayload::Late => WorkPayload::Late(Box::new(slot.cell.late(&task)?)),
         };
-        Some(Work { execution, task, payload, repeated })
+        Some(Work {
+            execution,
+            task,
+            payload,
+            repeated,
+        })
     }
 
     /// Gives back what nobody has answered for: to its queue, or to its machine as lost.
@@ -164,9 +194,18 @@ impl Owner {
     }
 
     /// What happens to a task whose receiver is gone.
-    pub(super) fn resend(&mut self, now: Timestamp, id: ExecutionId, operation: Operation, recovery: Recovery) {
+    pub(super) fn resend(
+        &mut self,
+        now: Timestamp,
+        id: ExecutionId,
+        operation: Operation,
+        recovery: Recovery,
+    ) {
         let task = match self.load(id) {
-            Ok(()) => self.cells.get(&id).and_then(|slot| slot.cell.execution().task(operation).cloned()),
+            Ok(()) => self
+                .cells
+                .get(&id)
+                .and_then(|slot| slot.cell.execution().task(operation).cloned()),
             Err(error) => {
                 tracing::error!(execution = %id, %operation, %error, "a task can't be recovered");
                 None
@@ -176,7 +215,10 @@ impl Owner {
         match recovery {
             Recovery::Repeat | Recovery::LookUp => self.queues.push(id, &task, true),
             Recovery::Lost => {
-                let lost = everstep_core::Input::TaskLost { operation, generation: task.generation };
+                let lost = everstep_core::Input::TaskLost {
+                    operation,
+                    generation: task.generation,
+                };
                 if let Err(error) = self.turn(now, id, lost) {
                     tracing::error!(execution = %id, %operation, %error, "a lost task could not be reported");
                 }

@@ -31,9 +31,14 @@ impl Owner {
         for shard in shards {
             let mut after = None;
             loop {
-                let rows = self.store.timers(shard, now.after_ms(3_600_000), after, PAGE)?;
+                let rows = self
+                    .store
+                    .timers(shard, now.after_ms(3_600_000), after, PAGE)?;
                 for row in rows.iter().filter(|row| row.heartbeat_ms.is_some()) {
-                    self.beats.entry(row.execution).or_default().insert(row.operation, now);
+                    self.beats
+                        .entry(row.execution)
+                        .or_default()
+                        .insert(row.operation, now);
                 }
                 after = rows.last().copied();
                 if rows.len() < PAGE {
@@ -46,7 +51,10 @@ impl Owner {
     }
 
     fn recover_task(&mut self, now: Timestamp, row: &TaskRow) -> Result<(), Error> {
-        let damaged = |corrupt: everstep_core::codec::Corrupt| Error::Damaged { id: row.execution, detail: corrupt.to_string() };
+        let damaged = |corrupt: everstep_core::codec::Corrupt| Error::Damaged {
+            id: row.execution,
+            detail: corrupt.to_string(),
+        };
         let mut reader = Reader::versioned(&row.task).map_err(damaged)?;
         let task = Task::decode(&mut reader).map_err(damaged)?;
         match task.recovery {

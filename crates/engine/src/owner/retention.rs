@@ -19,7 +19,9 @@ impl Owner {
         }
         self.purge_due = now.after_ms(ROUND_MS);
         let shards: Vec<Shard> = self.epochs.keys().copied().collect();
-        shards.into_iter().try_for_each(|shard| self.purge_shard(now, shard))
+        shards
+            .into_iter()
+            .try_for_each(|shard| self.purge_shard(now, shard))
     }
 
     fn purge_shard(&mut self, now: Timestamp, shard: Shard) -> Result<(), Error> {
@@ -29,16 +31,33 @@ impl Owner {
         }
         for (expires, id) in expired {
             // An execution with writes on their way waits for the next round.
-            if self.cells.get(&id).is_some_and(|slot| slot.group > self.durable_group) {
+            if self
+                .cells
+                .get(&id)
+                .is_some_and(|slot| slot.group > self.durable_group)
+            {
                 continue;
             }
             self.cells.remove(&id);
             let Some(row) = self.store.execution(id)? else {
-                self.write(shard, Write::Unexpire { at: expires, execution: id });
+                self.write(
+                    shard,
+                    Write::Unexpire {
+                        at: expires,
+                        execution: id,
+                    },
+                );
                 continue;
             };
             let start = StartKey::new(&row.definition, &row.name);
-            self.write(shard, Write::Purge { row, start, expires: Some(expires) });
+            self.write(
+                shard,
+                Write::Purge {
+                    row,
+                    start,
+                    expires: Some(expires),
+                },
+            );
             self.group.releases.push(Release::Purged(id));
         }
         Ok(())

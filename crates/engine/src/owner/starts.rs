@@ -51,21 +51,46 @@ impl Owner {
         if let Some(taken) = self.starts.by_key.get(&key) {
             return Ok(Some(*taken));
         }
-        Ok(self.store.start(key)?.map(|row| (row.execution, row.digest)))
+        Ok(self
+            .store
+            .start(key)?
+            .map(|row| (row.execution, row.digest)))
     }
 
     pub(super) fn find(&self, key: StartKey) -> Result<Option<ExecutionId>, Error> {
         Ok(self.name_owner(key)?.map(|(id, _)| id))
     }
 
-    pub(super) fn start(&mut self, now: Timestamp, id: ExecutionId, key: StartKey, digest: [u8; 32], start: Start, reply: ReplyTo<Started>) {
+    pub(super) fn start(
+        &mut self,
+        now: Timestamp,
+        id: ExecutionId,
+        key: StartKey,
+        digest: [u8; 32],
+        start: Start,
+        reply: ReplyTo<Started>,
+    ) {
         let answer = self.start_new(now, id, key, digest, start);
         self.reply(reply, answer);
     }
 
-    fn start_new(&mut self, now: Timestamp, id: ExecutionId, key: StartKey, digest: [u8; 32], start: Start) -> Result<Started, Error> {
+    fn start_new(
+        &mut self,
+        now: Timestamp,
+        id: ExecutionId,
+        key: StartKey,
+        digest: [u8; 32],
+        start: Start,
+    ) -> Result<Started, Error> {
         if let Some((existing, first)) = self.name_owner(key)? {
-            return if first == digest { Ok(Started { id: existing, existing: true }) } else { Err(Error::NameTaken { id: existing }) };
+            return if first == digest {
+                Ok(Started {
+                    id: existing,
+                    existing: true,
+                })
+            } else {
+                Err(Error::NameTaken { id: existing })
+            };
         }
         let row = everstep_store::ExecutionRow {
             id,
@@ -77,16 +102,37 @@ impl Owner {
             started: now,
             closed: None,
         };
-        let cell = AnyCell::new(row.machine, id).ok_or(Error::Refused { id, why: "no machine runs this definition" })?;
+        let cell = AnyCell::new(row.machine, id).ok_or(Error::Refused {
+            id,
+            why: "no machine runs this definition",
+        })?;
         let group = self.group.number;
-        self.cells.insert(id, Slot { cell, row: row.clone(), group, touched: self.tick });
+        self.cells.insert(
+            id,
+            Slot {
+                cell,
+                row: row.clone(),
+                group,
+                touched: self.tick,
+            },
+        );
         let (_, recorded) = self.run(now, id, everstep_core::Input::Start(start))?;
         self.starts.taken(group, key, id, digest);
-        self.write(id.shard(), Write::Start(StartRow { key, execution: id, digest }));
+        self.write(
+            id.shard(),
+            Write::Start(StartRow {
+                key,
+                execution: id,
+                digest,
+            }),
+        );
         self.write(id.shard(), Write::Execution { row, was: None });
         if let Some(recorded) = recorded {
             self.record(now, id, recorded);
         }
-        Ok(Started { id, existing: false })
+        Ok(Started {
+            id,
+            existing: false,
+        })
     }
 }

@@ -21,7 +21,10 @@ pub(super) struct Wheel {
 
 impl Wheel {
     pub(super) const fn new() -> Self {
-        Self { due: BTreeSet::new(), loaded_until: Timestamp(0) }
+        Self {
+            due: BTreeSet::new(),
+            loaded_until: Timestamp(0),
+        }
     }
 
     pub(super) fn set(&mut self, due: Timestamp, id: ExecutionId) {
@@ -42,7 +45,13 @@ impl Owner {
         let lease = self.queues.next_lease();
         // Half an hour before the loaded ones run out, the next hour is read.
         let reload = Timestamp(self.wheel.loaded_until.0.saturating_sub(HORIZON_MS / 2));
-        timer.into_iter().chain(lease).min().unwrap_or(reload).min(reload).min(self.purge_due)
+        timer
+            .into_iter()
+            .chain(lease)
+            .min()
+            .unwrap_or(reload)
+            .min(reload)
+            .min(self.purge_due)
     }
 
     pub(crate) fn next_timer(&self) -> Option<Timestamp> {
@@ -68,7 +77,9 @@ impl Owner {
             self.load_timers(now)?;
         }
         for _ in 0..WAKES {
-            let Some((due, id)) = self.wheel.due.first().copied() else { break };
+            let Some((due, id)) = self.wheel.due.first().copied() else {
+                break;
+            };
             if due > now {
                 break;
             }
@@ -80,7 +91,10 @@ impl Owner {
             }
             // A heartbeat moves its timer without a row, so the next time is asked for here.
             let beats = self.beats.get(&id).unwrap_or(&super::NO_BEATS);
-            let next = self.cells.get(&id).and_then(|slot| slot.cell.next_due(beats));
+            let next = self
+                .cells
+                .get(&id)
+                .and_then(|slot| slot.cell.next_due(beats));
             if let Some(next) = next.filter(|next| *next > now) {
                 self.wheel.set(next, id);
             }

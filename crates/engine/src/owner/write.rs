@@ -15,7 +15,14 @@ impl Owner {
 
     pub(super) fn record(&mut self, now: Timestamp, id: ExecutionId, recorded: Recorded) {
         let shard = id.shard();
-        self.write(shard, Write::Journal(JournalRow { execution: id, sequence: recorded.sequence, batch: recorded.batch }));
+        self.write(
+            shard,
+            Write::Journal(JournalRow {
+                execution: id,
+                sequence: recorded.sequence,
+                batch: recorded.batch,
+            }),
+        );
         for event in recorded.kernel {
             self.record_kernel(now, id, event);
         }
@@ -36,23 +43,48 @@ impl Owner {
                 };
                 self.write(shard, Write::SetTimer(row));
             }
-            KernelEvent::TimerCleared { operation, kind, due } => {
-                let others = self.cells.get(&id).is_some_and(|slot| slot.cell.execution().timers().any(|timer| timer.due == due));
+            KernelEvent::TimerCleared {
+                operation,
+                kind,
+                due,
+            } => {
+                let others = self.cells.get(&id).is_some_and(|slot| {
+                    slot.cell.execution().timers().any(|timer| timer.due == due)
+                });
                 if !others {
                     self.wheel.clear(due, id);
                 }
-                self.write(shard, Write::ClearTimer { due, execution: id, operation, kind });
+                self.write(
+                    shard,
+                    Write::ClearTimer {
+                        due,
+                        execution: id,
+                        operation,
+                        kind,
+                    },
+                );
             }
             KernelEvent::TaskStarted(task) => {
                 let mut bytes = Writer::versioned();
                 task.encode(&mut bytes);
-                let row = TaskRow { execution: id, operation: task.operation, generation: task.generation, task: bytes.finish() };
+                let row = TaskRow {
+                    execution: id,
+                    operation: task.operation,
+                    generation: task.generation,
+                    task: bytes.finish(),
+                };
                 self.write(shard, Write::PutTask(row));
                 self.queues.push(id, &task, false);
             }
             KernelEvent::TaskEnded { operation } => {
                 self.queues.end(id, operation);
-                self.write(shard, Write::DeleteTask { execution: id, operation });
+                self.write(
+                    shard,
+                    Write::DeleteTask {
+                        execution: id,
+                        operation,
+                    },
+                );
             }
             KernelEvent::Settled { operation, .. } | KernelEvent::Shut { operation, .. } => {
                 if let Some(beats) = self.beats.get_mut(&id) {
@@ -68,7 +100,9 @@ impl Owner {
 
     /// Status, lists and retention move in one commit.
     fn move_row(&mut self, id: ExecutionId, status: Status, closed: Option<Timestamp>) {
-        let Some(slot) = self.cells.get_mut(&id) else { return };
+        let Some(slot) = self.cells.get_mut(&id) else {
+            return;
+        };
         let was = slot.row.list_key();
         let retention_ms = slot.cell.execution().retention_ms();
         let before = slot.row.closed;
@@ -76,15 +110,33 @@ impl Owner {
         slot.row.closed = closed;
         let row = slot.row.clone();
         if let Some(before) = before {
-            self.write(id.shard(), Write::Unexpire { at: before.after_ms(retention_ms), execution: id });
+            self.write(
+                id.shard(),
+                Write::Unexpire {
+                    at: before.after_ms(retention_ms),
+                    execution: id,
+                },
+            );
         }
         if let Some(closed) = closed {
-            self.write(id.shard(), Write::Expire { at: closed.after_ms(retention_ms), execution: id });
+            self.write(
+                id.shard(),
+                Write::Expire {
+                    at: closed.after_ms(retention_ms),
+                    execution: id,
+                },
+            );
             self.beats.remove(&id);
             for watcher in self.watchers.remove(&id).unwrap_or_default() {
                 self.reply(watcher, Ok(row.clone()));
             }
         }
-        self.write(id.shard(), Write::Execution { row, was: Some(was) });
+        self.write(
+            id.shard(),
+            Write::Execution {
+                row,
+                was: Some(was),
+            },
+        );
     }
 }
