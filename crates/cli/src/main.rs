@@ -1,1 +1,112 @@
-fn main() {}
+//! The binary `everstep`.
+
+mod client;
+mod dev;
+mod error;
+mod follow;
+mod output;
+mod parent;
+mod verbs;
+
+#[cfg(feature = "demo")]
+mod demo;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use output::Format;
+
+/// Runs work that must not be lost: functions, state machines, agents and people.
+///
+/// Data goes to standard output, everything else to standard error.
+///
+/// Exit codes: 0 done; 1 what was asked for failed; 2 wrong usage; 3 not found; 4 conflict; 5 no server answers; 6 the server refused.
+#[derive(Parser)]
+#[command(name = "everstep", version, max_term_width = 100)]
+struct Everstep {
+    /// Address of the server; without it the one that runs in this folder, else http://127.0.0.1:9070
+    #[arg(long, global = true, env = "EVERSTEP_ENDPOINT", value_name = "URL")]
+    url: Option<String>,
+    /// How data is written
+    #[arg(short, long, global = true, value_enum, default_value_t)]
+    output: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start a server for development: loopback only, everything in one folder
+    Dev(dev::Dev),
+    /// Run a complete example
+    #[cfg(feature = "demo")]
+    #[command(subcommand)]
+    Demo(demo::Demo),
+    /// Start an execution of a function
+    Start(verbs::Start),
+    /// List executions, newest first
+    List(verbs::List),
+    /// Show an execution: where it stands and what it waits for
+    Describe(verbs::Describe),
+    /// Show an execution's events
+    History(verbs::History),
+    /// Show what a function printed
+    Logs(verbs::Logs),
+    /// End an execution as stopped
+    Stop(verbs::Stop),
+    /// Answer a callback
+    #[command(subcommand)]
+    Callback(verbs::Callback),
+    /// Approve what a workflow waits for
+    Approve(verbs::Approve),
+    /// Reject what a workflow waits for
+    Reject(verbs::Reject),
+    /// Explain an error code
+    Explain(verbs::Explain),
+    /// Print completions for a shell, to be sourced from its start-up file
+    Completions {
+        shell: clap_complete::Shell,
+    },
+    /// Serve one of the research agents
+    #[cfg(feature = "demo")]
+    #[command(hide = true)]
+    Agent(demo::AgentProcess),
+    /// Serve the functions of the research workflow to a Lambda Runtime API
+    #[cfg(feature = "demo")]
+    #[command(hide = true)]
+    Function,
+}
+
+fn main() -> ExitCode {
+    let everstep = Everstep::parse();
+    let context = verbs::Context { url: everstep.url, format: everstep.output, folder: PathBuf::from(".everstep") };
+    let done = match everstep.command {
+        Command::Dev(dev) => dev.run(),
+        #[cfg(feature = "demo")]
+        Command::Demo(demo) => demo.run(),
+        #[cfg(feature = "demo")]
+        Command::Agent(agent) => agent.run(),
+        #[cfg(feature = "demo")]
+        Command::Function => demo::serve_functions(),
+        Command::Start(verb) => verb.run(&context),
+        Command::List(verb) => verb.run(&context),
+        Command::Describe(verb) => verb.run(&context),
+        Command::History(verb) => verb.run(&context),
+        Command::Logs(verb) => verb.run(&context),
+        Command::Stop(verb) => verb.run(&context),
+        Command::Callback(verb) => verb.run(&context),
+        Command::Approve(verb) => verb.run(&context),
+        Command::Reject(verb) => verb.run(&context),
+        Command::Explain(verb) => verb.run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Everstep::command(), "everstep", &mut std::io::stdout());
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error::report(&error),
+    }
+}

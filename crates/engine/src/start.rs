@@ -99,12 +99,17 @@ impl Engine {
         ended.recv().unwrap_or(Err(Error::Ended))
     }
 
+    /// Asks the engine to commit and answer what it has taken, and to end: [`Engine::wait`] then returns.
+    pub fn finish(&self) {
+        self.handle.send_unshed(Input::Shutdown);
+    }
+
     /// Commits what has been taken, answers it, and ends the threads.
     ///
     /// # Errors
     /// Why the last commit failed.
     pub fn shutdown(self) -> Result<(), Error> {
-        self.handle.send_unshed(Input::Shutdown);
+        self.finish();
         let outcome = self.wait();
         for thread in self.threads {
             let _ = thread.join();

@@ -1,0 +1,42 @@
+//! From an error to a message and an exit code.
+
+use std::process::ExitCode;
+
+/// An outcome with an exit code of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// The command worked; what it asked for did not.
+    #[error("{0}")]
+    Outcome(String),
+    #[error("{0}")]
+    Usage(String),
+    #[error("no server answers at {url}: {detail}\nStart one with `everstep dev`, or name another with --url.")]
+    Unreachable { url: String, detail: String },
+    /// The server said no; the code is its error code, where it gave one.
+    #[error("{message}{}", hint(.code.as_deref()))]
+    Refused { status: u16, code: Option<String>, message: String },
+}
+
+fn hint(code: Option<&str>) -> String {
+    code.map(|code| format!(" ({code}; `everstep explain {code}` tells more)")).unwrap_or_default()
+}
+
+impl Failed {
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Outcome(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Refused { status: 404, .. } => 3,
+            Self::Refused { status: 409 | 412, .. } => 4,
+            Self::Unreachable { .. } => 5,
+            Self::Refused { .. } => 6,
+        }
+    }
+}
+
+/// Prints the error to standard error and says how to exit.
+#[expect(clippy::print_stderr, reason = "this is where errors are shown")]
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    eprintln!("everstep: {error:#}");
+    ExitCode::from(error.downcast_ref::<Failed>().map_or(1, Failed::exit_code))
+}

@@ -1,0 +1,39 @@
+//! Waiting for an execution's end.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::error::Failed;
+use crate::output::{self, Format};
+
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Asks until the execution is closed; returns its description.
+pub fn until_closed(client: &Client, id: &str) -> Result<Value> {
+    loop {
+        let described = client.get(&format!("/executions/{id}"))?;
+        if described.get("status").and_then(Value::as_str) != Some("RUNNING") {
+            return Ok(described);
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Prints the result of a closed execution, or fails with its error.
+pub fn print_outcome(described: &Value, format: Format) -> Result<()> {
+    if format == Format::Json {
+        output::json(described)?;
+    }
+    let status = described.get("status").and_then(Value::as_str).unwrap_or_default();
+    if status == "SUCCEEDED" {
+        if format == Format::Table {
+            output::line(output::text(described.get("result").unwrap_or(&Value::Null)))?;
+        }
+        return Ok(());
+    }
+    let error = described.get("error").map(output::text).unwrap_or_default();
+    Err(Failed::Outcome(format!("the execution ended {status}: {error}")).into())
+}

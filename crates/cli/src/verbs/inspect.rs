@@ -1,0 +1,158 @@
+//! The verbs that look: list, describe, history, logs; and stop.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Context, segment};
+use crate::output::{self, Format};
+
+#[derive(Args)]
+pub struct List {
+    /// Only executions of this function
+    #[arg(long)]
+    function: Option<String>,
+    /// Only executions with this status; may be given several times
+    #[arg(long)]
+    status: Vec<String>,
+    /// Only executions whose name begins so
+    #[arg(long)]
+    name_prefix: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    /// Where the last page ended
+    #[arg(long)]
+    cursor: Option<String>,
+}
+
+impl List {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let mut query = vec![format!("limit={}", self.limit)];
+        query.extend(self.function.iter().map(|function| format!("function={}", segment(function))));
+        query.extend(self.status.iter().map(|status| format!("status={}", segment(&status.to_uppercase()))));
+        query.extend(self.name_prefix.iter().map(|prefix| format!("name_prefix={}", segment(prefix))));
+        query.extend(self.cursor.iter().map(|cursor| format!("cursor={}", segment(cursor))));
+        let page = context.client()?.get(&format!("/executions?{}", query.join("&")))?;
+        if context.format == Format::Json {
+            return output::json(&page);
+        }
+        let rows = page.get("executions").and_then(Value::as_array).cloned().unwrap_or_default();
+        let columns = [("ID", "/id"), ("FUNCTION", "/function"), ("NAME", "/name"), ("STATUS", "/status"), ("STARTED", "/started")];
+        output::table(&columns, &rows)?;
+        if let Some(cursor) = page.get("next").and_then(Value::as_str) {
+            output::note(format!("More: --cursor {cursor}"));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub struct Describe {
+    /// Id of the execution
+    id: String,
+}
+
+impl Describe {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let described = context.client()?.get(&format!("/executions/{}", segment(&self.id)))?;
+        if context.format == Format::Json {
+            return output::json(&described);
+        }
+        for (title, path) in [
+            ("id", "/id"),
+            ("function", "/function"),
+            ("version", "/version"),
+            ("name", "/name"),
+            ("status", "/status"),
+            ("started", "/started"),
+            ("closed", "/closed"),
+            ("result", "/result"),
+            ("error", "/error"),
+        ] {
+            if let Some(value) = described.pointer(path).filter(|value| !value.is_null()) {
+                output::line(format!("{title:<9} {}", output::text(value)))?;
+            }
+        }
+        for waiting in described.get("waits_for").and_then(Value::as_array).into_iter().flatten() {
+            output::line(format!("waits for {}", output::text(waiting)))?;
+        }
+        let operations = described.get("operations").and_then(Value::as_array).cloned().unwrap_or_default();
+        output::line("")?;
+        let columns = [("#", "/number"), ("KIND", "/kind"), ("NAME", "/name"), ("STATUS", "/status"), ("TRIES", "/attempts")];
+        output::table(&columns, &operations)
+    }
+}
+
+#[derive(Args)]
+pub struct History {
+    /// Id of the execution
+    id: String,
+    /// Newest first
+    #[arg(long)]
+    reverse: bool,
+    /// At most so many
+    #[arg(long, default_value_t = 1_000)]
+    limit: usize,
+}
+
+impl History {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let path = format!("/executions/{}/history?limit={}&reverse={}", segment(&self.id), self.limit, self.reverse);
+        let page = context.client()?.get(&path)?;
+        if context.format == Format::Json {
+            return output::json(&page);
+        }
+        let rows = page.get("events").and_then(Value::as_array).cloned().unwrap_or_default();
+        output::table(&[("#", "/EventId"), ("EVENT", "/EventType"), ("NAME", "/Name"), ("TIME", "/EventTimestamp")], &rows)
+    }
+}
+
+#[derive(Args)]
+pub struct Logs {
+    /// Name of the function
+    function: String,
+    /// Go on as more comes
+    #[arg(short, long)]
+    follow: bool,
+}
+
+impl Logs {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let client = context.client()?;
+        let path = format!("/functions/{}/logs", segment(&self.function));
+        let mut shown = 0;
+        loop {
+            let text = client.get_text(&path)?;
+            // A rotated log is shorter than what was shown of it.
+            let new = text.get(shown..).unwrap_or(&text);
+            new.lines().try_for_each(output::line)?;
+            shown = text.len();
+            if !self.follow {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct Stop {
+    /// Id of the execution
+    id: String,
+    /// Why, for the history
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+impl Stop {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let stopped = context.client()?.post(&format!("/executions/{}/stop", segment(&self.id)), &json!({ "reason": self.reason }))?;
+        match context.format {
+            Format::Json => output::json(&stopped),
+            Format::Table => output::line(output::text(stopped.get("status").unwrap_or(&Value::Null))),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The verbs that call a server. They are the same for every kind of execution.
+
+mod answer;
+mod inspect;
+mod start;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+
+use crate::client::Client;
+use crate::error::Failed;
+use crate::output::{self, Format};
+
+pub use answer::{Approve, Callback, Reject};
+pub use inspect::{Describe, History, List, Logs, Stop};
+pub use start::Start;
+
+/// What every verb knows.
+pub struct Context {
+    pub url: Option<String>,
+    pub format: Format,
+    /// The data folder of a server that may run here.
+    pub folder: PathBuf,
+}
+
+impl Context {
+    fn client(&self) -> Result<Client> {
+        Client::new(self.url.as_deref(), &self.folder)
+    }
+}
+
+/// JSON from an argument: the text itself, `@FILE`, or `-` for standard input.
+fn read_json(argument: &str) -> Result<serde_json::Value> {
+    let text = match argument.strip_prefix('@') {
+        Some(file) => std::fs::read_to_string(file).with_context(|| format!("{file} can't be read"))?,
+        None if argument == "-" => std::io::read_to_string(std::io::stdin())?,
+        None => argument.to_owned(),
+    };
+    serde_json::from_str(&text).map_err(|error| Failed::Usage(format!("not JSON: {error} in {text:.60}")).into())
+}
+
+/// Percent-encodes one segment of a path.
+fn segment(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(byte as char),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+/// Explains an error code.
+#[derive(Args)]
+pub struct Explain {
+    /// A code such as E0101
+    code: String,
+}
+
+impl Explain {
+    pub fn run(self) -> Result<()> {
+        let code = self.code.to_uppercase();
+        match everstep_server::errors::page(&code) {
+            Some(page) => output::line(page.trim_end()),
+            None => Err(Failed::Refused { status: 404, code: None, message: format!("there is no error code {code}") }.into()),
+        }
+    }
+}

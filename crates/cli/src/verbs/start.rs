@@ -1,0 +1,41 @@
+//! `everstep start`.
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Context, read_json, segment};
+use crate::follow;
+use crate::output::{self, Format};
+
+#[derive(Args)]
+pub struct Start {
+    /// Name of the function, with :VERSION or :ALIAS where wanted
+    function: String,
+    /// Input as JSON: text, @FILE, or - for standard input
+    #[arg(short, long, default_value = "null")]
+    input: String,
+    /// Name of the execution: the same name and input is the same execution
+    #[arg(long)]
+    name: Option<String>,
+    /// Wait for the end and print the result; a failed execution is exit code 1
+    #[arg(short, long)]
+    wait: bool,
+}
+
+impl Start {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let client = context.client()?;
+        let body = json!({ "name": self.name, "input": read_json(&self.input)? });
+        let started = client.post(&format!("/functions/{}/start", segment(&self.function)), &body)?;
+        if !self.wait {
+            return match context.format {
+                Format::Json => output::json(&started),
+                Format::Table => output::line(output::text(started.get("id").unwrap_or(&Value::Null))),
+            };
+        }
+        let id = output::text(started.get("id").unwrap_or(&Value::Null));
+        let ended = follow::until_closed(&client, &id)?;
+        follow::print_outcome(&ended, context.format)
+    }
+}
