@@ -29,6 +29,9 @@ pub enum WorkPayload {
 pub struct Call {
     /// The revision's address, see [`crate::Revision::address`].
     pub address: String,
+    /// The qualified name under which the function is called, and the version that this means.
+    pub arn: String,
+    pub version: String,
     pub request_id: String,
     pub payload: Bytes,
     pub trace_id: Option<String>,

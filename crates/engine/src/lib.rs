@@ -27,7 +27,7 @@ mod registry;
 mod run;
 mod start;
 
-pub use catalogue::{Agent, Alias, Code, FunctionConfig, FunctionRecord, Revision, Runtime};
+pub use catalogue::{Agent, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime};
 pub use clock::{Clock, ClockMode};
 pub use dispatcher::{Call, Called, Dispatcher, Pending, Work, WorkPayload};
 pub use error::Error;

@@ -1,0 +1,183 @@
+//! Tasks and calls of functions: from a revision of the catalogue to a run on the host, and back as a machine's request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use everstep_core::{ExecutionId, Failure, Generation, TargetKind};
+use everstep_durable::{ErrorClass, Invocation, Mode, Output};
+use everstep_engine::{Call, Called, Dispatcher, Error, Handle, Late, Pending, Request, Revision, Work, WorkPayload};
+
+use crate::code::CodeFolder;
+use crate::host::{ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime};
+
+/// Runs functions as processes of this machine.
+#[derive(Clone)]
+pub struct FunctionDispatcher {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    host: FunctionHost,
+    /// URL of this server, handed to functions as `EVERSTEP_URL`.
+    url: String,
+    code: CodeFolder,
+    runtime: tokio::runtime::Handle,
+}
+
+impl FunctionDispatcher {
+    /// Must be called on the tokio runtime that is to run the tasks. Archives are unpacked below `code`.
+    #[must_use]
+    pub fn new(host: FunctionHost, url: String, code: std::path::PathBuf) -> Self {
+        let runtime = tokio::runtime::Handle::current();
+        Self { inner: Arc::new(Inner { host, url, code: CodeFolder::new(code), runtime }) }
+    }
+}
+
+impl Dispatcher for FunctionDispatcher {
+    fn dispatch(&self, handle: &Handle, work: Work) {
+        let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
+        self.inner.runtime.spawn(async move {
+            let execution = work.execution;
+            match (work.task.target.kind, work.payload) {
+                (TargetKind::Function, WorkPayload::Late(late)) => {
+                    let Late::Durable(invocation) = *late;
+                    let output = inner.invoke(&handle, execution, &work.task.target.address, &invocation).await;
+                    inner.report(&handle, execution, invocation.generation, output).await;
+                }
+                (kind, _) => tracing::error!(%execution, ?kind, "no way out leads to this kind of target"),
+            }
+        });
+    }
+
+    fn call(&self, handle: &Handle, call: Call) -> Pending<Result<Called, Error>> {
+        let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
+        Box::pin(async move {
+            let revision = handle.revision(&call.address).await?;
+            let spec = inner.spec(&handle, &revision, call.arn, call.version).await?;
+            let invocation = crate::host::Invocation {
+                request_id: call.request_id,
+                payload: call.payload,
+                trace_id: call.trace_id,
+                client_context: call.client_context,
+                tenant_id: call.tenant_id,
+                deadline: None,
+            };
+            let outcome = inner.host.invoke(&spec, invocation).await;
+            Ok(Called { result: outcome.result.map_err(|error| error.body), log_tail: outcome.log_tail })
+        })
+    }
+}
+
+impl Inner {
+    async fn invoke(&self, handle: &Handle, execution: ExecutionId, address: &str, invocation: &Invocation) -> Output {
+        match self.run(handle, execution, address, invocation).await {
+            Ok(outcome) => output(invocation.mode, outcome),
+            Err(error) => Output::Error {
+                failure: Failure::new("Runtime.NotStarted", error.to_string()),
+                class: ErrorClass::Runtime,
+            },
+        }
+    }
+
+    async fn run(&self, handle: &Handle, execution: ExecutionId, address: &str, invocation: &Invocation) -> Result<Outcome, Error> {
+        let revision = handle.revision(address).await?;
+        let function = &invocation.function;
+        let spec = self.spec(handle, &revision, function.qualified(), function.version.clone()).await?;
+        let run = crate::host::Invocation {
+            request_id: invocation.request_id.clone(),
+            payload: crate::event::render(handle, execution, invocation).await?,
+            trace_id: invocation.trace_header.clone(),
+            client_context: None,
+            tenant_id: invocation.tenant_id.clone(),
+            deadline: None,
+        };
+        Ok(self.host.invoke(&spec, run).await)
+    }
+
+    /// Brings the answer home. It is never shed; only the end of the engine can keep it, and then recovery repeats the task.
+    async fn report(&self, handle: &Handle, execution: ExecutionId, generation: Generation, output: Output) {
+        let output = match store_large(handle, execution, output).await {
+            Ok(output) => output,
+            Err(error) => Output::Error { failure: Failure::new("Runtime.Storage", error.to_string()), class: ErrorClass::Runtime },
+        };
+        let finish = everstep_durable::Request::Finish { generation, output };
+        if let Err(error) = handle.report(execution, Request::Durable(finish)).await {
+            tracing::warn!(%execution, %error, "an invocation's answer was not taken");
+        }
+    }
+
+    async fn spec(&self, handle: &Handle, revision: &Revision, arn: String, version: String) -> Result<FunctionSpec, Error> {
+        let config = &revision.config;
+        let mut environment = config.environment.clone();
+        environment.entry("EVERSTEP_URL".to_owned()).or_insert_with(|| self.url.clone());
+        Ok(FunctionSpec {
+            arn,
+            name: revision.function.clone(),
+            version,
+            revision: revision.revision.clone(),
+            runtime: match config.runtime {
+                everstep_engine::Runtime::Python => Runtime::Python,
+                everstep_engine::Runtime::Node => Runtime::Node,
+                everstep_engine::Runtime::Provided => Runtime::Provided,
+            },
+            handler: config.handler.clone(),
+            code: self.code.folder(handle, revision).await?,
+            environment,
+            timeout: Duration::from_secs(u64::from(config.timeout_s)),
+            memory_mb: config.memory_mb,
+            log_format: if config.log_format == "JSON" { LogFormat::Json } else { LogFormat::Text },
+        })
+    }
+}
+
+fn output(mode: Mode, outcome: Outcome) -> Output {
+    match (outcome.result, mode) {
+        (Ok(bytes), Mode::Durable) => Output::parse(&bytes),
+        (Ok(bytes), Mode::Plain) => Output::Succeeded { result: Some(bytes.into()) },
+        (Err(error), _) => Output::Error { class: class(&error), failure: failure(&error.body, error.error_type) },
+    }
+}
+
+const fn class(error: &FunctionError) -> ErrorClass {
+    match error.kind {
+        ErrorKind::Handler => ErrorClass::Handler,
+        ErrorKind::Timeout => ErrorClass::Timeout,
+        ErrorKind::Runtime | ErrorKind::Exit | ErrorKind::Init => ErrorClass::Runtime,
+    }
+}
+
+/// The error document of the runtimes.
+fn failure(body: &Bytes, error_type: String) -> Failure {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Document {
+        error_message: Option<String>,
+        error_type: Option<String>,
+        #[serde(default)]
+        stack_trace: Vec<serde_json::Value>,
+    }
+    match serde_json::from_slice::<Document>(body) {
+        Ok(document) => Failure {
+            kind: Some(document.error_type.unwrap_or(error_type)),
+            message: document.error_message,
+            data: None,
+            stack: document.stack_trace.iter().map(line).collect(),
+        },
+        Err(_) => Failure::new(error_type, String::from_utf8_lossy(body)),
+    }
+}
+
+fn line(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Moves a large result out of the journal's way.
+async fn store_large(handle: &Handle, execution: ExecutionId, output: Output) -> Result<Output, Error> {
+    match output {
+        Output::Succeeded { result: Some(everstep_core::Payload::Inline(bytes)) } => {
+            Ok(Output::Succeeded { result: Some(handle.put_payload(execution, bytes).await?) })
+        }
+        other => Ok(other),
+    }
+}
