@@ -17,18 +17,39 @@ pub enum Write {
     /// Appends a journal batch. A sequence is written once.
     Journal(JournalRow),
     /// Writes the state row and moves its list entries from `was` (its place before this commit, if it existed).
-    Execution { row: ExecutionRow, was: Option<ListKey> },
+    Execution {
+        row: ExecutionRow,
+        was: Option<ListKey>,
+    },
     /// Claims a name for an execution.
     Start(StartRow),
     SetTimer(TimerRow),
-    ClearTimer { due: Timestamp, execution: ExecutionId, operation: Operation, kind: TimerKind },
+    ClearTimer {
+        due: Timestamp,
+        execution: ExecutionId,
+        operation: Operation,
+        kind: TimerKind,
+    },
     PutTask(TaskRow),
-    DeleteTask { execution: ExecutionId, operation: Operation },
+    DeleteTask {
+        execution: ExecutionId,
+        operation: Operation,
+    },
     /// Notes when a closed execution may be purged.
-    Expire { at: Timestamp, execution: ExecutionId },
-    Unexpire { at: Timestamp, execution: ExecutionId },
+    Expire {
+        at: Timestamp,
+        execution: ExecutionId,
+    },
+    Unexpire {
+        at: Timestamp,
+        execution: ExecutionId,
+    },
     /// Deletes every row of an execution: state, lists, journal, timers, tasks, its name, its expiry.
-    Purge { row: ExecutionRow, start: StartKey, expires: Option<Timestamp> },
+    Purge {
+        row: ExecutionRow,
+        start: StartKey,
+        expires: Option<Timestamp>,
+    },
 }
 
 /// One batch of an execution's journal.
