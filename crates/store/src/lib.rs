@@ -10,8 +10,17 @@
 //!
 //! Read next: `write` (what a commit holds), `store` (the trait), `conformance` (what every back end has to prove).
 
+pub mod conformance;
+mod cursor;
+mod fjall;
+mod memory;
 mod store;
 mod write;
 
+pub use fjall::Fjall;
+pub use memory::{Disk, Memory};
 pub use store::{Committed, Cursor, Direction, Error, ListFilter, Page, Store};
 pub use write::{Commit, ExecutionRow, JournalRow, ListKey, StartRow, TaskRow, TimerRow, Write};
+
+/// The format that this build writes and the newest that it reads.
+pub const FORMAT: u32 = 1;

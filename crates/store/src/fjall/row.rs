@@ -1,0 +1,120 @@
+//! What all rows have in common: the frame around a value, and fjall's errors in our words.
+//!
+//! A value is the format version, the body, and a CRC-32 over family, key, version and body: a flipped bit is noticed, and so is a value
+//! under a key that is not its own.
+
+use std::fmt::Display;
+use std::io::ErrorKind;
+
+use ::fjall::{Guard, LsmError};
+use everstep_core::codec::{Corrupt, Reader};
+
+use crate::{Error, FORMAT};
+
+/// The families of rows. The numbers go into every checksum and the names into every folder: neither is ever changed or used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    Execution = 1,
+    Journal = 2,
+    Timer = 3,
+    Task = 4,
+    Start = 5,
+    List = 6,
+    Expire = 7,
+    Catalogue = 8,
+    Meta = 9,
+}
+
+impl Family {
+    pub const ALL: [Self; 9] =
+        [Self::Execution, Self::Journal, Self::Timer, Self::Task, Self::Start, Self::List, Self::Expire, Self::Catalogue, Self::Meta];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Execution => "execution",
+            Self::Journal => "journal",
+            Self::Timer => "timer",
+            Self::Task => "task",
+            Self::Start => "start",
+            Self::List => "list",
+            Self::Expire => "expire",
+            Self::Catalogue => "catalogue",
+            Self::Meta => "meta",
+        }
+    }
+
+    /// Rows that wait in memory are replayed from the journals when the store is opened, so not many may wait.
+    pub const fn memtable_bytes(self) -> u64 {
+        match self {
+            Self::Journal => 16 * 1024 * 1024,
+            Self::Execution | Self::Timer | Self::Task | Self::Start | Self::List => 8 * 1024 * 1024,
+            Self::Expire | Self::Catalogue | Self::Meta => 2 * 1024 * 1024,
+        }
+    }
+}
+
+const VERSION: u8 = FORMAT as u8;
+const FRAME_BYTES: usize = 1 + 4;
+
+fn checksum(family: Family, key: &[u8], framed: &[u8]) -> [u8; 4] {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&[family as u8]);
+    hasher.update(key);
+    hasher.update(framed);
+    hasher.finalize().to_be_bytes()
+}
+
+/// The value to store for a row's body.
+pub fn seal(family: Family, key: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(body.len() + FRAME_BYTES);
+    value.push(VERSION);
+    value.extend_from_slice(body);
+    value.extend_from_slice(&checksum(family, key, &value));
+    value
+}
+
+/// The body of a stored value. `what` names the row when it is damaged.
+pub fn unseal<'a, W: Display>(family: Family, key: &[u8], value: &'a [u8], what: impl FnOnce() -> W) -> Result<&'a [u8], Error> {
+    let Some((framed, checked)) = value.split_last_chunk::<4>() else {
+        return Err(Error::Damaged { detail: format!("{} is cut off", what()) });
+    };
+    if checksum(family, key, framed) != *checked {
+        return Err(Error::Damaged { detail: format!("{} does not match its checksum", what()) });
+    }
+    match framed {
+        [VERSION, body @ ..] => Ok(body),
+        [found, ..] if *found > VERSION => Err(Error::Newer { found: u32::from(*found), known: FORMAT }),
+        _ => Err(Error::Damaged { detail: format!("{} has no format version", what()) }),
+    }
+}
+
+/// Reads a whole key or body; anything left over is damage.
+pub fn parse<T>(what: &str, bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Result<T, Corrupt>) -> Result<T, Error> {
+    let mut from = Reader::new(bytes);
+    let parsed = read(&mut from).and_then(|parsed| if from.is_empty() { Ok(parsed) } else { Err(Corrupt::Malformed { what: "row" }) });
+    parsed.map_err(|corrupt| Error::Damaged { detail: format!("{what}: {corrupt}") })
+}
+
+/// A row that an iteration came to.
+pub fn pair(guard: Guard) -> Result<(::fjall::UserKey, ::fjall::UserValue), Error> {
+    guard.into_inner().map_err(lost)
+}
+
+pub fn io(error: &std::io::Error) -> Error {
+    Error::Io { detail: error.to_string() }
+}
+
+/// fjall's errors: what speaks of the bytes is damage, the rest may pass.
+pub fn lost(error: ::fjall::Error) -> Error {
+    match error {
+        ::fjall::Error::Io(error) | ::fjall::Error::Storage(LsmError::Io(error)) => match error.kind() {
+            ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::NotFound => {
+                Error::Damaged { detail: format!("a data file is missing or cut off: {error}") }
+            }
+            _ => io(&error),
+        },
+        ::fjall::Error::Locked => Error::InUse { detail: "its data files are locked".to_owned() },
+        ::fjall::Error::Poisoned => Error::Io { detail: "an earlier write failed; the store has to be reopened".to_owned() },
+        other => Error::Damaged { detail: other.to_string() },
+    }
+}

@@ -1,0 +1,4 @@
+//! Every back end keeps every promise of the conformance suite.
+
+#[path = "store/conformance.rs"]
+mod conformance;
