@@ -70,7 +70,7 @@ impl Dev {
         let region = host.region.clone();
         let host = FunctionHost::start(host).await?;
         let dispatcher = Arc::new(FunctionDispatcher::new(host.clone(), url.clone(), data.join("code")));
-        let storage = if self.memory { Storage::Memory } else { Storage::Folder(data.clone()) };
+        let storage = if self.memory { Storage::Memory { blobs: data.join("blobs") } } else { Storage::Folder(data.clone()) };
         let clock = match self.clock {
             ClockArgument::Real => ClockMode::Real,
             ClockArgument::Skip => ClockMode::Skip,

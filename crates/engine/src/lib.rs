@@ -26,6 +26,7 @@ mod panics;
 mod registry;
 mod run;
 mod start;
+mod storage;
 
 pub use catalogue::{Agent, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime};
 pub use clock::{Clock, ClockMode};
@@ -36,3 +37,4 @@ pub use input::{Snapshot, Started};
 pub use options::Options;
 pub use registry::{DURABLE, HistoryEvent, Late, Reply, Request};
 pub use start::{Engine, Parts};
+pub use storage::Storage;
