@@ -149,7 +149,11 @@ def _value(value: Any, suite: str, parameters: dict[str, str]) -> str:
         text = str(argument if isinstance(argument, str) else argument[0])
     else:
         raise ValueError(f"{kind} is not understood in a function's variables")
-    return re.sub(r"\$\{(?!AWS::)(\w+)", lambda found: parameters.get(found[1], "${" + suite + "." + found[1]), text)
+
+    def qualify(found: re.Match[str]) -> str:
+        return parameters[found[1]] if found[1] in parameters else "${" + suite + "." + found[1] + (found[2] or "") + "}"
+
+    return re.sub(r"\$\{(?!AWS::)(\w+)(\.\w+)?\}", qualify, text)
 
 
 def register(catalog: Catalog, wanted: list[str], client: Any, region: str) -> dict[str, str]:
