@@ -13,11 +13,12 @@ from botocore.exceptions import ClientError
 
 @pytest.fixture
 def waiting(durable, executions):
-    """Starts an execution that waits for a callback; gives its ARN and the callback id."""
+    """Starts an execution and waits until it is suspended on its callback; gives its ARN and the callback's details."""
 
     def start(**options):
         arn = executions.start(durable("approval"), options)
         details = executions.event(arn, "CallbackStarted")["CallbackStartedDetails"]
+        executions.event(arn, "InvocationCompleted")
         return arn, details
 
     return start
