@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from botocore.exceptions import ClientError
 
 ROLE = "arn:aws:iam::000000000000:role/everstep-conformance"
 DURABLE = {"ExecutionTimeout": 3600, "RetentionPeriodInDays": 1}
+FUNCTION = "AWS::Serverless::Function"
 SKIPPED_FOLDERS = {"__pycache__", ".git", ".pytest_cache"}
 
 
@@ -41,12 +43,16 @@ class Function:
 
 @dataclass
 class Catalog:
-    """`functions` by key, `answers` from requirement id to function key, `absent` from requirement id or suite to a reason."""
+    """`functions` by key, `answers` from requirement id to function key, `absent` from requirement id to a reason.
+
+    `enabled` are the suites of a run that names none; `tables` says that some function counts in a DynamoDB table.
+    """
 
     functions: dict[str, Function] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     enabled: set[str] = field(default_factory=set)
+    tables: bool = False
 
 
 def own(table: Path) -> Catalog:
@@ -95,8 +101,11 @@ def templates(folder: Path) -> Catalog:
         catalog.enabled.add(suite)
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Template)  # noqa: S506 (a SafeLoader)
         shared = document.get("Globals", {}).get("Function", {})
+        resources = document.get("Resources", {})
         parameters = {name: str(entry.get("Default", "")) for name, entry in document.get("Parameters", {}).items()}
-        for logical, resource in document.get("Resources", {}).items():
+        parameters |= {name: name for name, resource in resources.items() if resource.get("Type") != FUNCTION}
+        catalog.tables |= any(resource.get("Type") == "AWS::DynamoDB::Table" for resource in resources.values())
+        for logical, resource in resources.items():
             _resource(catalog, suite, logical, resource, shared, parameters, folder)
     return catalog
 
@@ -107,7 +116,7 @@ def _resource(
     metadata = resource.get("TestingMetadata") or {}
     for gap in metadata.get("NotImplemented") or []:
         catalog.absent[str(gap["id"])] = f"not implemented by the SDK: {gap.get('reason', '')}"
-    if resource.get("Type") != "AWS::Serverless::Function":
+    if resource.get("Type") != FUNCTION:
         return
     properties = {**shared, **resource.get("Properties", {})}
     variables = {
@@ -131,9 +140,11 @@ def _resource(
 
 
 def _code(folder: Path, uri: str) -> Path:
-    """The built code; a Python package that was not built is run from its `src` folder."""
-    built = folder / uri
-    return built if built.is_dir() else folder / "src"
+    """The built code; a package of an interpreted language that was not built is run from its sources."""
+    for candidate in (folder / uri, folder / "handlers", folder / "src"):
+        if candidate.is_dir():
+            return candidate
+    raise FileNotFoundError(f"{folder / uri}: the package's code is not built")
 
 
 def _value(value: Any, suite: str, parameters: dict[str, str]) -> str:
@@ -156,19 +167,28 @@ def _value(value: Any, suite: str, parameters: dict[str, str]) -> str:
     return re.sub(r"\$\{(?!AWS::)(\w+)(\.\w+)?\}", qualify, text)
 
 
-def register(catalog: Catalog, wanted: list[str], client: Any, region: str) -> dict[str, str]:
-    """Creates the functions `wanted` (keys) and those they refer to, targets first. Returns key -> created name."""
+@dataclass
+class Registered:
+    """What `register` made: key -> created name, and key -> why the endpoint refused to create it."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def register(catalog: Catalog, wanted: list[str], client: Any, variables: dict[str, str], region: str) -> Registered:
+    """Creates the functions `wanted` (keys) and those they refer to, targets first.
+
+    `variables` are given to every function; its own ones win. A refused function fails its requirements, not the run.
+    """
     run = secrets.token_hex(3)
     archives: dict[Path, bytes] = {}
-    created: dict[str, str] = {}
+    registered = Registered()
 
     def create(key: str) -> None:
-        if key in created:
-            return
         function = catalog.functions[key]
-        created[key] = function.name = re.sub(r"[^a-zA-Z0-9-_]", "-", f"conf-{run}-{key}")[:64]
+        function.name = re.sub(r"[^a-zA-Z0-9-_]", "-", f"conf-{run}-{key}")[:64]
         for referred in _references(catalog, function):
-            create(referred)
+            ensure(referred)
         archive = archives.setdefault(function.code, zipped(function.code))
         answer = client.create_function(
             FunctionName=function.name,
@@ -177,15 +197,24 @@ def register(catalog: Catalog, wanted: list[str], client: Any, region: str) -> d
             Handler=function.handler,
             Timeout=function.timeout_seconds,
             Code={"ZipFile": archive},
-            Environment={"Variables": _environment(catalog, function, region)},
+            Environment={"Variables": variables | _environment(catalog, function, region)},
             **{"LoggingConfig": {"LogFormat": "JSON"}, **function.extra},
             **({"DurableConfig": DURABLE} if function.durable else {}),
         )
         function.arn = answer["FunctionArn"]
+        registered.names[key] = function.name
+
+    def ensure(key: str) -> None:
+        if key in registered.names or key in registered.refused:
+            return
+        try:
+            create(key)
+        except (ClientError, OSError) as error:
+            registered.refused[key] = str(error)
 
     for key in wanted:
-        create(key)
-    return created
+        ensure(key)
+    return registered
 
 
 _REFERENCE = re.compile(r"\$\{([\w.:-]+?)(\.Arn)?\}")
@@ -227,10 +256,10 @@ def zipped(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def unregister(created: dict[str, str], client: Any) -> None:
+def unregister(registered: Registered, client: Any) -> None:
     """Deletes what `register` made; a function that cannot be deleted is reported, not an error of the run."""
-    for name in created.values():
+    for name in registered.names.values():
         try:
             client.delete_function(FunctionName=name)
-        except client.exceptions.ClientError as error:
+        except ClientError as error:
             print(f"left behind: {name}: {error}", file=sys.stderr)

@@ -10,6 +10,7 @@ those of an SDK's own conformance package. The last line is `N passed, N failed,
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
@@ -20,10 +21,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
+
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import catalog as catalogs  # noqa: E402
+import counters  # noqa: E402
 import report  # noqa: E402
 import stand_ins  # noqa: E402
 import suite as suites  # noqa: E402
@@ -71,7 +75,7 @@ class Run:
         self.options = options
         self.work = work
         self.lambda_client = stand_ins.client("lambda", options.endpoint, options.region)
-        self.names: dict[str, str] = {}
+        self.registered = catalogs.Registered()
         self._lines = threading.local()
 
     def clients(self) -> dict[str, Any]:
@@ -80,7 +84,7 @@ class Run:
             if self.options.logs
             else stand_ins.client("logs", self.options.endpoint, self.options.region)
         )
-        return {"lambda": self.lambda_client, "cloudformation": stand_ins.CloudFormation(self.names), "logs": logs}
+        return {"lambda": self.lambda_client, "cloudformation": stand_ins.CloudFormation(self.registered.names), "logs": logs}
 
     def tell(self, *words: Any, **_: Any) -> None:
         """Takes the place of `print` in the validator: progress goes to the case that the thread works on."""
@@ -92,12 +96,15 @@ class Run:
         self._lines.progress = []
         started = time.monotonic()
         outcome = report.Outcome(requirement, report.FAILED, progress=self._lines.progress)
+        if key in self.registered.refused:
+            outcome.errors = [f"the function was not created: {self.registered.refused[key]}"]
+            return outcome
         try:
             result = validate.validate_description(
                 function_name=key,
                 description_id=requirement.id,
                 test_file=str(requirement.path),
-                invoker=stand_ins.Invoker(self.lambda_client, self.names),
+                invoker=stand_ins.Invoker(self.lambda_client, self.registered.names),
                 tmp_dir=str(self.work),
                 region=self.options.region,
                 aws_clients=self.clients(),
@@ -146,18 +153,23 @@ def main() -> int:
         print(f"no such suite: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}", file=sys.stderr)
         return 2
     only = split(options.only)
-    reasons = {requirement.id: why_skipped(requirement, catalog, selected, only) for requirement in everything}
-    to_run = [requirement for requirement in everything if not reasons[requirement.id]]
-    outcomes = [report.Outcome(requirement, report.SKIPPED, reason=reasons[requirement.id]) for requirement in everything if reasons[requirement.id]]
-    with tempfile.TemporaryDirectory(prefix="conformance-") as scratch:
-        work = options.history or Path(scratch)
+    reasons = [(requirement, why_skipped(requirement, catalog, selected, only)) for requirement in everything]
+    to_run = [requirement for requirement, reason in reasons if not reason]
+    outcomes = [report.Outcome(requirement, report.SKIPPED, reason=reason) for requirement, reason in reasons if reason]
+    with contextlib.ExitStack() as resources:
+        work = options.history or Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="conformance-")))
         work.mkdir(parents=True, exist_ok=True)
+        variables = {"AWS_ENDPOINT_URL_DYNAMODB": resources.enter_context(counters.Counters()).address} if catalog.tables else {}
         run = Run(options, work)
         wanted = [catalog.answers[requirement.id] for requirement in to_run]
-        run.names.update(catalogs.register(catalog, wanted, run.lambda_client, options.region))
+        try:
+            run.registered = catalogs.register(catalog, wanted, run.lambda_client, variables, options.region)
+        except BotoCoreError as error:
+            print(f"{options.endpoint} cannot be used: {error}", file=sys.stderr)
+            return 2
         outcomes += run.all(to_run, catalog, options.verbose)
         if not options.keep:
-            catalogs.unregister(run.names, run.lambda_client)
+            catalogs.unregister(run.registered, run.lambda_client)
         outcomes.sort(key=lambda outcome: outcome.requirement.sort_key)
         if options.junit:
             report.junit(outcomes, options.junit)
