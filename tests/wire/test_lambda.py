@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
+import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
@@ -106,9 +108,6 @@ def test_update_of_the_code_is_seen_by_the_next_invoke(client, create):
     name = create("plain.echo")
     before = client.get_function_configuration(FunctionName=name)
     assert json.load(client.invoke(FunctionName=name, Payload=b'"a"')["Payload"]) == "a"
-    import io
-    import zipfile
-
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("plain.py", "def echo(event, _):\n    return [event]\n")

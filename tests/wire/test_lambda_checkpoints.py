@@ -125,7 +125,9 @@ def test_token_of_an_ended_invocation_is_stale(client, puppet):
 
 def test_repeated_request_gets_the_identical_answer(raw, puppet, executions):
     one = puppet()
-    body = json.dumps({"CheckpointToken": one.token, "ClientToken": "again", "Updates": [step("START"), step("SUCCEED", Payload="1")]}).encode()
+    body = json.dumps(
+        {"CheckpointToken": one.token, "ClientToken": "again", "Updates": [step("START"), step("SUCCEED", Payload="1")]}
+    ).encode()
     path = f"/2025-12-01/durable-executions/{quote(one.arn, safe='')}/checkpoint"
     first, second = (raw("POST", path, body, **{"Content-Type": "application/json"}) for _ in range(2))
     assert (first.status_code, second.status_code) == (200, 200)

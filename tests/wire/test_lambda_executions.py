@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
@@ -84,7 +84,9 @@ def test_history_is_paged_and_reversed(client, durable, executions):
     arn = client.invoke(FunctionName=durable("step_wait_step"), Qualifier="$LATEST", Payload=b"null")["DurableExecutionArn"]
     pages = [
         page["Events"]
-        for page in client.get_paginator("get_durable_execution_history").paginate(DurableExecutionArn=arn, PaginationConfig={"PageSize": 3})
+        for page in client.get_paginator("get_durable_execution_history").paginate(
+            DurableExecutionArn=arn, PaginationConfig={"PageSize": 3}
+        )
     ]
     assert [len(page) for page in pages] == [3, 3, 3, 1]
     assert [event["EventId"] for page in pages for event in page] == list(range(1, 11))
@@ -161,7 +163,7 @@ def test_running_execution_keeps_the_code_it_began_with(client, create, executio
 
 def test_listing_by_name_status_and_time(client, create, executions):
     function = create("durable.approval", durable={"ExecutionTimeout": 3600})
-    started = datetime.now(timezone.utc)
+    started = datetime.now(UTC)
     arns = [executions.start(function, {"timeout": 600}, DurableExecutionName=f"list-{n}") for n in range(3)]
     client.stop_durable_execution(DurableExecutionArn=arns[1])
     executions.finished(arns[1])

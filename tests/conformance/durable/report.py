@@ -9,7 +9,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import yaml
-
 from suite import Requirement
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"

@@ -44,7 +44,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=6)
     parser.add_argument("--requirements", type=Path, help="a folder of requirement files instead of the released ones")
     parser.add_argument("--handlers", type=Path, help="an SDK's conformance package: template_<suite>.yaml files and built code")
-    parser.add_argument("--logs", type=Path, help="captured logs, <function name>.log each; default: the endpoint's FilterLogEvents")
+    parser.add_argument(
+        "--logs",
+        type=Path,
+        default=os.environ.get("EVERSTEP_LOGS"),
+        help="captured logs, <function name>.log each (or EVERSTEP_LOGS); default: the endpoint's FilterLogEvents",
+    )
     parser.add_argument("--history", type=Path, help="keep the execution histories here")
     parser.add_argument("--junit", type=Path, help="write a JUnit file")
     parser.add_argument("--keep", action="store_true", help="do not delete the functions afterwards")

@@ -9,7 +9,6 @@ from typing import Any
 
 from aws_durable_execution_sdk_python import ChildContextError, DurableContext, durable_execution
 from aws_durable_execution_sdk_python.config import ChildConfig, Duration
-
 from step import NO_RETRY, Uppercase, every_second, fails
 
 logging.getLogger().setLevel(logging.INFO)

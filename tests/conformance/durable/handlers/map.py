@@ -9,7 +9,6 @@ from aws_durable_execution_sdk_python import BatchItemStatus, BatchResult, Durab
 from aws_durable_execution_sdk_python.concurrency.models import BatchItem, CompletionReason
 from aws_durable_execution_sdk_python.config import CompletionConfig, Duration, MapConfig, NestingType
 from aws_durable_execution_sdk_python.serdes import JsonSerDes, SerDes, SerDesContext
-
 from batches import COUNTS, fail, told
 
 ONE_SECOND = Duration.from_seconds(1)

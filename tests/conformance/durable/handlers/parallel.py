@@ -9,7 +9,6 @@ from typing import Any
 from aws_durable_execution_sdk_python import BatchResult, DurableContext, ParallelBranch, durable_execution
 from aws_durable_execution_sdk_python.config import CompletionConfig, Duration, NestingType, ParallelConfig
 from aws_durable_execution_sdk_python.serdes import SerDes, SerDesContext
-
 from batches import COUNTS, fail, told
 
 Branch = Callable[[DurableContext], Any]

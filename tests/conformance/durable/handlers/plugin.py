@@ -11,7 +11,6 @@ from aws_durable_execution_sdk_python import DurableContext, StepContext, durabl
 from aws_durable_execution_sdk_python.config import Duration
 from aws_durable_execution_sdk_python.lambda_service import OperationType
 from aws_durable_execution_sdk_python.plugin import DurableInstrumentationPlugin
-
 from step import NO_RETRY, every_second, fails
 
 logging.getLogger().setLevel(logging.INFO)

@@ -189,9 +189,7 @@ def at_most_once_recovers(event: str, context: DurableContext) -> str:
             os._exit(1)
         return "succeeded on second attempt"
 
-    config = StepConfig(
-        step_semantics=StepSemantics.AT_MOST_ONCE_PER_RETRY, retry_strategy=every_second(2).retry_strategy
-    )
+    config = StepConfig(step_semantics=StepSemantics.AT_MOST_ONCE_PER_RETRY, retry_strategy=every_second(2).retry_strategy)
     return context.step(crash_once, config=config)
 
 

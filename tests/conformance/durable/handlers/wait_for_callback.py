@@ -7,7 +7,6 @@ from typing import Any
 from aws_durable_execution_sdk_python import CallbackError, DurableContext, durable_execution
 from aws_durable_execution_sdk_python.config import Duration, WaitForCallbackConfig
 from aws_durable_execution_sdk_python.serdes import JsonSerDes
-
 from step import every_second
 
 

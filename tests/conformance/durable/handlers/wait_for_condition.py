@@ -11,7 +11,9 @@ from aws_durable_execution_sdk_python.serdes import SerDes, SerDesContext
 from aws_durable_execution_sdk_python.waits import WaitForConditionConfig, WaitStrategyConfig, create_wait_strategy
 
 
-def polling(going: Callable[[Any], bool], initial: Any, delay_seconds: int = 1, attempts: int = 60, **options: Any) -> WaitForConditionConfig:
+def polling(
+    going: Callable[[Any], bool], initial: Any, delay_seconds: int = 1, attempts: int = 60, **options: Any
+) -> WaitForConditionConfig:
     """Polls at a fixed delay while `going(state)` holds."""
     strategy = WaitStrategyConfig(
         should_continue_polling=going,
