@@ -1,0 +1,117 @@
+"""What the suite's validator is given in place of SAM, CloudFormation and (optionally) CloudWatch Logs."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+
+def client(service: str, endpoint: str, region: str) -> Any:
+    """A client for the endpoint under test; a synchronous invoke may last as long as a whole execution, so reads wait long."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id="conformance",
+        aws_secret_access_key="conformance",
+        config=Config(read_timeout=900, max_pool_connections=32, retries={"mode": "standard", "total_max_attempts": 2}),
+    )
+
+
+class Invoker:
+    """Plain `lambda.invoke` with the same answers as the suite's invoker; logical names are requirement function keys."""
+
+    stack_name = "conformance"
+
+    def __init__(self, lambda_client: Any, names: dict[str, str]) -> None:
+        from aws_durable_execution_conformance_tests import sam
+
+        self._client = lambda_client
+        self._names = names
+        self._sam = sam
+
+    def invoke(self, function_name: str, event_file_path: str | None = None, parameters: list[str] | None = None) -> Any:
+        assert not parameters, parameters
+        return self._call(function_name, event_file_path, "RequestResponse")
+
+    def invoke_async(self, function_name: str, event_file_path: str | None = None) -> Any:
+        return self._call(function_name, event_file_path, "Event")
+
+    def _call(self, function_name: str, event_file_path: str | None, kind: str) -> Any:
+        payload = b"{}"
+        if event_file_path is not None:
+            event = self._sam.EventFileReader.read(event_file_path)
+            payload = json.dumps(self._sam.EventFileReader.extract_payload(event)).encode()
+        name = self._names[function_name]
+        try:
+            answer = self._client.invoke(FunctionName=name, InvocationType=kind, Qualifier="$LATEST", Payload=payload)
+            body = answer["Payload"].read().decode()
+        except (BotoCoreError, ClientError, UnicodeDecodeError) as error:
+            raise self._sam.InvokeError(function_name, str(error)) from error
+        output = {"StatusCode": answer["StatusCode"], "Payload": body}
+        for key in ("DurableExecutionArn", "ExecutedVersion", "FunctionError"):
+            if answer.get(key):
+                output[key] = answer[key]
+        return self._sam.InvocationResult(
+            success=True, command=f"lambda.invoke {name} ({kind})", output=json.dumps(output), stderr="", function_name=function_name
+        )
+
+
+class CloudFormation:
+    """Knows the one stack of this run: logical name -> created function name."""
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self._names = names
+
+    def describe_stack_resource(self, StackName: str, LogicalResourceId: str) -> dict[str, Any]:  # noqa: N803 (AWS's names)
+        assert StackName == Invoker.stack_name, StackName
+        return {"StackResourceDetail": {"PhysicalResourceId": self._names[LogicalResourceId]}}
+
+
+_ARN = re.compile(r'\$\.(?:durableExecutionArn|executionArn) = "((?:[^"\\]|\\.)*)"')
+
+
+class LogFiles:
+    """FilterLogEvents over captured output: `<function name>.log` (and rotated `.log.1`, `.log.2` …), in the order of writing.
+
+    A line is what a process wrote, or Everstep's record of it: `{"time", "stream", "logStream", "message"}`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def filter_log_events(self, **request: Any) -> dict[str, Any]:
+        lines = [_written(line) for line in self._lines(request["logGroupName"].removeprefix("/aws/lambda/"))]
+        arns = {re.sub(r"\\(.)", r"\1", arn) for arn in _ARN.findall(request.get("filterPattern", ""))}
+        events = [{"message": line, "timestamp": number} for number, line in enumerate(lines) if not arns or _arn_of(line) & arns]
+        return {"events": events}
+
+    def _lines(self, function: str) -> list[str]:
+        rotated = sorted(self._folder.glob(f"{function}.log.*"), key=lambda path: -int(path.suffix[1:]))
+        files = [path for path in (*rotated, self._folder / f"{function}.log") if path.is_file()]
+        return [line for path in files for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _written(line: str) -> str:
+    """The line as the function's process wrote it."""
+    record = _object(line)
+    return str(record["message"]) if {"stream", "logStream", "message"} <= record.keys() else line
+
+
+def _arn_of(line: str) -> set[str]:
+    record = _object(line)
+    return {str(record[key]) for key in ("durableExecutionArn", "executionArn") if key in record}

@@ -1,0 +1,76 @@
+"""AWS's conformance suite: where it comes from and which requirements it holds.
+
+Nothing of the suite is part of this repository. It is fetched once from the package index into an ignored folder and
+imported from there; its own validator judges every case.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+PACKAGE = "aws_durable_execution_conformance_tests"
+VERSION = "1.0.0"
+REPOSITORY = Path(__file__).resolve().parents[3]
+CACHE = REPOSITORY / ".xtask" / f"durable-suite-{VERSION}"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One requirement file: `id` is its stem (such as `1-6`), `suite` the folder it lies in."""
+
+    id: str
+    suite: str
+    path: Path
+    description: str
+
+    @property
+    def sort_key(self) -> list[int]:
+        return [int(number) for number in re.findall(r"\d+", self.id)]
+
+
+def obtain(cache: Path = CACHE) -> Path:
+    """Returns the folder to put on `sys.path` for importing the suite, downloading the wheel when it is not there yet.
+
+    `pip install` is no way: the package's metadata asks for Python 3.14, its modules run on 3.11.
+    """
+    if (cache / PACKAGE / "validate.py").is_file():
+        return cache
+    cache.mkdir(parents=True, exist_ok=True)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--python-version", "3.14", "--only-binary=:all:", "--no-deps",
+         "--dest", str(cache), f"{PACKAGE.replace('_', '-')}=={VERSION}"],
+        check=True,
+    )  # fmt: skip
+    wheel = next(cache.glob("*.whl"))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(cache)
+    wheel.unlink()
+    return cache
+
+
+def released_requirements(cache: Path) -> Path:
+    """The requirement files that the released package carries."""
+    return cache / PACKAGE / "test_requirements"
+
+
+def requirements(root: Path) -> list[Requirement]:
+    """All requirement files below `root`, in the order of their numbers."""
+    found = []
+    for path in root.rglob("*.yaml"):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and "ExpectedExecutionHistory" in content:
+            suite = path.relative_to(root).parts[0]
+            found.append(Requirement(path.stem, suite, path, str(content.get("description", "")).strip()))
+    return sorted(found, key=lambda requirement: requirement.sort_key)
+
+
+def matches(requirement: Requirement, only: list[str]) -> bool:
+    """Whether `--only` selects the requirement: by full id (`1-6`) or by suite number (`1`)."""
+    return not only or any(requirement.id == wanted or requirement.id.startswith(f"{wanted}-") for wanted in only)
