@@ -10,7 +10,7 @@ use crate::log::Level;
 use crate::message::{approval_message, has_result};
 use crate::record::{Change, Phase, Record, now, status};
 use crate::services::Services;
-use crate::table::create_workflow_record;
+use crate::table::{change_status, create_workflow_record};
 
 /// Result of `finalize_workflow`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -279,19 +279,19 @@ pub async fn enter_phase(
     phase: Phase,
     prior_has_result: bool,
 ) -> Result<Record, WorkflowError> {
-    let from = if phase == Phase::Writing {
-        status::AWAITING_APPROVAL
-    } else {
-        status::RUNNING
+    let change = Change::Enter {
+        phase,
+        prior_has_result,
     };
-    services
-        .change(
-            workflow_id,
-            &Change::Enter {
-                phase,
-                prior_has_result,
-            },
-            from,
-        )
-        .await
+    let from = match phase {
+        // `init_workflow` has told of the first phase already; only a re-dispatch can find anything to check here.
+        Phase::Research => {
+            let (record, _) =
+                change_status(&*services.records, workflow_id, &change, &services.log).await?;
+            return Ok(record);
+        }
+        Phase::Analysis => status::RUNNING,
+        Phase::Writing => status::AWAITING_APPROVAL,
+    };
+    services.change(workflow_id, &change, from).await
 }

@@ -130,6 +130,9 @@ impl Execution {
                 self.operations.len() - 1
             });
         let operation = &mut self.operations[place];
+        if let Some(seconds) = update.pointer("/WaitOptions/WaitSeconds") {
+            operation.insert("WaitSeconds".to_owned(), seconds.clone());
+        }
         let details = details_name(&kind);
         let mut detail = operation
             .get(details)
@@ -187,10 +190,11 @@ impl Execution {
 
     /// The first settle wins; the answer says whether this one was it.
     pub fn settle(&mut self, callback_id: &str, status: &str, outcome: Value) -> bool {
-        let found = self
-            .operations
-            .iter_mut()
-            .find(|operation| operation.get("CallbackDetails").is_some_and(|details| details["CallbackId"] == callback_id));
+        let found = self.operations.iter_mut().find(|operation| {
+            operation
+                .get("CallbackDetails")
+                .is_some_and(|details| details["CallbackId"] == callback_id)
+        });
         let Some(operation) = found.filter(|operation| operation["Status"] == "STARTED") else {
             return false;
         };

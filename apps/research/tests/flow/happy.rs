@@ -164,7 +164,6 @@ async fn events_follow_the_state_in_the_seeds_shapes() {
             changed,
             changed,
             changed,
-            changed,
             "Approval Required: Workflow w-1",
             "ApprovalRequested",
             changed,
