@@ -268,11 +268,12 @@ fn from_operation(error: &OperationError) -> WorkflowError {
 
 /// The SDK writes every frame of an error chain in front of the sentence that says what happened; people need the sentence.
 fn readable(error_type: &str, text: &str) -> String {
-    const FRAMES: [&str; 10] = [
+    const FRAMES: [&str; 11] = [
         "operation error",
         "callback",
         "external failure",
         "child context",
+        "child_context",
         "child failed",
         "combinator",
         "step",

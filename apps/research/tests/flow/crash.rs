@@ -23,7 +23,7 @@ fn outcome(world: &World, answer: &Value) -> Value {
     })
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_03_a_crash_at_any_checkpoint_repeats_no_dispatch_and_ends_the_same() {
     let calm = started().await;
     let answer = run(&calm, &everybody_answers).await;
@@ -75,4 +75,19 @@ async fn an_outage_of_the_artifact_service_is_waited_out() {
     let answer = run(&world, &everybody_answers).await;
     assert_eq!(result(&answer)["status"], "COMPLETED");
     assert_eq!(world.lock().artifact_outage, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_and_a_look_at_the_same_moment_end_well() {
+    for _ in 0..10 {
+        let world = started().await;
+        let answer = run(&world, &|world: &World, callback: &str| {
+            let acted = everybody_answers(world, callback);
+            world.lock().execution.tick();
+            acted
+        })
+        .await;
+        assert_eq!(result(&answer)["status"], "COMPLETED");
+        assert_eq!(world.agent("researcher", |agent| agent.tasks.len()), 1);
+    }
 }

@@ -3,6 +3,7 @@
 
 mod agents;
 mod api;
+mod binary;
 mod crash;
 mod delivery;
 mod drive;

@@ -29,6 +29,9 @@ pub struct State {
     pub starts: Vec<(String, Value)>,
     /// Answer 503 to that many artifact requests.
     pub artifact_outage: u32,
+    /// What the Lambda runtime API hands out next, and what came back.
+    pub events: Vec<Value>,
+    pub answers: Vec<(String, Value)>,
 }
 
 /// The server and the workflow's view of it.
@@ -179,6 +182,12 @@ async fn serve(
             let payload = serde_json::from_slice(&body).expect("a JSON payload");
             start(&mut lock(state), name, payload)
         }
+        ("GET", ["2018-06-01", "runtime", "invocation", "next"]) => next(state).await,
+        ("POST", ["2018-06-01", "runtime", "invocation", _, kind]) => {
+            let answer = serde_json::from_slice(&body).expect("a JSON answer");
+            lock(state).answers.push(((*kind).to_owned(), answer));
+            StatusCode::ACCEPTED.into_response()
+        }
         (_, ["artifacts", ..] | ["artifact-links"]) => {
             artifacts(&mut lock(state), base, &method, &path, &headers, &body)
         }
@@ -208,6 +217,24 @@ async fn serve(
             format!("nobody serves {method} {uri}"),
         )
             .into_response(),
+    }
+}
+
+/// The next event for a function process; waits for ever when there is none.
+async fn next(state: &Mutex<State>) -> Response {
+    loop {
+        if let Some(event) = lock(state).events.pop() {
+            let headers = [
+                ("lambda-runtime-aws-request-id", "request-1"),
+                ("lambda-runtime-deadline-ms", "9999999999999"),
+                (
+                    "lambda-runtime-invoked-function-arn",
+                    "arn:aws:lambda:eu-west-1:123456789012:function:F",
+                ),
+            ];
+            return (headers, event.to_string()).into_response();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
 
