@@ -154,6 +154,12 @@ async fn serve(
         .collect();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let (state, crash, base) = &outside;
+    let header = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
     match (method.as_str(), path.as_slice()) {
         ("POST", ["2025-12-01", "durable-executions", _, "checkpoint"]) => {
             let (answer, dies) = lock(state).execution.checkpoint(&body);
@@ -163,30 +169,10 @@ async fn serve(
             }
             answer.into_response()
         }
-        ("GET", ["2025-12-01", "durable-executions", _, "history"]) => {
-            reply(&lock(state).execution.history())
-        }
-        ("POST", ["2025-12-01", "durable-execution-callbacks", id, "succeed"]) => lock(state)
-            .execution
-            .succeed(id, &String::from_utf8_lossy(&body))
-            .into_response(),
-        ("POST", ["2015-03-31", "functions", function, "invocations"]) => {
-            let name = headers
-                .get("x-amz-durable-execution-name")
-                .and_then(|name| name.to_str().ok())
-                .unwrap_or_default();
-            assert_eq!(
-                (*function, uri.query()),
-                ("ResearchWorkflow", Some("Qualifier=%24LATEST"))
-            );
-            let payload = serde_json::from_slice(&body).expect("a JSON payload");
-            start(&mut lock(state), name, payload)
-        }
         ("GET", ["2018-06-01", "runtime", "invocation", "next"]) => next(state).await,
-        ("POST", ["2018-06-01", "runtime", "invocation", _, kind]) => {
-            let answer = serde_json::from_slice(&body).expect("a JSON answer");
-            lock(state).answers.push(((*kind).to_owned(), answer));
-            StatusCode::ACCEPTED.into_response()
+        (_, ["2025-12-01" | "2015-03-31" | "2018-06-01", ..]) => {
+            let name = header("x-amz-durable-execution-name");
+            lambda_api(&mut lock(state), &path, &uri, name, &body)
         }
         (_, ["artifacts", ..] | ["artifact-links"]) => {
             artifacts(&mut lock(state), base, &method, &path, &headers, &body)
@@ -196,27 +182,48 @@ async fn serve(
             let State {
                 agents, execution, ..
             } = &mut *state;
-            agents
-                .get_mut(*name)
-                .expect("a known agent")
-                .serve(&method, &path, &body, base, execution)
+            let agent = agents.get_mut(*name).expect("a known agent");
+            agent.serve(&method, &path, &body, base, execution)
         }
         ("POST", ["events"]) => {
-            let id = headers
-                .get("idempotency-key")
-                .and_then(|id| id.to_str().ok())
-                .unwrap_or_default()
-                .to_owned();
+            let event = serde_json::from_slice(&body).expect("a JSON event");
             lock(state)
                 .sink
-                .push((id, serde_json::from_slice(&body).expect("a JSON event")));
+                .push((header("idempotency-key").to_owned(), event));
             StatusCode::NO_CONTENT.into_response()
         }
-        _ => (
-            StatusCode::IM_A_TEAPOT,
-            format!("nobody serves {method} {uri}"),
-        )
-            .into_response(),
+        _ => nobody(&uri),
+    }
+}
+
+fn nobody(uri: &Uri) -> Response {
+    (StatusCode::IM_A_TEAPOT, format!("nobody serves {uri}")).into_response()
+}
+
+/// The Lambda API apart from checkpoints, and the answers of function processes.
+fn lambda_api(state: &mut State, path: &[&str], uri: &Uri, name: &str, body: &[u8]) -> Response {
+    match path {
+        [_, "durable-executions", _, "history"] => reply(&state.execution.history()),
+        [_, "durable-execution-callbacks", id, "succeed"] => {
+            state.execution.succeed(id, &String::from_utf8_lossy(body))
+        }
+        [_, "functions", function, "invocations"] => {
+            assert_eq!(
+                (*function, uri.query()),
+                ("ResearchWorkflow", Some("Qualifier=%24LATEST"))
+            );
+            start(
+                state,
+                name,
+                serde_json::from_slice(body).expect("a JSON payload"),
+            )
+        }
+        [_, "runtime", "invocation", _, kind] => {
+            let answer = serde_json::from_slice(body).expect("a JSON answer");
+            state.answers.push(((*kind).to_owned(), answer));
+            StatusCode::ACCEPTED.into_response()
+        }
+        _ => nobody(uri),
     }
 }
 
