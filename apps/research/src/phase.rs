@@ -80,6 +80,7 @@ where
     F: FnOnce() -> Fut + Send + 'static,
     Fut: Future<Output = Result<O, WorkflowError>> + Send + 'static,
 {
+    services.count_step();
     let (log, id, step_name) = (services.log.clone(), workflow_id.to_owned(), name.clone());
     ctx.step(move |attempt| async move {
         log.info(
@@ -110,6 +111,17 @@ where
     .name(name)
     .retry_strategy(retry)
     .future()
+}
+
+/// Says once that the workflow now waits; a replay has said it before.
+pub(crate) fn suspended(ctx: &DurableContext, services: &Services, workflow_id: &str, wait: &str) {
+    if !ctx.is_replaying() {
+        services.log.info(
+            "workflow_suspended_for_callback",
+            workflow_id,
+            json!({ "step": wait }),
+        );
+    }
 }
 
 fn short_type<T>() -> &'static str {
@@ -148,6 +160,7 @@ pub async fn invoke_agent_with_callback(
     let result = match dispatched.progress.clone() {
         Progress::Done { result } => result,
         _ => {
+            suspended(ctx, services, &task.workflow_id, &format!("{name}_await"));
             let (poll_services, poll_task) = (services.clone(), task.clone());
             let first = dispatched.clone();
             let polled = ctx

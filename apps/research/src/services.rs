@@ -1,6 +1,7 @@
 //! Everything outside that a workflow function uses, chosen once at start.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -8,7 +9,8 @@ use serde_json::{Value, json};
 use crate::agent::{A2aAgents, Agents};
 use crate::artifact::{
     Artifacts, LARGE_PAYLOAD_BYTES, REVIEW_LINK, Stored, content_bytes, fetch_artifact,
-    generate_presigned_url, is_large_payload, reference, reference_uri, store_artifact,
+    generate_presigned_url, is_large_payload, parse_s3_uri, reference, reference_uri,
+    store_artifact,
 };
 use crate::engine::{Engine, LambdaEngine};
 use crate::error::{ArtifactStorageError, Kind, WorkflowError};
@@ -36,6 +38,7 @@ pub struct Services {
     pub events: Events,
     /// Log lines.
     pub log: Log,
+    steps: Arc<AtomicU32>,
 }
 
 impl Services {
@@ -74,7 +77,27 @@ impl Services {
             events: Events::new(client, settings.event_sink_url.clone(), log.clone()),
             settings: Arc::new(settings),
             log,
+            steps: Arc::default(),
         })
+    }
+
+    /// The same services with a step counter of their own, for one run of the workflow.
+    #[must_use]
+    pub fn counting(&self) -> Self {
+        Self {
+            steps: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Steps of this run so far, replayed ones included.
+    #[must_use]
+    pub fn steps_executed(&self) -> u32 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The address of a phase's agent.
@@ -148,15 +171,25 @@ impl Services {
         ))
     }
 
-    /// The value behind a reference; any other value as it is.
+    /// The value behind a reference; any other value as it is. Whoever sends a reference chooses the address, so the table's
+    /// own records are out of its reach.
     ///
     /// # Errors
-    /// `Failed to fetch artifact: …`.
+    /// `Failed to fetch artifact: …`; an address inside the workflow table.
     pub async fn resolve(&self, workflow_id: &str, value: &Value) -> Result<Value, WorkflowError> {
-        match reference_uri(value) {
-            Some(uri) => fetch_artifact(&*self.artifacts, uri, &self.log, workflow_id).await,
-            None => Ok(value.clone()),
+        let Some(uri) = reference_uri(value) else {
+            return Ok(value.clone());
+        };
+        let (bucket, key) = parse_s3_uri(uri)?;
+        if bucket == self.settings.artifact_bucket && key.starts_with("tables/") {
+            let message = format!("Failed to fetch artifact: {uri} is not an artifact");
+            return Err(ArtifactStorageError {
+                kind: Kind::Invalid,
+                message,
+            }
+            .into());
         }
+        fetch_artifact(&*self.artifacts, uri, &self.log, workflow_id).await
     }
 
     /// Applies a change of the flow and then tells the outside. The event goes out even when the change was made before: a

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::artifact::{LARGE_PAYLOAD_BYTES, REPORT_LINK, REVIEW_LINK, is_large_payload};
-use crate::error::{Kind, WorkflowError, sanitize_error};
+use crate::error::{WorkflowError, sanitize_error};
 use crate::event::{entry, sns_notification};
 use crate::log::Level;
 use crate::message::{approval_message, has_result};
@@ -248,24 +248,37 @@ fn markdown_of(report: &Value) -> Option<&str> {
         .filter(|text| !text.is_empty())
 }
 
-/// Sets FAILED with a sanitised error. A failure of this very update is logged and not raised.
+/// Sets FAILED with a sanitised error, if the record is this execution's own. A failure of this very update is logged and not
+/// raised, unless another try may help.
+///
+/// # Errors
+/// The store is out of reach for now.
 pub async fn mark_failed(
     services: &Services,
     workflow_id: &str,
+    execution_arn: &str,
     error: &WorkflowError,
 ) -> Result<(), WorkflowError> {
     services.failed("workflow_failed", workflow_id, error);
-    let change = Change::Fail {
-        error: sanitize_error(error.type_name(), &error.to_string()),
+    let marked = async {
+        let record = services.records.get(workflow_id).await?;
+        if record.is_some_and(|record| record.execution_arn == execution_arn) {
+            let change = Change::Fail {
+                error: sanitize_error(error.type_name(), &error.to_string()),
+            };
+            services
+                .change(workflow_id, &change, status::RUNNING)
+                .await?;
+        }
+        Ok::<_, WorkflowError>(())
     };
-    match services.change(workflow_id, &change, status::RUNNING).await {
-        Ok(_) => Ok(()),
-        // An outage is worth another try of the step; anything else would only hide the error that brought us here.
-        Err(update) if matches!(update.kind(), Kind::Transient | Kind::Throttled) => Err(update),
+    match marked.await {
+        Err(update) if update.kind().is_transient() => Err(update),
         Err(update) => {
             services.failed("failed_to_update_error_status", workflow_id, &update);
             Ok(())
         }
+        Ok(()) => Ok(()),
     }
 }
 

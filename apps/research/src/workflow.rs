@@ -13,7 +13,7 @@ use crate::error::{
 use crate::message::{
     Decision, Start, completed, is_workflow_id, parse_start, rejected, workflow_id_for_key,
 };
-use crate::phase::{AgentTask, JsonOrText, invoke_agent_with_callback, step};
+use crate::phase::{AgentTask, JsonOrText, invoke_agent_with_callback, step, suspended};
 use crate::record::{Phase, Record};
 use crate::services::Services;
 use crate::steps::{
@@ -53,6 +53,7 @@ pub async fn handler(
             json!({ "event_keys": keys }),
         );
     }
+    let services = services.counting();
     let run = Run {
         id,
         topic,
@@ -64,6 +65,11 @@ pub async fn handler(
                 "workflow_completed_successfully",
                 &run.id,
                 json!({ "status": result.get("status") }),
+            );
+            services.log.info(
+                "durable_workflow_completed",
+                &run.id,
+                json!({ "steps_executed": services.steps_executed() }),
             );
             Ok(result)
         }
@@ -167,6 +173,7 @@ async fn decide(
         move || async move { request_approval(&own, &id, &analysis).await },
     )
     .await?;
+    suspended(ctx, services, &run.id, "human_approval");
     match callback.result().await {
         Ok(value) => Ok(Decision::from_value(&value)),
         Err(error) if is_expiry(&error) => Ok(Decision::expired()),
@@ -214,15 +221,15 @@ async fn failed(
     id: &str,
     error: WorkflowError,
 ) -> BoxError {
-    let (own, own_id, cause) = (services.clone(), id.to_owned(), error.clone());
-    let marked: Result<(), OperationError> = step(
-        ctx,
-        services,
-        id,
-        "mark_failed".to_owned(),
-        move || async move { mark_failed(&own, &own_id, &cause).await },
-    )
-    .await;
+    let (own, own_id, cause, arn) = (
+        services.clone(),
+        id.to_owned(),
+        error.clone(),
+        ctx.execution_arn().to_owned(),
+    );
+    let body = move || async move { mark_failed(&own, &own_id, &arn, &cause).await };
+    let marked: Result<(), OperationError> =
+        step(ctx, services, id, "mark_failed".to_owned(), body).await;
     if let Err(update) = marked {
         services.failed(
             "failed_to_update_error_status",
@@ -230,6 +237,7 @@ async fn failed(
             &from_operation(&update),
         );
     }
+    services.failed("durable_workflow_failed", id, &error);
     error.within("Workflow failed").boxed()
 }
 

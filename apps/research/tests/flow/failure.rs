@@ -259,3 +259,35 @@ async fn an_id_of_another_execution_is_not_taken_over() {
         "the other execution's record stays as it is"
     );
 }
+
+#[tokio::test]
+async fn a_workflow_that_runs_elsewhere_is_not_failed_by_a_namesake() {
+    let world = started().await;
+    crate::drive::invoke(&world).await.expect("no crash");
+    {
+        let mut state = world.lock();
+        let input = state.execution.input.clone();
+        state.execution = crate::durable::Execution::default();
+        state.execution.begin("another-name", &input);
+    }
+    assert_eq!(run(&world, &everybody_answers).await["Status"], "FAILED");
+    assert_eq!(world.record("w-1")["status"], "RUNNING");
+}
+
+#[tokio::test]
+async fn a_reference_into_the_workflow_table_is_refused() {
+    let world = started().await;
+    let answer = run(&world, &|world: &World, callback: &str| {
+        let uri = "s3://bucket/tables/workflows/w-1.json";
+        settle(
+            world,
+            callback,
+            &json!({ "artifact_type": "s3_reference", "s3_uri": uri }),
+        )
+    })
+    .await;
+    assert!(
+        failure(&world, &answer).ends_with("is not an artifact"),
+        "{answer}"
+    );
+}

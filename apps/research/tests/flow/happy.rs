@@ -221,6 +221,8 @@ async fn no_token_and_no_signed_link_is_logged_and_no_step_keeps_a_token() {
         "agent_task_dispatched",
         "approval_requested",
         "workflow_finalized",
+        "workflow_suspended_for_callback",
+        "durable_workflow_completed",
     ] {
         assert!(events.contains(&event), "{event} in {events:?}");
     }
