@@ -1,0 +1,171 @@
+//! `DurableControllerFunction`: starts the workflow, settles its waits, and answers at once.
+
+use serde_json::{Value, json};
+
+use crate::error::{Kind, WorkflowError, WorkflowStateError};
+use crate::log::token_hash;
+use crate::message::{
+    Start, decision_value, generate_workflow_id, is_workflow_id, parse_start, pending, result_of,
+};
+use crate::record::{Phase, Record, now, status};
+use crate::services::Services;
+use crate::table::get_workflow_state;
+
+/// Takes a start, `{action: "approve", workflow_id, approved, …}`, or the seed's resume fields; answers the shapes of §4.
+///
+/// # Errors
+/// The request is not valid, the workflow does not exist or does not wait, or the service cannot be reached.
+pub async fn controller(services: &Services, event: &Value) -> Result<Value, WorkflowError> {
+    let text = |field: &str| {
+        event
+            .get(field)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    };
+    if let Some(action) = text("action") {
+        return match (action, text("workflow_id")) {
+            ("approve", Some(id)) => approve(services, id, event, None).await,
+            ("approve", None) => Err(missing("workflow_id")),
+            _ => Err(WorkflowError::Invalid(format!(
+                "Unknown action: '{action}'"
+            ))),
+        };
+    }
+    if text("callback_name").is_some() || text("callback_token").is_some() {
+        return resume(services, event).await;
+    }
+    start(services, parse_start(event)?).await
+}
+
+/// Starts a workflow and tells what it waits for. The same id with the same input is the same workflow.
+///
+/// # Errors
+/// Another input runs under that id, or the service cannot be reached.
+pub async fn start(services: &Services, start: Start) -> Result<Value, WorkflowError> {
+    let given = start.workflow_id.is_some();
+    let id = start.workflow_id.unwrap_or_else(generate_workflow_id);
+    let payload =
+        json!({ "topic": start.topic, "parameters": start.parameters, "workflow_id": id });
+    services.engine.start(&id, &payload).await?;
+    services
+        .log
+        .info("workflow_starting", &id, json!({ "topic": start.topic }));
+    if given
+        && let Some(record) = get_workflow_state(&*services.records, &id, &services.log).await?
+    {
+        return Ok(result_of(&record, &services.settings.callback_url(&id)));
+    }
+    Ok(pending(&id, Phase::Research))
+}
+
+/// Settles the human_approval wait. `approver` is who the front door has authenticated, if it has.
+///
+/// # Errors
+/// The body has no decision, the workflow does not exist or does not await one.
+pub async fn approve(
+    services: &Services,
+    id: &str,
+    body: &Value,
+    approver: Option<&str>,
+) -> Result<Value, WorkflowError> {
+    let decision = decision_value(body, approver, &now())?;
+    let record = existing(services, id).await?;
+    if record.status != status::AWAITING_APPROVAL {
+        return Err(not_awaiting(id));
+    }
+    let open = services
+        .engine
+        .open_callback(&record.execution_arn, "human_approval")
+        .await?;
+    let callback = open.ok_or_else(|| not_awaiting(id))?;
+    services.engine.succeed(&callback, &decision).await?;
+    let fields = json!({ "callback_name": "human_approval", "token": token_hash(&callback), "approved": decision.get("approved") });
+    services.log.info("callback_received", id, fields);
+    Ok(json!({
+        "status": "decision_recorded", "workflow_id": id, "approved": decision.get("approved"),
+        "approved_by": decision.get("approved_by"), "approved_at": decision.get("approved_at"),
+    }))
+}
+
+/// The original's resume path: a wait, its token and its value.
+async fn resume(services: &Services, event: &Value) -> Result<Value, WorkflowError> {
+    let text = |field: &'static str| {
+        event
+            .get(field)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| missing(field))
+    };
+    let (id, name, token) = (
+        text("workflow_id")?,
+        text("callback_name")?,
+        text("callback_token")?,
+    );
+    let result = event
+        .get("callback_result")
+        .ok_or_else(|| missing("callback_result"))?;
+    let record = existing(services, id).await?;
+    let open = services
+        .engine
+        .open_callback(&record.execution_arn, &wait_name(name))
+        .await?;
+    if open.as_deref() != Some(token) {
+        return Err(WorkflowStateError {
+            kind: Kind::NotFound,
+            message: format!("no pending wait {name} with this token"),
+        }
+        .into());
+    }
+    services.engine.succeed(token, result).await?;
+    services.log.info(
+        "callback_received",
+        id,
+        json!({ "callback_name": name, "token": token_hash(token) }),
+    );
+    Ok(result_of(&record, &services.settings.callback_url(id)))
+}
+
+/// `{step}_callback` and `{step}_await` are two names of one wait.
+fn wait_name(name: &str) -> String {
+    name.strip_suffix("_callback")
+        .map_or_else(|| name.to_owned(), |step| format!("{step}_await"))
+}
+
+async fn existing(services: &Services, id: &str) -> Result<Record, WorkflowError> {
+    let found = if is_workflow_id(id) {
+        get_workflow_state(&*services.records, id, &services.log).await?
+    } else {
+        None
+    };
+    found.ok_or_else(|| {
+        WorkflowStateError {
+            kind: Kind::NotFound,
+            message: "Workflow not found".to_owned(),
+        }
+        .into()
+    })
+}
+
+fn not_awaiting(id: &str) -> WorkflowError {
+    WorkflowStateError {
+        kind: Kind::Conflict,
+        message: format!("Workflow {id} is not awaiting approval"),
+    }
+    .into()
+}
+
+fn missing(field: &str) -> WorkflowError {
+    WorkflowError::Invalid(format!("Missing required field: '{field}'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_names_of_a_wait_are_one() {
+        assert_eq!(wait_name("research_phase_callback"), "research_phase_await");
+        assert_eq!(wait_name("research_phase_await"), "research_phase_await");
+        assert_eq!(wait_name("human_approval"), "human_approval");
+    }
+}

@@ -1,0 +1,231 @@
+//! Configuration by the seed's environment variables. Whatever is required and missing is named at start, all of it at once.
+
+use std::time::Duration;
+
+/// Which function this process serves; each needs its own part of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The durable controller.
+    Workflow,
+    /// `DurableControllerFunction` and the API: they start, settle and read.
+    Front,
+}
+
+/// Names and defaults of the research specification, §3, and of this build's own settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `ARTIFACT_BUCKET`.
+    pub artifact_bucket: String,
+    /// `WORKFLOW_TABLE`.
+    pub workflow_table: String,
+    /// `RESEARCHER_AGENT_ARN`: an A2A address or an ARN. Empty for [`Role::Front`].
+    pub researcher: String,
+    /// `ANALYST_AGENT_ARN`.
+    pub analyst: String,
+    /// `WRITER_AGENT_ARN`.
+    pub writer: String,
+    /// `CALLBACK_API_URL` without a slash at its end.
+    pub callback_api_url: String,
+    /// `EVERSTEP_URL`, the artifact service; falls back to `CALLBACK_API_URL`.
+    pub service_url: String,
+    /// `APPROVAL_TIMEOUT_HOURS`, 24 by default; fractions are allowed.
+    pub approval_timeout: Duration,
+    /// `APPROVAL_SNS_TOPIC_ARN`.
+    pub approval_topic: Option<String>,
+    /// `EVENT_SINK_URL`: receives every event as a POST.
+    pub event_sink_url: Option<String>,
+    /// `POLL_SECONDS`: waits between two looks at an agent's task; the last one repeats.
+    pub poll_seconds: Vec<u64>,
+    /// `WORKFLOW_FUNCTION`: the durable function with its qualifier.
+    pub workflow_function: String,
+}
+
+/// The variables that are missing or unusable; the message names each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("configuration: {}", .0.join("; "))]
+pub struct SettingsError(pub Vec<String>);
+
+/// The durable function that [`Settings::workflow_function`] defaults to.
+pub const WORKFLOW_FUNCTION: &str = "ResearchWorkflow:$LATEST";
+
+const POLL_SECONDS: [u64; 5] = [30, 60, 120, 300, 600];
+
+impl Settings {
+    /// Reads the process environment.
+    ///
+    /// # Errors
+    /// Names every variable that is missing or cannot be read.
+    pub fn from_env(role: Role) -> Result<Self, SettingsError> {
+        Self::read(role, |name| std::env::var(name).ok())
+    }
+
+    /// Reads from any source of variables; an empty value counts as missing.
+    ///
+    /// # Errors
+    /// Names every variable that is missing or cannot be read.
+    pub fn read(role: Role, get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let mut faults = Vec::new();
+        let optional = |name: &str| get(name).filter(|value| !value.trim().is_empty());
+        let mut required = |name: &str| {
+            optional(name).unwrap_or_else(|| {
+                faults.push(format!("{name} is required and not set"));
+                String::new()
+            })
+        };
+        let artifact_bucket = required("ARTIFACT_BUCKET");
+        let workflow_table = required("WORKFLOW_TABLE");
+        let callback_api_url = trim_slash(&required("CALLBACK_API_URL"));
+        let mut agent = |name: &str| match role {
+            Role::Workflow => required(name),
+            Role::Front => optional(name).unwrap_or_default(),
+        };
+        let researcher = agent("RESEARCHER_AGENT_ARN");
+        let analyst = agent("ANALYST_AGENT_ARN");
+        let writer = agent("WRITER_AGENT_ARN");
+
+        let approval_timeout = optional("APPROVAL_TIMEOUT_HOURS")
+            .map_or(Ok(Duration::from_secs(24 * 3600)), |text| hours(&text));
+        let poll_seconds =
+            optional("POLL_SECONDS").map_or(Ok(POLL_SECONDS.to_vec()), |text| seconds(&text));
+        faults.extend(approval_timeout.as_ref().err().cloned());
+        faults.extend(poll_seconds.as_ref().err().cloned());
+        match (approval_timeout, poll_seconds) {
+            (Ok(approval_timeout), Ok(poll_seconds)) if faults.is_empty() => Ok(Self {
+                service_url: optional("EVERSTEP_URL")
+                    .map_or_else(|| callback_api_url.clone(), |url| trim_slash(&url)),
+                artifact_bucket,
+                workflow_table,
+                researcher,
+                analyst,
+                writer,
+                callback_api_url,
+                approval_timeout,
+                approval_topic: optional("APPROVAL_SNS_TOPIC_ARN"),
+                event_sink_url: optional("EVENT_SINK_URL"),
+                poll_seconds,
+                workflow_function: optional("WORKFLOW_FUNCTION")
+                    .unwrap_or_else(|| WORKFLOW_FUNCTION.to_owned()),
+            }),
+            _ => Err(SettingsError(faults)),
+        }
+    }
+
+    /// Where an agent sends its result for this workflow; the token says which wait it settles.
+    #[must_use]
+    pub fn callback_url(&self, workflow_id: &str) -> String {
+        format!("{}/callbacks/{workflow_id}", self.callback_api_url)
+    }
+
+    /// The wait before look number `round`, counted from 0.
+    #[must_use]
+    pub fn poll_wait(&self, round: usize) -> Duration {
+        let last = self.poll_seconds.last().copied().unwrap_or(600);
+        Duration::from_secs(self.poll_seconds.get(round).copied().unwrap_or(last))
+    }
+}
+
+fn trim_slash(url: &str) -> String {
+    url.trim().trim_end_matches('/').to_owned()
+}
+
+fn hours(text: &str) -> Result<Duration, String> {
+    let fault = || {
+        format!(
+            "APPROVAL_TIMEOUT_HOURS must be a number of hours above 0 and at most 8784, not {text:?}"
+        )
+    };
+    let hours: f64 = text.trim().parse().map_err(|_| fault())?;
+    if hours > 0.0 && hours <= 8784.0 {
+        Ok(Duration::from_secs(
+            Duration::from_secs_f64(hours * 3600.0).as_secs_f64().ceil() as u64,
+        ))
+    } else {
+        Err(fault())
+    }
+}
+
+fn seconds(text: &str) -> Result<Vec<u64>, String> {
+    let parsed: Result<Vec<u64>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+    match parsed {
+        Ok(list) if list.iter().all(|wait| (1..=86_400).contains(wait)) => Ok(list),
+        _ => Err(format!(
+            "POLL_SECONDS must be whole seconds from 1 to 86400, separated by commas, not {text:?}"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(extra: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+        let mut all = vec![
+            ("ARTIFACT_BUCKET", "b"),
+            ("WORKFLOW_TABLE", "t"),
+            ("RESEARCHER_AGENT_ARN", "http://r"),
+            ("ANALYST_AGENT_ARN", "http://a"),
+            ("WRITER_AGENT_ARN", "http://w"),
+            ("CALLBACK_API_URL", "http://api/"),
+        ];
+        all.extend(extra);
+        let owned: Vec<(String, String)> = all
+            .into_iter()
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .collect();
+        move |name| {
+            owned
+                .iter()
+                .rev()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.clone())
+        }
+    }
+
+    #[test]
+    fn defect_09_every_missing_variable_is_named_at_start() {
+        let error = Settings::read(Role::Workflow, |_| None).expect_err("nothing is set");
+        let text = error.to_string();
+        for name in [
+            "ARTIFACT_BUCKET",
+            "WORKFLOW_TABLE",
+            "RESEARCHER_AGENT_ARN",
+            "ANALYST_AGENT_ARN",
+            "WRITER_AGENT_ARN",
+            "CALLBACK_API_URL",
+        ] {
+            assert!(text.contains(name), "{text} should name {name}");
+        }
+        let front = Settings::read(Role::Front, |_| None)
+            .expect_err("nothing is set")
+            .to_string();
+        assert!(!front.contains("AGENT_ARN"), "{front}");
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_specification() {
+        let settings = Settings::read(Role::Workflow, env(&[])).expect("complete");
+        assert_eq!(settings.approval_timeout, Duration::from_secs(86_400));
+        assert_eq!(settings.callback_url("w-1"), "http://api/callbacks/w-1");
+        assert_eq!(settings.service_url, "http://api");
+        let waits: Vec<u64> = (0..7)
+            .map(|round| settings.poll_wait(round).as_secs())
+            .collect();
+        assert_eq!(waits, [30, 60, 120, 300, 600, 600, 600]);
+    }
+
+    #[test]
+    fn unusable_values_are_refused_by_name() {
+        for (name, value) in [
+            ("APPROVAL_TIMEOUT_HOURS", "soon"),
+            ("APPROVAL_TIMEOUT_HOURS", "0"),
+            ("POLL_SECONDS", "0"),
+            ("POLL_SECONDS", "1,x"),
+        ] {
+            let error = Settings::read(Role::Workflow, env(&[(name, value)])).expect_err(value);
+            assert!(error.to_string().contains(name), "{error}");
+        }
+        let short = Settings::read(Role::Workflow, env(&[("APPROVAL_TIMEOUT_HOURS", "0.0001")]))
+            .expect("fraction");
+        assert_eq!(short.approval_timeout, Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,13 @@
+//! The workflow against real HTTP servers on loopback: a durable execution service, an artifact service and A2A agents.
+#![cfg(test)]
+
+mod agents;
+mod api;
+mod binary;
+mod crash;
+mod delivery;
+mod drive;
+mod durable;
+mod failure;
+mod happy;
+mod world;
