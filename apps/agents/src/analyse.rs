@@ -50,6 +50,9 @@ pub struct Analysis {
     pub evidence: Vec<Evidence>,
 }
 
+/// How many of the recurring phrases are reported.
+const THEMES_MAX: usize = 16;
+
 /// What is known of one quoted sentence while the analysis runs.
 struct Reading<'a> {
     evidence: &'a Evidence,
@@ -75,7 +78,11 @@ pub fn analyse(findings: &Findings, topic: &str) -> Analysis {
     gaps.extend(matrix.gaps());
     let scores = scores::compute(&matrix, &figures, &agreements, &contradictions);
     let topic = if topic.is_empty() { &findings.topic } else { topic };
-    let themes: Vec<Theme> = found.into_iter().map(|found| found.theme).collect();
+    let themes: Vec<Theme> = found
+        .into_iter()
+        .map(|found| found.theme)
+        .take(THEMES_MAX)
+        .collect();
     let mut analysis = Analysis {
         topic: topic.to_owned(),
         key_insights: insights::insights(&readings, &themes, &figures, &contradictions, &rarity),

@@ -43,7 +43,7 @@ pub const ASPECTS: [(&str, &[&str]); 8] = [
 static FIGURE: LazyLock<Regex> = LazyLock::new(|| {
     const NUMBER: &str = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?";
     let pattern = format!(
-        r"(?P<currency>[$€£])?\s?\b(?P<low>{NUMBER})(?:\s?(?:to|–|-|and)\s?[$€£]?(?P<high>{NUMBER}))?(?:\s(?P<scale>thousand|million|billion|trillion)\b)?\s?(?P<unit>%|°C|per cent\b|[A-Za-z][A-Za-z-]*)?(?:\s(?P<per>per\s[A-Za-z-]+))?"
+        r"(?P<currency>[$€£])?\s?\b(?P<low>{NUMBER})(?:\s?(?:to|–|-|and)\s?[$€£]?(?P<high>{NUMBER}))?(?:\s(?P<scale>thousand|million|billion|trillion)\b)?(?:\s(?P<per>per\s[A-Za-z-]+)|\s?(?P<unit>%|°C|[A-Za-z][A-Za-z-]*))?"
     );
     Regex::new(&pattern).expect("the pattern is constant and a test compiles it")
 });
@@ -109,17 +109,13 @@ fn figure(
 
 fn unit_of(currency: Option<&str>, word: Option<&str>, per: Option<&str>) -> Option<String> {
     if let Some(currency) = currency {
-        let basis = match (word, per) {
-            (Some("per"), _) | (None, None) => None,
-            (_, Some(per)) => Some(per),
-            (Some(_), None) => None,
-        };
-        return Some(basis.map_or_else(|| currency.to_owned(), |basis| format!("{currency} {basis}")));
+        return Some(per.map_or_else(|| currency.to_owned(), |basis| format!("{currency} {basis}")));
     }
-    let unit = match word? {
-        "%" | "percent" | "per cent" => "%".to_owned(),
-        "°C" => "degre".to_owned(),
-        word => language::stems(word).join("-"),
+    let unit = match (word, per) {
+        (Some("%" | "percent"), _) | (None, Some("per cent")) => "%".to_owned(),
+        (Some("°C"), _) => "degre".to_owned(),
+        (Some(word), _) => language::stems(word).join("-"),
+        (None, _) => return None,
     };
     (!unit.is_empty()).then_some(unit)
 }
@@ -147,6 +143,7 @@ fn aspect_of(unit: &str, offset: usize, announced: &[(&'static str, Range<usize>
     }
     announced
         .iter()
+        .filter(|(aspect, _)| fits(aspect, unit))
         .min_by_key(|(_, place)| {
             if place.end <= offset {
                 offset - place.end
@@ -156,6 +153,17 @@ fn aspect_of(unit: &str, offset: usize, announced: &[(&'static str, Range<usize>
         })
         .map_or("other", |(aspect, _)| *aspect)
         .to_owned()
+}
+
+/// Whether a figure in this unit can be a figure of this kind.
+fn fits(aspect: &str, unit: &str) -> bool {
+    let is_time = ["year", "month", "week", "day", "hour", "minut", "decad"].contains(&unit);
+    match aspect {
+        "cost" | "efficiency" | "share" => unit == "%",
+        "lifetime" => is_time || unit == "cycl" || unit == "%",
+        "lead time" | "duration" => is_time,
+        _ => true,
+    }
 }
 
 #[cfg(test)]

@@ -6,3 +6,4 @@ pub mod index;
 pub mod language;
 pub mod payload;
 pub mod research;
+pub mod write;

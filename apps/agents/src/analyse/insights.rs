@@ -106,7 +106,7 @@ pub(super) fn insights(
 
 fn insight(theme: &Theme, central: &Reading<'_>, order: Vec<usize>, disputed: bool, figures: usize) -> Insight {
     // Each further independent source halves the doubt; a dispute halves the confidence.
-    let support = 1.0 - 0.5_f64.powi(i32::try_from(theme.sources).unwrap_or(i32::MAX));
+    let support = 1.0 - 0.5_f64.powi(i32::try_from(theme.sources.min(4)).unwrap_or(4));
     let confidence = if disputed { support / 2.0 } else { support };
     let n = central.evidence.n;
     let mut evidence = vec![n];
@@ -114,7 +114,7 @@ fn insight(theme: &Theme, central: &Reading<'_>, order: Vec<usize>, disputed: bo
     Insight {
         insight: central.evidence.quote.text.clone(),
         explanation: format!(
-            "“{}” stands in {} quoted sentences of {} sources, with {figures} figures; this sentence shares most with the others. Confidence 1 − 0.5^sources{}.",
+            "“{}” stands in {} quoted sentences of {} sources, with {figures} figures; this sentence shares most with the others. Confidence 1 − 0.5^sources, at most four of them{}.",
             theme.theme,
             theme.sentences,
             theme.sources,

@@ -7,7 +7,8 @@ use super::Reading;
 use crate::figures::ASPECTS;
 use crate::language;
 
-const THEMES_MAX: usize = 16;
+/// More are found than reported, because a rare phrase can still be the subject of figures.
+const FOUND_MAX: usize = 80;
 const STEMS_MAX: usize = 4;
 const SENTENCES_MIN: usize = 3;
 /// Farthest that a subject may stand from its figure, in bytes.
@@ -58,6 +59,7 @@ pub(super) fn find(readings: &[Reading<'_>]) -> Vec<FoundTheme> {
         .into_iter()
         .filter(|(_, candidate)| candidate.sentences.len() >= SENTENCES_MIN)
         .collect();
+    ranked = independent(ranked);
     ranked.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.0.cmp(&b.0)));
     let mut chosen: Vec<(Vec<String>, Candidate)> = Vec::new();
     for (stems, candidate) in ranked {
@@ -68,7 +70,7 @@ pub(super) fn find(readings: &[Reading<'_>]) -> Vec<FoundTheme> {
             );
             (contains(other, &stems) || contains(&stems, other)) && few * 10 >= many * 6
         });
-        if !is_same && chosen.len() < THEMES_MAX {
+        if !is_same && chosen.len() < FOUND_MAX {
             chosen.push((stems, candidate));
         }
     }
@@ -76,6 +78,24 @@ pub(super) fn find(readings: &[Reading<'_>]) -> Vec<FoundTheme> {
     chosen
         .into_iter()
         .map(|(stems, candidate)| describe(stems, candidate, &all))
+        .collect()
+}
+
+/// Leaves out a phrase that hardly ever stands outside one longer phrase.
+fn independent(candidates: Vec<(Vec<String>, Candidate)>) -> Vec<(Vec<String>, Candidate)> {
+    let counts: Vec<(Vec<String>, usize)> = candidates
+        .iter()
+        .map(|(stems, candidate)| (stems.clone(), candidate.sentences.len()))
+        .collect();
+    candidates
+        .into_iter()
+        .filter(|(stems, candidate)| {
+            !counts.iter().any(|(longer, count)| {
+                longer.len() > stems.len()
+                    && contains(longer, stems)
+                    && count * 10 >= candidate.sentences.len() * 9
+            })
+        })
         .collect()
 }
 
@@ -119,12 +139,14 @@ fn contains(long: &[String], short: &[String]) -> bool {
     !short.is_empty() && long.windows(short.len()).any(|window| window == short)
 }
 
-/// Every phrase of neighbouring content words; a stop word, a figure or punctuation ends one, a hyphen never does.
+/// Every phrase of neighbouring content words; a stop word, a figure or punctuation ends one, a hyphen never does. A unit
+/// (the word after a figure or after “per”) is no phrase.
 fn phrases(text: &str) -> Vec<(Vec<String>, Range<usize>)> {
     let words = language::stems_with_places(text);
     let mut phrases = Vec::new();
     for (first, (_, from)) in words.iter().enumerate() {
-        if text.get(..from.start).is_some_and(|before| before.ends_with('-')) {
+        let before = text.get(..from.start).unwrap_or_default();
+        if before.ends_with('-') || follows_figure(before) || before.ends_with("per ") {
             continue;
         }
         let mut stems: Vec<String> = Vec::new();
@@ -144,6 +166,12 @@ fn phrases(text: &str) -> Vec<(Vec<String>, Range<usize>)> {
         }
     }
     phrases
+}
+
+fn follows_figure(before: &str) -> bool {
+    before
+        .trim_end()
+        .ends_with(|c: char| c.is_ascii_digit() || c == '%')
 }
 
 /// The subject that the figure at `offset` is about: the nearest one, and rather one before it than one behind.
