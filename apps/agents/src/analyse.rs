@@ -77,7 +77,11 @@ pub fn analyse(findings: &Findings, topic: &str) -> Analysis {
     let mut gaps = findings.gaps.clone();
     gaps.extend(matrix.gaps());
     let scores = scores::compute(&matrix, &figures, &agreements, &contradictions);
-    let topic = if topic.is_empty() { &findings.topic } else { topic };
+    let topic = if topic.is_empty() {
+        &findings.topic
+    } else {
+        topic
+    };
     let themes: Vec<Theme> = found
         .into_iter()
         .map(|found| found.theme)
@@ -102,7 +106,9 @@ pub fn analyse(findings: &Findings, topic: &str) -> Analysis {
     };
     analysis.summary = summary(&analysis, findings);
     analysis.evidence = evidence;
-    analysis.metadata.insert("method".into(), json!("frequencies and figures"));
+    analysis
+        .metadata
+        .insert("method".into(), json!("frequencies and figures"));
     analysis
 }
 
@@ -124,7 +130,8 @@ fn gather(findings: &Findings) -> Vec<Evidence> {
     let mut evidence: Vec<Evidence> = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for quote in quotes {
-        if quote.text.is_empty() || quote.path.is_empty() || !seen.insert((&quote.path, quote.span)) {
+        if quote.text.is_empty() || quote.path.is_empty() || !seen.insert((&quote.path, quote.span))
+        {
             continue;
         }
         evidence.push(Evidence {
@@ -136,7 +143,10 @@ fn gather(findings: &Findings) -> Vec<Evidence> {
 }
 
 fn statistics(findings: &Findings, evidence: &[Evidence], figures: &[Claim]) -> Map<String, Value> {
-    let mut paths: Vec<&str> = evidence.iter().map(|item| item.quote.path.as_str()).collect();
+    let mut paths: Vec<&str> = evidence
+        .iter()
+        .map(|item| item.quote.path.as_str())
+        .collect();
     paths.sort_unstable();
     paths.dedup();
     let mut statistics = Map::new();
@@ -163,7 +173,11 @@ fn summary(analysis: &Analysis, findings: &Findings) -> String {
     format!(
         "{}: in {} quoted sentences of {} sources, {about}. The sources agree on {} points, contradict each other on {} and leave {} gaps. Overall confidence {:.2}.",
         analysis.topic,
-        analysis.statistics.get("sentences").and_then(Value::as_u64).unwrap_or(0),
+        analysis
+            .statistics
+            .get("sentences")
+            .and_then(Value::as_u64)
+            .unwrap_or(0),
         findings.sources.len(),
         analysis.agreements.len(),
         analysis.contradictions.len(),

@@ -57,14 +57,17 @@ impl Corpus {
         let mut corpus = Self::default();
         let mut open = vec![(folder.to_owned(), 0)];
         while let Some((directory, depth)) = open.pop() {
-            let entries = std::fs::read_dir(&directory).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+            let entries =
+                std::fs::read_dir(&directory).and_then(Iterator::collect::<Result<Vec<_>, _>>);
             let entries = entries.map_err(|reason| Error {
                 path: directory.clone(),
                 reason,
             })?;
             for entry in entries {
                 let path = entry.path();
-                let Ok(kind) = entry.file_type() else { continue };
+                let Ok(kind) = entry.file_type() else {
+                    continue;
+                };
                 if kind.is_dir() && depth < DEPTH_MAX {
                     open.push((path, depth + 1));
                 } else if kind.is_file() {
@@ -87,12 +90,16 @@ impl Corpus {
             .unwrap_or(path)
             .to_string_lossy()
             .replace('\\', "/");
-        let Some(format) = Format::of(&name) else { return };
+        let Some(format) = Format::of(&name) else {
+            return;
+        };
         let length = std::fs::metadata(path).map_or(0, |data| data.len());
         if length > FILE_BYTES_MAX {
-            self.skipped.push(format!("{name}: longer than {FILE_BYTES_MAX} bytes"));
+            self.skipped
+                .push(format!("{name}: longer than {FILE_BYTES_MAX} bytes"));
         } else if self.documents.len() >= FILES_MAX {
-            self.skipped.push(format!("{name}: more than {FILES_MAX} files"));
+            self.skipped
+                .push(format!("{name}: more than {FILES_MAX} files"));
         } else {
             match std::fs::read_to_string(path) {
                 Ok(raw) => self.add(&name, format, raw),

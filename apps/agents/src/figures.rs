@@ -30,13 +30,30 @@ pub struct DataPoint {
 
 /// What figures are asked about, each with the stems that announce it.
 pub const ASPECTS: [(&str, &[&str]); 8] = [
-    ("cost", &["cost", "price", "capit", "invest", "tariff", "fee"]),
+    (
+        "cost",
+        &["cost", "price", "capit", "invest", "tariff", "fee"],
+    ),
     ("efficiency", &["effici", "yield", "return", "loss"]),
-    ("lifetime", &["lifetim", "life", "lifespan", "wear", "durabl", "degrad", "cycl", "age"]),
+    (
+        "lifetime",
+        &[
+            "lifetim", "life", "lifespan", "wear", "durabl", "degrad", "cycl", "age",
+        ],
+    ),
     ("duration", &["durat"]),
-    ("lead time", &["permit", "queue", "delay", "connect", "approv", "construct"]),
-    ("environment", &["leak", "emiss", "recycl", "wast", "carbon", "pollut"]),
-    ("safety", &["fire", "safeti", "hazard", "accid", "distanc", "injuri"]),
+    (
+        "lead time",
+        &["permit", "queue", "delay", "connect", "approv", "construct"],
+    ),
+    (
+        "environment",
+        &["leak", "emiss", "recycl", "wast", "carbon", "pollut"],
+    ),
+    (
+        "safety",
+        &["fire", "safeti", "hazard", "accid", "distanc", "injuri"],
+    ),
     ("share", &["share", "hold", "market", "half"]),
 ];
 
@@ -109,7 +126,10 @@ fn figure(
 
 fn unit_of(currency: Option<&str>, word: Option<&str>, per: Option<&str>) -> Option<String> {
     if let Some(currency) = currency {
-        return Some(per.map_or_else(|| currency.to_owned(), |basis| format!("{currency} {basis}")));
+        return Some(per.map_or_else(
+            || currency.to_owned(),
+            |basis| format!("{currency} {basis}"),
+        ));
     }
     let unit = match (word, per) {
         (Some("%" | "percent"), _) | (None, Some("per cent")) => "%".to_owned(),

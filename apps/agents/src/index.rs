@@ -124,7 +124,11 @@ impl SentenceIndex {
                 hits.push(Hit { sentence, score });
             }
         }
-        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.sentence.cmp(&b.sentence)));
+        hits.sort_by(|a, b| {
+            b.score
+                .total_cmp(&a.score)
+                .then(a.sentence.cmp(&b.sentence))
+        });
         Ok(hits)
     }
 
@@ -141,7 +145,9 @@ impl SentenceIndex {
 fn sentences_of(corpus: &Corpus, documents: &[usize]) -> Vec<Sentence> {
     let mut sentences = Vec::new();
     for &place in documents {
-        let Some(document) = corpus.documents.get(place) else { continue };
+        let Some(document) = corpus.documents.get(place) else {
+            continue;
+        };
         for range in language::sentences(&document.text) {
             let text = document.text.get(range.clone()).unwrap_or_default();
             sentences.push(Sentence {

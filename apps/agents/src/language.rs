@@ -139,7 +139,10 @@ fn sentences_of_line(line: &str) -> Vec<Range<usize>> {
         let mut end = place + mark.len_utf8();
         let mut after = at;
         while let Some(&(place, closing)) = places.get(after) {
-            if !matches!(closing, '"' | '\'' | ')' | ']' | '”' | '’' | '.' | '!' | '?') {
+            if !matches!(
+                closing,
+                '"' | '\'' | ')' | ']' | '”' | '’' | '.' | '!' | '?'
+            ) {
                 break;
             }
             end = place + closing.len_utf8();
@@ -168,7 +171,10 @@ fn ends_sentence(before: &str, after: &str) -> bool {
     if next.is_some_and(char::is_lowercase) {
         return false;
     }
-    let last = before.rsplit(char::is_whitespace).next().unwrap_or_default();
+    let last = before
+        .rsplit(char::is_whitespace)
+        .next()
+        .unwrap_or_default();
     let last = last.trim_start_matches(['(', '[', '"', '“']);
     let is_initial = last.chars().count() == 1 && last.chars().all(char::is_uppercase);
     !is_initial && !ABBREVIATIONS.contains(&last.to_lowercase().as_str())

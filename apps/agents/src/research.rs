@@ -120,9 +120,10 @@ fn choose_documents(corpus: &Corpus, wanted: &[String]) -> Vec<usize> {
     (0..corpus.documents.len())
         .filter(|&place| {
             wanted.is_empty()
-                || corpus.documents.get(place).is_some_and(|document| {
-                    wanted.iter().any(|name| gaps::names(document, name))
-                })
+                || corpus
+                    .documents
+                    .get(place)
+                    .is_some_and(|document| wanted.iter().any(|name| gaps::names(document, name)))
         })
         .collect()
 }
@@ -134,7 +135,11 @@ struct Picked {
 }
 
 /// Searches for the topic; above basic depth a second search adds the words that the first one's best sentences share.
-fn search(index: &SentenceIndex, topic: &str, depth: Depth) -> Result<Vec<index::Hit>, index::Error> {
+fn search(
+    index: &SentenceIndex,
+    topic: &str,
+    depth: Depth,
+) -> Result<Vec<index::Hit>, index::Error> {
     let mut stems: Vec<(String, f32)> = Vec::new();
     for stem in language::stems(topic) {
         if !stems.iter().any(|(known, _)| *known == stem) {
@@ -150,14 +155,17 @@ fn search(index: &SentenceIndex, topic: &str, depth: Depth) -> Result<Vec<index:
     };
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for hit in first.iter().take(read) {
-        let Some(sentence) = index.sentences.get(hit.sentence) else { continue };
+        let Some(sentence) = index.sentences.get(hit.sentence) else {
+            continue;
+        };
         for stem in &sentence.stems {
             if !stems.iter().any(|(known, _)| known == stem) {
                 *counts.entry(stem).or_default() += 1;
             }
         }
     }
-    let mut counts: Vec<(&str, usize)> = counts.into_iter().filter(|(_, count)| *count > 1).collect();
+    let mut counts: Vec<(&str, usize)> =
+        counts.into_iter().filter(|(_, count)| *count > 1).collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     let added: Vec<(String, f32)> = counts
         .into_iter()
@@ -174,12 +182,21 @@ fn pick(index: &SentenceIndex, hits: &[index::Hit], limit: usize) -> Vec<Picked>
     const FIGURE_BONUS: f64 = 1.25;
     const REPEAT_DAMPING: f64 = 0.93;
     const NEAR_REPEAT: f64 = 0.85;
-    let rarity = language::rarity(index.sentences.iter().map(|sentence| sentence.stems.as_slice()));
+    let rarity = language::rarity(
+        index
+            .sentences
+            .iter()
+            .map(|sentence| sentence.stems.as_slice()),
+    );
     let mut open: Vec<(usize, f64)> = hits
         .iter()
         .filter_map(|hit| {
             let sentence = index.sentences.get(hit.sentence)?;
-            let bonus = if figures::figures(&sentence.text).is_empty() { 1.0 } else { FIGURE_BONUS };
+            let bonus = if figures::figures(&sentence.text).is_empty() {
+                1.0
+            } else {
+                FIGURE_BONUS
+            };
             Some((hit.sentence, f64::from(hit.score) * bonus))
         })
         .collect();
@@ -187,8 +204,13 @@ fn pick(index: &SentenceIndex, hits: &[index::Hit], limit: usize) -> Vec<Picked>
     let mut picked: Vec<(usize, f64)> = Vec::new();
     while picked.len() < limit {
         let damped = |(sentence, score): &(usize, f64)| {
-            let document = index.sentences.get(*sentence).map(|sentence| sentence.document);
-            let taken = document.and_then(|document| taken_of.get(&document)).copied();
+            let document = index
+                .sentences
+                .get(*sentence)
+                .map(|sentence| sentence.document);
+            let taken = document
+                .and_then(|document| taken_of.get(&document))
+                .copied();
             score * REPEAT_DAMPING.powi(taken.unwrap_or(0))
         };
         let best = open
@@ -200,7 +222,9 @@ fn pick(index: &SentenceIndex, hits: &[index::Hit], limit: usize) -> Vec<Picked>
             .map(|(place, _)| place);
         let Some(best) = best else { break };
         let (place, score) = open.remove(best);
-        let Some(sentence) = index.sentences.get(place) else { continue };
+        let Some(sentence) = index.sentences.get(place) else {
+            continue;
+        };
         let repeats = picked.iter().any(|(other, _)| {
             index.sentences.get(*other).is_some_and(|other| {
                 other.document == sentence.document
@@ -260,7 +284,9 @@ fn data_points(corpus: &Corpus, index: &SentenceIndex, hits: &[index::Hit]) -> V
         if found.is_empty() {
             continue;
         }
-        let Some(quote) = quote(corpus, index, place) else { continue };
+        let Some(quote) = quote(corpus, index, place) else {
+            continue;
+        };
         points.extend(found.into_iter().map(|point| DataPoint {
             quote: quote.clone(),
             ..point
@@ -270,7 +296,12 @@ fn data_points(corpus: &Corpus, index: &SentenceIndex, hits: &[index::Hit]) -> V
     points
 }
 
-fn sources(corpus: &Corpus, index: &SentenceIndex, chosen: &[usize], findings: &[Finding]) -> Vec<Source> {
+fn sources(
+    corpus: &Corpus,
+    index: &SentenceIndex,
+    chosen: &[usize],
+    findings: &[Finding],
+) -> Vec<Source> {
     chosen
         .iter()
         .filter_map(|&place| {
@@ -344,7 +375,10 @@ fn detailed_analysis(findings: &[Finding], words_max: usize) -> String {
                 text.push(' ');
                 text.push_str(&finding.finding);
             }
-            None => paragraphs.push((path, format!("{}: {}", finding.quote.title, finding.finding))),
+            None => paragraphs.push((
+                path,
+                format!("{}: {}", finding.quote.title, finding.finding),
+            )),
         }
     }
     paragraphs

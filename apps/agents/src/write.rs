@@ -42,6 +42,23 @@ pub struct Section {
     pub paragraphs: Vec<Paragraph>,
 }
 
+impl Section {
+    /// Replaces the paragraphs by one of prose that carries the same citations.
+    pub(crate) fn set_prose(&mut self, text: String) {
+        let mut citations: Vec<usize> = Vec::new();
+        for n in self
+            .paragraphs
+            .iter()
+            .flat_map(|paragraph| &paragraph.citations)
+        {
+            if !citations.contains(n) {
+                citations.push(*n);
+            }
+        }
+        self.paragraphs = vec![Paragraph { text, citations }];
+    }
+}
+
 /// The report before it is laid out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -63,11 +80,25 @@ impl Report {
     pub fn markdown(&self) -> String {
         markdown::lay_out(self)
     }
+
+    /// Brings [`Report::words`] up to date.
+    pub(crate) fn count_words(&mut self) {
+        self.words = self
+            .sections
+            .iter()
+            .flat_map(|section| &section.paragraphs)
+            .map(|paragraph| crate::language::count_words(&paragraph.text))
+            .sum();
+    }
 }
 
 /// Writes the report on `topic` (the analysis' own when empty), honouring `feedback` and `parameters`.
 pub fn write(analysis: &Analysis, feedback: &str, topic: &str, parameters: &Parameters) -> Report {
-    let topic = if topic.is_empty() { &analysis.topic } else { topic };
+    let topic = if topic.is_empty() {
+        &analysis.topic
+    } else {
+        topic
+    };
     let requests = feedback::read(feedback);
     let (draft, outcomes) = compose::draft(analysis, &requests, parameters.word_limit);
     let mut report = compose::number(draft, analysis);
@@ -76,12 +107,7 @@ pub fn write(analysis: &Analysis, feedback: &str, topic: &str, parameters: &Para
     report.summary = summary(analysis, topic);
     report.confidence = analysis.confidence_scores.overall;
     report.revision_notes = outcomes;
-    report.words = report
-        .sections
-        .iter()
-        .flat_map(|section| &section.paragraphs)
-        .map(|paragraph| crate::language::count_words(&paragraph.text))
-        .sum();
+    report.count_words();
     report
 }
 

@@ -18,7 +18,9 @@ const DENIAL_LIKENESS_MIN: f64 = 0.55;
 /// Comparing statements is quadratic in their number.
 const STATEMENTS_MAX: usize = 400;
 
-const DENIALS: [&str; 8] = ["not", "no", "never", "cannot", "without", "neither", "none", "nor"];
+const DENIALS: [&str; 8] = [
+    "not", "no", "never", "cannot", "without", "neither", "none", "nor",
+];
 
 /// A figure with its subject and the number of the sentence that states it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -60,7 +62,11 @@ pub struct Contradiction {
 }
 
 /// The figures whose subject is known.
-pub(super) fn claims(findings: &Findings, readings: &[Reading<'_>], themes: &[FoundTheme]) -> Vec<Claim> {
+pub(super) fn claims(
+    findings: &Findings,
+    readings: &[Reading<'_>],
+    themes: &[FoundTheme],
+) -> Vec<Claim> {
     let numbers: HashMap<(&str, [usize; 2]), usize> = readings
         .iter()
         .map(|reading| {
@@ -136,7 +142,11 @@ fn apart(a: &Claim, b: &Claim) -> f64 {
 }
 
 fn likeness(readings: &[Reading<'_>], a: usize, b: usize, rarity: &HashMap<String, f64>) -> f64 {
-    let stems = |n: usize| readings.get(n.wrapping_sub(1)).map(|reading| reading.stems.as_slice());
+    let stems = |n: usize| {
+        readings
+            .get(n.wrapping_sub(1))
+            .map(|reading| reading.stems.as_slice())
+    };
     match (stems(a), stems(b)) {
         (Some(a), Some(b)) => similarity(a, b, rarity),
         _ => 0.0,

@@ -12,8 +12,8 @@ const SUBJECTS_MIN: usize = 3;
 
 /// Stems of words that announce trouble.
 const RISKS: [&str; 14] = [
-    "risk", "fire", "leak", "danger", "hazard", "fail", "failur", "refus", "delay", "shortag", "weak", "toxic",
-    "doubl", "tripl",
+    "risk", "fire", "leak", "danger", "hazard", "fail", "failur", "refus", "delay", "shortag",
+    "weak", "toxic", "doubl", "tripl",
 ];
 
 /// What the evidence says about one theme.
@@ -81,8 +81,14 @@ pub(super) fn insights(
             .iter()
             .map(|reading| (*reading, centrality(reading, &members, rarity)))
             .collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.evidence.n.cmp(&b.0.evidence.n)));
-        let order: Vec<usize> = ranked.iter().map(|(reading, _)| reading.evidence.n).collect();
+        ranked.sort_by(|a, b| {
+            b.1.total_cmp(&a.1)
+                .then(a.0.evidence.n.cmp(&b.0.evidence.n))
+        });
+        let order: Vec<usize> = ranked
+            .iter()
+            .map(|(reading, _)| reading.evidence.n)
+            .collect();
         let Some(central) = ranked
             .iter()
             .map(|(reading, _)| *reading)
@@ -95,7 +101,10 @@ pub(super) fn insights(
         let disputed = contradictions
             .iter()
             .any(|contradiction| contradiction.evidence.contains(&n));
-        let figures = claims.iter().filter(|claim| claim.subject == theme.theme).count();
+        let figures = claims
+            .iter()
+            .filter(|claim| claim.subject == theme.theme)
+            .count();
         insights.push(insight(theme, central, order, disputed, figures));
         if insights.len() == INSIGHTS_MAX {
             break;
@@ -104,7 +113,13 @@ pub(super) fn insights(
     insights
 }
 
-fn insight(theme: &Theme, central: &Reading<'_>, order: Vec<usize>, disputed: bool, figures: usize) -> Insight {
+fn insight(
+    theme: &Theme,
+    central: &Reading<'_>,
+    order: Vec<usize>,
+    disputed: bool,
+    figures: usize,
+) -> Insight {
     // Each further independent source halves the doubt; a dispute halves the confidence.
     let support = 1.0 - 0.5_f64.powi(i32::try_from(theme.sources.min(4)).unwrap_or(4));
     let confidence = if disputed { support / 2.0 } else { support };
@@ -118,7 +133,11 @@ fn insight(theme: &Theme, central: &Reading<'_>, order: Vec<usize>, disputed: bo
             theme.theme,
             theme.sentences,
             theme.sources,
-            if disputed { ", halved because another source disputes it" } else { "" }
+            if disputed {
+                ", halved because another source disputes it"
+            } else {
+                ""
+            }
         ),
         confidence: round(confidence),
         theme: theme.theme.clone(),
@@ -126,7 +145,11 @@ fn insight(theme: &Theme, central: &Reading<'_>, order: Vec<usize>, disputed: bo
     }
 }
 
-fn centrality(reading: &Reading<'_>, members: &[&Reading<'_>], rarity: &HashMap<String, f64>) -> f64 {
+fn centrality(
+    reading: &Reading<'_>,
+    members: &[&Reading<'_>],
+    rarity: &HashMap<String, f64>,
+) -> f64 {
     members
         .iter()
         .filter(|other| other.evidence.n != reading.evidence.n)
@@ -150,8 +173,14 @@ pub(super) fn patterns(claims: &[Claim], gaps: &[Gap]) -> Vec<Pattern> {
     if let Some(first) = gaps.first() {
         patterns.push(Pattern {
             kind: "research_gaps".to_owned(),
-            description: format!("{} questions stay open; the first: {}", gaps.len(), first.description),
-            confidence: round(gaps.iter().map(|gap| gap.confidence).sum::<f64>() / gaps.len() as f64),
+            description: format!(
+                "{} questions stay open; the first: {}",
+                gaps.len(),
+                first.description
+            ),
+            confidence: round(
+                gaps.iter().map(|gap| gap.confidence).sum::<f64>() / gaps.len() as f64,
+            ),
             evidence: Vec::new(),
         });
     }
@@ -166,7 +195,9 @@ fn span(aspect: &str, unit: &str, claims: &[&Claim]) -> Option<Pattern> {
         return None;
     }
     let low = claims.iter().min_by(|a, b| a.value.total_cmp(&b.value))?;
-    let high = claims.iter().max_by(|a, b| a.value_to.total_cmp(&b.value_to))?;
+    let high = claims
+        .iter()
+        .max_by(|a, b| a.value_to.total_cmp(&b.value_to))?;
     let is_time = ["year", "month", "week", "day", "hour", "minut"].contains(&unit);
     Some(Pattern {
         kind: if is_time { "temporal" } else { "quantitative" }.to_owned(),
@@ -178,12 +209,17 @@ fn span(aspect: &str, unit: &str, claims: &[&Claim]) -> Option<Pattern> {
             high.text,
             high.subject
         ),
-        confidence: round(1.0 - 0.5_f64.powi(i32::try_from(claims.len()).unwrap_or(i32::MAX).min(6))),
+        confidence: round(
+            1.0 - 0.5_f64.powi(i32::try_from(claims.len()).unwrap_or(i32::MAX).min(6)),
+        ),
         evidence: vec![low.evidence, high.evidence],
     })
 }
 
-pub(super) fn recommendations(contradictions: &[Contradiction], gaps: &[Gap]) -> Vec<Recommendation> {
+pub(super) fn recommendations(
+    contradictions: &[Contradiction],
+    gaps: &[Gap],
+) -> Vec<Recommendation> {
     let settle = contradictions.iter().map(|contradiction| Recommendation {
         priority: "high".to_owned(),
         category: "contradiction".to_owned(),
@@ -198,7 +234,12 @@ pub(super) fn recommendations(contradictions: &[Contradiction], gaps: &[Gap]) ->
         rationale: contradiction.description.clone(),
     });
     let fill = gaps.iter().map(|gap| Recommendation {
-        priority: if gap.confidence >= 0.75 { "medium" } else { "low" }.to_owned(),
+        priority: if gap.confidence >= 0.75 {
+            "medium"
+        } else {
+            "low"
+        }
+        .to_owned(),
         category: "gap".to_owned(),
         action: "Look for a source that closes this gap.".to_owned(),
         rationale: gap.description.clone(),
@@ -214,13 +255,26 @@ pub(super) fn swot(
 ) -> Swot {
     let threats = readings
         .iter()
-        .filter(|reading| reading.stems.iter().any(|stem| RISKS.contains(&stem.as_str())))
+        .filter(|reading| {
+            reading
+                .stems
+                .iter()
+                .any(|stem| RISKS.contains(&stem.as_str()))
+        })
         .map(|reading| reading.evidence.quote.text.clone())
         .take(8)
         .collect();
     Swot {
-        strengths: agreements.iter().map(|item| item.description.clone()).take(8).collect(),
-        weaknesses: contradictions.iter().map(|item| item.description.clone()).take(8).collect(),
+        strengths: agreements
+            .iter()
+            .map(|item| item.description.clone())
+            .take(8)
+            .collect(),
+        weaknesses: contradictions
+            .iter()
+            .map(|item| item.description.clone())
+            .take(8)
+            .collect(),
         opportunities: gaps
             .iter()
             .map(|gap| format!("Closing this gap would add most: {}", gap.description))

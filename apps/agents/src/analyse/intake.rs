@@ -28,7 +28,11 @@ fn members_of(members: &Map<String, Value>) -> Findings {
         summary: one(members, "summary"),
         executive_summary: one(members, "executive_summary"),
         key_findings: many(members, "key_findings", |text| json!({"finding": text})),
-        sources: many(members, "sources", |text| json!({"path": text, "title": text})),
+        sources: many(
+            members,
+            "sources",
+            |text| json!({"path": text, "title": text}),
+        ),
         sources_cited: many(members, "sources_cited", |text| json!(text)),
         data_points: many(members, "data_points", |_| Value::Null),
         detailed_analysis: one(members, "detailed_analysis"),
@@ -68,7 +72,11 @@ fn one<T: DeserializeOwned + Default>(members: &Map<String, Value>, name: &str) 
 }
 
 /// Items of a list; `lift` says what a plain string in it means.
-fn many<T: DeserializeOwned>(members: &Map<String, Value>, name: &str, lift: fn(&str) -> Value) -> Vec<T> {
+fn many<T: DeserializeOwned>(
+    members: &Map<String, Value>,
+    name: &str,
+    lift: fn(&str) -> Value,
+) -> Vec<T> {
     let Some(Value::Array(items)) = members.get(name) else {
         return Vec::new();
     };

@@ -175,7 +175,11 @@ fn follows_figure(before: &str) -> bool {
 }
 
 /// The subject that the figure at `offset` is about: the nearest one, and rather one before it than one behind.
-pub(super) fn subject_at<'a>(text: &str, offset: usize, themes: &'a [FoundTheme]) -> Option<&'a str> {
+pub(super) fn subject_at<'a>(
+    text: &str,
+    offset: usize,
+    themes: &'a [FoundTheme],
+) -> Option<&'a str> {
     let found = phrases(text);
     themes
         .iter()

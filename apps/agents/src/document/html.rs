@@ -120,7 +120,14 @@ impl Reader {
             TagKind::StartTag => {
                 // A title inside an SVG picture is not the page's.
                 let is_second_title = name == "title" && self.title.is_some();
-                self.raw = Some(if is_second_title { "second title" } else { name }.to_owned());
+                self.raw = Some(
+                    if is_second_title {
+                        "second title"
+                    } else {
+                        name
+                    }
+                    .to_owned(),
+                );
                 TokenSinkResult::RawData(kind)
             }
             TagKind::EndTag => {

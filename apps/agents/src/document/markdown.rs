@@ -31,9 +31,9 @@ impl Reader {
             Event::Start(
                 Tag::Paragraph | Tag::Heading { .. } | Tag::Item | Tag::TableCell | Tag::TableRow,
             )
-            | Event::End(
-                TagEnd::Paragraph | TagEnd::Item | TagEnd::TableCell | TagEnd::TableRow,
-            ) => self.close_line(),
+            | Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::TableCell | TagEnd::TableRow) => {
+                self.close_line()
+            }
             Event::End(TagEnd::Heading(level)) => {
                 if level == HeadingLevel::H1 && self.title.is_none() {
                     self.title = Some(collapse(&self.line)).filter(|title| !title.is_empty());

@@ -48,7 +48,11 @@ pub(super) fn find(
         ));
     }
     for name in &request.parameters.sources {
-        if !corpus.documents.iter().any(|document| names(document, name)) {
+        if !corpus
+            .documents
+            .iter()
+            .any(|document| names(document, name))
+        {
             gaps.push(gap(
                 "missing_source",
                 format!("The requested source “{name}” is not in the folder that was read."),
@@ -64,7 +68,11 @@ pub(super) fn find(
     Ok(gaps)
 }
 
-fn topic_words(index: &SentenceIndex, topic: &str, gaps: &mut Vec<Gap>) -> Result<(), index::Error> {
+fn topic_words(
+    index: &SentenceIndex,
+    topic: &str,
+    gaps: &mut Vec<Gap>,
+) -> Result<(), index::Error> {
     for (stem, place) in language::stems_with_places(topic) {
         if index.knows(&stem)? {
             continue;
@@ -91,7 +99,9 @@ fn admissions(corpus: &Corpus, index: &SentenceIndex, picked: &[Picked], gaps: &
         if !relevant.contains(&sentence.document) || !ADMISSION.is_match(&sentence.text) {
             continue;
         }
-        let Some(quote) = quote(corpus, index, place) else { continue };
+        let Some(quote) = quote(corpus, index, place) else {
+            continue;
+        };
         gaps.push(Gap {
             quote: Some(quote.clone()),
             ..gap(
@@ -128,7 +138,11 @@ fn gap(kind: &str, description: String, confidence: f64, explanation: &str) -> G
 }
 
 fn index_sources(index: &SentenceIndex) -> usize {
-    let mut documents: Vec<usize> = index.sentences.iter().map(|sentence| sentence.document).collect();
+    let mut documents: Vec<usize> = index
+        .sentences
+        .iter()
+        .map(|sentence| sentence.document)
+        .collect();
     documents.dedup();
     documents.len()
 }

@@ -41,7 +41,9 @@ pub(super) fn draft(
     let after: usize = sections.iter().map(words).sum();
     for (request, outcome) in requests.iter().zip(&mut outcomes) {
         if matches!(request, Request::Shorter { .. } | Request::AtMost { .. }) {
-            outcome.note = format!("The body has {after} words (at most {words_max} were allowed); unrevised it would have {before}.");
+            outcome.note = format!(
+                "The body has {after} words (at most {words_max} were allowed); unrevised it would have {before}."
+            );
         }
     }
     (Draft(sections), outcomes)
@@ -66,7 +68,8 @@ pub(super) fn number(draft: Draft, analysis: &Analysis) -> Report {
         for paragraph in section.paragraphs {
             let mut citations = Vec::new();
             for n in paragraph.evidence {
-                let Some(evidence) = analysis.evidence.iter().find(|evidence| evidence.n == n) else {
+                let Some(evidence) = analysis.evidence.iter().find(|evidence| evidence.n == n)
+                else {
                     continue;
                 };
                 let known = report
@@ -110,15 +113,24 @@ fn sections(analysis: &Analysis) -> Vec<DraftSection> {
         .patterns_identified
         .iter()
         .filter(|pattern| pattern.kind != "research_gaps")
-        .map(|pattern| paragraph(&pattern.description, &pattern.evidence, 0.4 + pattern.confidence * 0.3));
+        .map(|pattern| {
+            paragraph(
+                &pattern.description,
+                &pattern.evidence,
+                0.4 + pattern.confidence * 0.3,
+            )
+        });
     let contradictions = analysis
         .contradictions
         .iter()
         .map(|item| paragraph(&item.description, &item.evidence, 0.9));
-    let agreements = analysis
-        .agreements
-        .iter()
-        .map(|item| paragraph(&item.description, &item.evidence, 0.2 + item.confidence * 0.3));
+    let agreements = analysis.agreements.iter().map(|item| {
+        paragraph(
+            &item.description,
+            &item.evidence,
+            0.2 + item.confidence * 0.3,
+        )
+    });
     let gaps = analysis.gaps.iter().map(|gap| DraftParagraph {
         text: gap.description.clone(),
         evidence: gap
@@ -131,19 +143,36 @@ fn sections(analysis: &Analysis) -> Vec<DraftSection> {
         weight: 0.4 + gap.confidence * 0.45,
     });
     let recommendations = analysis.recommendations.iter().map(|item| DraftParagraph {
-        text: format!("{} ({} priority) {}", item.action, item.priority, item.rationale),
+        text: format!(
+            "{} ({} priority) {}",
+            item.action, item.priority, item.rationale
+        ),
         evidence: Vec::new(),
         weight: if item.priority == "high" { 0.6 } else { 0.1 },
     });
     let all = [
         section("findings", "Key findings", insights.collect()),
         section("figures", "Figures compared", patterns.collect()),
-        section("contradictions", "Where the sources disagree", contradictions.collect()),
-        section("agreements", "Where the sources agree", agreements.collect()),
+        section(
+            "contradictions",
+            "Where the sources disagree",
+            contradictions.collect(),
+        ),
+        section(
+            "agreements",
+            "Where the sources agree",
+            agreements.collect(),
+        ),
         section("gaps", "What the sources leave open", gaps.collect()),
-        section("recommendations", "Recommendations", recommendations.collect()),
+        section(
+            "recommendations",
+            "Recommendations",
+            recommendations.collect(),
+        ),
     ];
-    all.into_iter().filter(|section| !section.paragraphs.is_empty()).collect()
+    all.into_iter()
+        .filter(|section| !section.paragraphs.is_empty())
+        .collect()
 }
 
 fn section(id: &'static str, heading: &str, paragraphs: Vec<DraftParagraph>) -> DraftSection {
@@ -207,16 +236,26 @@ fn quoted(n: usize, analysis: &Analysis, weight: f64) -> Option<DraftParagraph> 
 /// What a reviewer asked for outweighs everything else when the report is cut.
 const REQUESTED: f64 = 2.0;
 
-fn add(about: &str, analysis: &Analysis, sections: &mut Vec<DraftSection>) -> (&'static str, String) {
+fn add(
+    about: &str,
+    analysis: &Analysis,
+    sections: &mut Vec<DraftSection>,
+) -> (&'static str, String) {
     const SENTENCES_MAX: usize = 8;
     let found = evidence_on(about, analysis);
     let heading = capitalise(about);
     if found.is_empty() {
         let text = format!("The sources that were read say nothing on {about}.");
-        sections.push(section("added", &heading, vec![paragraph(&text, &[], REQUESTED)]));
+        sections.push(section(
+            "added",
+            &heading,
+            vec![paragraph(&text, &[], REQUESTED)],
+        ));
         return (
             "partly",
-            format!("A section was added, but no quoted sentence of the analysis speaks about {about}."),
+            format!(
+                "A section was added, but no quoted sentence of the analysis speaks about {about}."
+            ),
         );
     }
     let paragraphs: Vec<DraftParagraph> = found
@@ -225,7 +264,10 @@ fn add(about: &str, analysis: &Analysis, sections: &mut Vec<DraftSection>) -> (&
         .enumerate()
         .filter_map(|(place, n)| quoted(*n, analysis, REQUESTED - place as f64 * 0.05))
         .collect();
-    let note = format!("A section with {} quoted sentences was added.", paragraphs.len());
+    let note = format!(
+        "A section with {} quoted sentences was added.",
+        paragraphs.len()
+    );
     let place = sections
         .iter()
         .position(|section| section.id == "gaps" || section.id == "recommendations")
@@ -235,7 +277,11 @@ fn add(about: &str, analysis: &Analysis, sections: &mut Vec<DraftSection>) -> (&
 }
 
 /// Puts what speaks about `about` first, as a section of its own, and lets everything else yield to it.
-fn focus(about: &str, analysis: &Analysis, sections: &mut Vec<DraftSection>) -> (&'static str, String) {
+fn focus(
+    about: &str,
+    analysis: &Analysis,
+    sections: &mut Vec<DraftSection>,
+) -> (&'static str, String) {
     let found = evidence_on(about, analysis);
     if found.is_empty() {
         return (
@@ -244,7 +290,10 @@ fn focus(about: &str, analysis: &Analysis, sections: &mut Vec<DraftSection>) -> 
         );
     }
     let wanted = language::stems(about);
-    for paragraph in sections.iter_mut().flat_map(|section| &mut section.paragraphs) {
+    for paragraph in sections
+        .iter_mut()
+        .flat_map(|section| &mut section.paragraphs)
+    {
         let stems = language::stems(&paragraph.text);
         if wanted.iter().any(|stem| stems.contains(stem)) {
             paragraph.weight += 0.5;
@@ -253,7 +302,9 @@ fn focus(about: &str, analysis: &Analysis, sections: &mut Vec<DraftSection>) -> 
         }
     }
     for section in sections.iter_mut() {
-        section.paragraphs.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        section
+            .paragraphs
+            .sort_by(|a, b| b.weight.total_cmp(&a.weight));
     }
     let paragraphs: Vec<DraftParagraph> = found
         .iter()
@@ -281,15 +332,23 @@ fn remove(about: &str, sections: &mut Vec<DraftSection>) -> (&'static str, Strin
     let mut removed = 0;
     for section in sections.iter_mut() {
         let before = section.paragraphs.len();
-        section.paragraphs.retain(|paragraph| !speaks(&paragraph.text));
+        section
+            .paragraphs
+            .retain(|paragraph| !speaks(&paragraph.text));
         removed += before - section.paragraphs.len();
     }
     let removed_sections = headings - sections.len();
     sections.retain(|section| !section.paragraphs.is_empty());
     if removed + removed_sections == 0 {
-        return ("not_done", format!("Nothing in the report speaks about {about}."));
+        return (
+            "not_done",
+            format!("Nothing in the report speaks about {about}."),
+        );
     }
-    ("done", format!("{removed_sections} sections and {removed} passages were left out."))
+    (
+        "done",
+        format!("{removed_sections} sections and {removed} passages were left out."),
+    )
 }
 
 /// Every quoted sentence that the report does not use yet.
@@ -306,9 +365,15 @@ fn add_detail(analysis: &Analysis, sections: &mut Vec<DraftSection>) -> (&'stati
         .filter_map(|evidence| quoted(evidence.n, analysis, 0.3))
         .collect();
     if paragraphs.is_empty() {
-        return ("not_done", "Everything that the analysis quotes is in the report already.".to_owned());
+        return (
+            "not_done",
+            "Everything that the analysis quotes is in the report already.".to_owned(),
+        );
     }
-    let note = format!("{} further quoted sentences were offered, as far as the length allows.", paragraphs.len());
+    let note = format!(
+        "{} further quoted sentences were offered, as far as the length allows.",
+        paragraphs.len()
+    );
     sections.push(section("detail", "Further detail", paragraphs));
     ("done", note)
 }
@@ -319,7 +384,9 @@ fn related(text: &str, analysis: &Analysis) -> (&'static str, String) {
         "The writer could not turn this into a change, and the evidence holds nothing on it; a person has to decide."
             .to_owned()
     } else {
-        format!("The writer could not turn this into a change by itself; {count} quoted sentences bear on it.")
+        format!(
+            "The writer could not turn this into a change by itself; {count} quoted sentences bear on it."
+        )
     };
     ("not_done", note)
 }
@@ -348,7 +415,9 @@ fn cut(sections: &mut Vec<DraftSection>, words_max: usize) {
             })
             .min_by(|a, b| a.2.total_cmp(&b.2).then(b.0.cmp(&a.0)).then(b.1.cmp(&a.1)));
         let Some((s, p, _)) = lightest else { break };
-        let Some(section) = sections.get_mut(s) else { break };
+        let Some(section) = sections.get_mut(s) else {
+            break;
+        };
         let gone = section.paragraphs.remove(p);
         total -= language::count_words(&gone.text);
         if section.paragraphs.is_empty() {
@@ -379,7 +448,8 @@ pub(super) fn intake(value: &Value) -> Analysis {
             // One member of a foreign shape must not cost the others: take them one by one.
             let mut kept = serde_json::Map::new();
             for (name, member) in members {
-                let alone = Value::Object(serde_json::Map::from_iter([(name.clone(), member.clone())]));
+                let alone =
+                    Value::Object(serde_json::Map::from_iter([(name.clone(), member.clone())]));
                 if serde_json::from_value::<Analysis>(alone).is_ok() {
                     kept.insert(name.clone(), member.clone());
                 }

@@ -6,14 +6,32 @@ use serde::{Deserialize, Serialize};
 /// What a reviewer asks for. `text` is the reviewer's own wording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    Shorter { text: String },
-    Longer { text: String },
-    AtMost { words: usize, text: String },
-    Add { about: String, text: String },
-    Focus { about: String, text: String },
-    Remove { about: String, text: String },
+    Shorter {
+        text: String,
+    },
+    Longer {
+        text: String,
+    },
+    AtMost {
+        words: usize,
+        text: String,
+    },
+    Add {
+        about: String,
+        text: String,
+    },
+    Focus {
+        about: String,
+        text: String,
+    },
+    Remove {
+        about: String,
+        text: String,
+    },
     /// Nothing that the writer knows how to do by itself.
-    Other { text: String },
+    Other {
+        text: String,
+    },
 }
 
 impl Request {
@@ -42,25 +60,36 @@ pub struct Outcome {
 }
 
 static AT_MOST: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)\b(?:at most|under|below|no more than|not more than|max(?:imum)?(?: of)?|within|limit(?:ed)? (?:it )?to|less than|fewer than|down to)\s+(\d[\d,]*)\s+words?\b")
+    pattern(
+        r"(?i)\b(?:at most|under|below|no more than|not more than|max(?:imum)?(?: of)?|within|limit(?:ed)? (?:it )?to|less than|fewer than|down to)\s+(\d[\d,]*)\s+words?\b",
+    )
 });
 static ADD: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)\b(?:add|include|insert|write|cover|mention|discuss|needs?|missing)\b(?:\s+(?:more|something|also|please))*(?:\s+(?:(?:a|an|one|another)\s+)?(?:\w+\s+)?(?:section|chapter|paragraph|part|note|word|sentence)s?)?\s*(?:on|about|for|regarding|concerning|covering)?\s+(.+)$")
+    pattern(
+        r"(?i)\b(?:add|include|insert|write|cover|mention|discuss|needs?|missing)\b(?:\s+(?:more|something|also|please))*(?:\s+(?:(?:a|an|one|another)\s+)?(?:\w+\s+)?(?:section|chapter|paragraph|part|note|word|sentence)s?)?\s*(?:on|about|for|regarding|concerning|covering)?\s+(.+)$",
+    )
 });
 static FOCUS: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)\b(?:focus(?:es)?(?:\s+(?:more|mainly|mostly|only))?\s+on|concentrate on|emphasi[sz]e|stress|highlight|prioriti[sz]e|more (?:on|about)|put more weight on)\s+(.+)$")
+    pattern(
+        r"(?i)\b(?:focus(?:es)?(?:\s+(?:more|mainly|mostly|only))?\s+on|concentrate on|emphasi[sz]e|stress|highlight|prioriti[sz]e|more (?:on|about)|put more weight on)\s+(.+)$",
+    )
 });
-static REMOVE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)\b(?:remove|drop|omit|delete|leave out|skip|without)\s+(.+)$")
-});
+static REMOVE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?i)\b(?:remove|drop|omit|delete|leave out|skip|without)\s+(.+)$"));
 static SHORTER: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)\b(?:shorter|shorten|more concise|concise|briefer|brief|condense|too long|trim|cut (?:it )?down|tighten)\b")
+    pattern(
+        r"(?i)\b(?:shorter|shorten|more concise|concise|briefer|brief|condense|too long|trim|cut (?:it )?down|tighten)\b",
+    )
 });
 static LONGER: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)\b(?:longer|more detail(?:ed|s)?|expand|elaborate|too short|in more depth|go deeper)\b")
+    pattern(
+        r"(?i)\b(?:longer|more detail(?:ed|s)?|expand|elaborate|too short|in more depth|go deeper)\b",
+    )
 });
 static SEPARATOR: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)[\n;]+|[.!?]+(?:\s+|$)|,?\s+(?:and|but|also|then)\s+(?:please\s+)?(?:add|include|focus|make|remove|drop|omit|shorten|keep|cut|expand|mention|emphasi[sz]e)\b|,\s+(?:please\s+)?(?:add|include|focus|make|remove|drop|omit|shorten|cut|expand|mention|emphasi[sz]e)\b")
+    pattern(
+        r"(?i)[\n;]+|[.!?]+(?:\s+|$)|,?\s+(?:and|but|also|then)\s+(?:please\s+)?(?:add|include|focus|make|remove|drop|omit|shorten|keep|cut|expand|mention|emphasi[sz]e)\b|,\s+(?:please\s+)?(?:add|include|focus|make|remove|drop|omit|shorten|cut|expand|mention|emphasi[sz]e)\b",
+    )
 });
 
 fn pattern(text: &str) -> Regex {
@@ -93,7 +122,12 @@ fn clauses(feedback: &str) -> Vec<String> {
     clauses.push(feedback.get(start..).unwrap_or_default());
     clauses
         .into_iter()
-        .map(|clause| clause.trim().trim_start_matches(['-', '*', '•', ' ']).to_owned())
+        .map(|clause| {
+            clause
+                .trim()
+                .trim_start_matches(['-', '*', '•', ' '])
+                .to_owned()
+        })
         .filter(|clause| clause.chars().any(char::is_alphanumeric))
         .collect()
 }
@@ -106,8 +140,32 @@ fn is_praise(clause: &str) -> bool {
         .map(str::to_owned)
         .collect::<Vec<_>>();
     const PRAISE: [&str; 26] = [
-        "ok", "okay", "good", "great", "fine", "looks", "look", "lgtm", "approved", "approve", "yes", "nice", "well",
-        "done", "thanks", "thank", "you", "excellent", "perfect", "go", "ahead", "very", "to", "me", "work", "all",
+        "ok",
+        "okay",
+        "good",
+        "great",
+        "fine",
+        "looks",
+        "look",
+        "lgtm",
+        "approved",
+        "approve",
+        "yes",
+        "nice",
+        "well",
+        "done",
+        "thanks",
+        "thank",
+        "you",
+        "excellent",
+        "perfect",
+        "go",
+        "ahead",
+        "very",
+        "to",
+        "me",
+        "work",
+        "all",
     ];
     words.iter().all(|word| PRAISE.contains(&word.as_str()))
 }
@@ -150,9 +208,20 @@ fn clean(about: &str) -> String {
     let about = about.trim().trim_end_matches(['.', '!', ',', ' ']);
     let about = about.strip_suffix(" please").unwrap_or(about);
     let lower = about.to_lowercase();
-    let skipped = ["the section on ", "the section about ", "section on ", "the ", "a ", "an "]
-        .iter()
-        .find(|prefix| lower.starts_with(**prefix))
-        .map_or(0, |prefix| prefix.len());
-    about.get(skipped..).unwrap_or(about).trim_matches(['"', '“', '”']).to_owned()
+    let skipped = [
+        "the section on ",
+        "the section about ",
+        "section on ",
+        "the ",
+        "a ",
+        "an ",
+    ]
+    .iter()
+    .find(|prefix| lower.starts_with(**prefix))
+    .map_or(0, |prefix| prefix.len());
+    about
+        .get(skipped..)
+        .unwrap_or(about)
+        .trim_matches(['"', '“', '”'])
+        .to_owned()
 }
