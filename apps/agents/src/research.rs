@@ -91,7 +91,7 @@ pub fn research(corpus: &Corpus, request: &Request) -> Result<Findings, index::E
     let hits = search(&index, &request.topic, parameters.depth)?;
     let picked = pick(&index, &hits, parameters.findings_max());
     let key_findings = findings(corpus, &index, &picked);
-    let gaps = gaps::find(corpus, &index, request, &picked)?;
+    let gaps = gaps::find(corpus, &index, request, &hits)?;
     let sources = sources(corpus, &index, &chosen, &key_findings);
     let data_points = data_points(corpus, &index, &hits);
     let limit = parameters.word_limit.unwrap_or(usize::MAX);
@@ -335,7 +335,7 @@ fn cited_paths(sources: &[Source]) -> Vec<String> {
 fn summary(sources: &[Source], findings: &[Finding], points: &[DataPoint], gaps: &[Gap]) -> String {
     let cited = cited_paths(sources).len();
     format!(
-        "{} sources were read and {cited} of them hold something on the topic: {} key sentences and {} figures. {} gaps were found.",
+        "{} sources were read and {cited} of them are quoted: {} key sentences and {} figures. {} gaps were found.",
         sources.len(),
         findings.len(),
         points.len(),

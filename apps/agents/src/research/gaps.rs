@@ -2,7 +2,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Gap, Picked, Request, quote};
+use super::{Gap, Request, quote};
 use crate::corpus::Corpus;
 use crate::document::Document;
 use crate::index::{self, SentenceIndex};
@@ -32,10 +32,10 @@ pub(super) fn find(
     corpus: &Corpus,
     index: &SentenceIndex,
     request: &Request,
-    picked: &[Picked],
+    hits: &[index::Hit],
 ) -> Result<Vec<Gap>, index::Error> {
     let mut gaps = Vec::new();
-    if picked.is_empty() {
+    if hits.is_empty() {
         gaps.push(gap(
             "nothing_found",
             format!(
@@ -61,10 +61,10 @@ pub(super) fn find(
             ));
         }
     }
-    if !picked.is_empty() {
+    if !hits.is_empty() {
         topic_words(index, &request.topic, &mut gaps)?;
     }
-    admissions(corpus, index, picked, &mut gaps);
+    admissions(corpus, index, hits, &mut gaps);
     Ok(gaps)
 }
 
@@ -89,10 +89,10 @@ fn topic_words(
 }
 
 /// Sentences of the sources that were found relevant and that admit ignorance themselves.
-fn admissions(corpus: &Corpus, index: &SentenceIndex, picked: &[Picked], gaps: &mut Vec<Gap>) {
-    let relevant: Vec<usize> = picked
+fn admissions(corpus: &Corpus, index: &SentenceIndex, hits: &[index::Hit], gaps: &mut Vec<Gap>) {
+    let relevant: Vec<usize> = hits
         .iter()
-        .filter_map(|picked| index.sentences.get(picked.sentence))
+        .filter_map(|hit| index.sentences.get(hit.sentence))
         .map(|sentence| sentence.document)
         .collect();
     for (place, sentence) in index.sentences.iter().enumerate() {

@@ -133,19 +133,31 @@ impl Agent {
             callback: order.callback,
             delivered: nobody_to_tell,
         };
-        let begun = self
-            .tasks
-            .begin(record, self.options.tasks_open_max)
-            .await?;
-        if let Begun::New(record) = &begun {
-            tracing::info!(task = %record.task.id, "task_begun");
-            self.start((**record).clone());
-        }
-        Ok(begun)
+        // In a task of its own: a caller that hangs up between the two must not leave a task begun
+        // and never worked on.
+        let agent = self.clone();
+        let begin = tokio::spawn(async move {
+            let begun = agent
+                .tasks
+                .begin(record, agent.options.tasks_open_max)
+                .await?;
+            if let Begun::New(record) = &begun {
+                tracing::info!(task = %record.task.id, "task_begun");
+                agent.start((**record).clone());
+            }
+            Ok(begun)
+        });
+        begin.await.map_err(io::Error::other)?
     }
 
     /// Cancels a task: done at once for the caller, whatever the work still does is thrown away.
     pub(super) async fn cancel(self: &Arc<Self>, id: &str) -> io::Result<Option<Changed>> {
+        let (agent, id) = (self.clone(), id.to_owned());
+        let cancel = tokio::spawn(async move { agent.cancel_unhindered(&id).await });
+        cancel.await.map_err(io::Error::other)?
+    }
+
+    async fn cancel_unhindered(self: &Arc<Self>, id: &str) -> io::Result<Option<Changed>> {
         let changed = self
             .tasks
             .change(id, |record| {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use a2a::{Task, TaskPushNotificationConfig, TaskState, TaskStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::journal::Journal;
 
@@ -78,7 +78,7 @@ struct Rows {
 
 /// All tasks. A change is on disk before it can be seen.
 pub(super) struct Tasks {
-    rows: Mutex<Rows>,
+    rows: Arc<Mutex<Rows>>,
     journal: Option<Arc<Journal>>,
     changed: watch::Sender<u64>,
 }
@@ -101,15 +101,16 @@ impl Tasks {
             }
         }
         Ok(Self {
-            rows: Mutex::new(rows),
+            rows: Arc::new(Mutex::new(rows)),
             journal: journal.map(Arc::new),
             changed: watch::Sender::new(0),
         })
     }
 
-    /// Begins `record` unless its message id is known, in one step: two copies of a message that arrive together get one task.
+    /// Begins `record` unless its message id is known, in one step: two copies of a message that
+    /// arrive together get one task.
     pub(super) async fn begin(&self, record: Record, open_max: usize) -> io::Result<Begun> {
-        let mut rows = self.rows.lock().await;
+        let rows = self.rows.clone().lock_owned().await;
         let known = rows
             .by_message
             .get(&record.message_id)
@@ -125,11 +126,7 @@ impl Tasks {
         if open >= open_max {
             return Ok(Begun::Full);
         }
-        self.write(&record).await?;
-        let id = record.task.id.clone();
-        rows.by_message
-            .insert(record.message_id.clone(), id.clone());
-        rows.records.insert(id, record.clone());
+        let record = self.commit(rows, record).await?;
         Ok(Begun::New(Box::new(record)))
     }
 
@@ -156,18 +153,15 @@ impl Tasks {
         id: &str,
         change: impl FnOnce(&mut Record) -> bool,
     ) -> io::Result<Option<Changed>> {
-        let mut rows = self.rows.lock().await;
-        let Some(record) = rows.records.get_mut(id) else {
+        let rows = self.rows.clone().lock_owned().await;
+        let Some(record) = rows.records.get(id) else {
             return Ok(None);
         };
         let mut next = record.clone();
         if !change(&mut next) {
-            return Ok(Some(Changed::Refused(Box::new(record.clone()))));
+            return Ok(Some(Changed::Refused(Box::new(next))));
         }
-        self.write(&next).await?;
-        *record = next.clone();
-        drop(rows);
-        self.changed.send_modify(|count| *count += 1);
+        let next = self.commit(rows, next).await?;
         Ok(Some(Changed::Done(Box::new(next))))
     }
 
@@ -183,12 +177,28 @@ impl Tasks {
         }
     }
 
-    async fn write(&self, record: &Record) -> io::Result<()> {
-        let Some(journal) = self.journal.clone() else {
-            return Ok(());
+    /// Writes the record and only then shows it. The lock goes along to the writing thread: a caller
+    /// that goes away in the middle must neither let a second write of the same file begin nor leave
+    /// the disk ahead of the memory.
+    async fn commit(&self, mut rows: OwnedMutexGuard<Rows>, record: Record) -> io::Result<Record> {
+        let journal = self.journal.clone();
+        let changed = self.changed.clone();
+        let commit = move || {
+            if let Some(journal) = journal {
+                journal.write(&record)?;
+            }
+            let id = record.task.id.clone();
+            rows.by_message
+                .insert(record.message_id.clone(), id.clone());
+            rows.records.insert(id, record.clone());
+            drop(rows);
+            changed.send_modify(|count| *count += 1);
+            Ok(record)
         };
-        let record = record.clone();
-        tokio::task::spawn_blocking(move || journal.write(&record))
+        if self.journal.is_none() {
+            return commit();
+        }
+        tokio::task::spawn_blocking(commit)
             .await
             .map_err(io::Error::other)?
     }
