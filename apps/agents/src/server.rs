@@ -86,15 +86,17 @@ pub async fn serve_until(
             stopping.cancel();
         }
     };
-    let server = axum::serve(listener, router(agent)).with_graceful_shutdown(signal);
+    let server = axum::serve(listener, router(agent.clone())).with_graceful_shutdown(signal);
     let drained = async {
         stopping.cancelled().await;
         tokio::time::sleep(DRAIN).await;
     };
-    tokio::select! {
+    let served = tokio::select! {
         served = server => served.map_err(Error::Serve),
         () = drained => Ok(()),
-    }
+    };
+    agent.stopped().await;
+    served
 }
 
 fn router(agent: Arc<Agent>) -> Router {

@@ -11,6 +11,7 @@ use a2a::{Artifact, Message, Part, Role, TaskPushNotificationConfig, TaskState};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::artifacts::{Artifacts, Place};
 use super::deliver;
@@ -36,6 +37,7 @@ pub(super) struct Agent {
     pub url: String,
     /// Cancelled when the server stops.
     pub stopping: CancellationToken,
+    background: TaskTracker,
     /// Unix seconds of the last change between idle and busy or of a task's state.
     changed_s: AtomicU64,
     running: Mutex<HashMap<String, CancellationToken>>,
@@ -88,6 +90,7 @@ impl Agent {
             model,
             url,
             stopping: CancellationToken::new(),
+            background: TaskTracker::new(),
             changed_s: AtomicU64::new(now_ms() / 1_000),
             running: Mutex::new(HashMap::new()),
             options,
@@ -104,7 +107,7 @@ impl Agent {
             tracing::info!(task = %record.task.id, is_finished, "task_resumed");
             if is_finished {
                 let agent = self.clone();
-                tokio::spawn(async move { deliver::deliver(&agent, &record).await });
+                self.spawn(async move { deliver::deliver(&agent, &record).await });
             } else {
                 self.start(record);
             }
@@ -175,9 +178,27 @@ impl Agent {
             }
             self.touch();
             let (agent, record) = (self.clone(), record.clone());
-            tokio::spawn(async move { deliver::deliver(&agent, &record).await });
+            self.spawn(async move { deliver::deliver(&agent, &record).await });
         }
         Ok(changed)
+    }
+
+    /// Works beside the requests until it is done or the server stops.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stopping = self.stopping.clone();
+        self.background.spawn(async move {
+            tokio::select! {
+                () = work => {}
+                () = stopping.cancelled() => {}
+            }
+        });
+    }
+
+    /// Waits until nothing works beside the requests any more.
+    pub(super) async fn stopped(&self) {
+        self.stopping.cancel();
+        self.background.close();
+        self.background.wait().await;
     }
 
     /// Unix seconds of the last change of state; a prober that sees it stand still may take a busy agent for stuck.
@@ -199,7 +220,7 @@ impl Agent {
             .insert(record.task.id.clone(), cancelled.clone());
         self.touch();
         let agent = self.clone();
-        tokio::spawn(async move {
+        self.spawn(async move {
             let id = record.task.id.clone();
             tokio::select! {
                 () = agent.run(record) => {}
@@ -239,7 +260,7 @@ impl Agent {
         if let Some(record) = finished {
             // Delivery goes on although the task's place among the running ones is free again.
             let agent = self.clone();
-            tokio::spawn(async move { deliver::deliver(&agent, &record).await });
+            self.spawn(async move { deliver::deliver(&agent, &record).await });
         }
     }
 

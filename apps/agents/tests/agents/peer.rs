@@ -11,6 +11,7 @@ pub struct Peer {
     pub url: String,
     pub http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
+    server: Option<tokio::task::JoinHandle<()>>,
 }
 
 pub fn options(kind: Kind) -> Options {
@@ -37,13 +38,14 @@ impl Peer {
     pub async fn start(options: Options) -> Self {
         let (ready, address) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(async move {
+        let server = tokio::spawn(async move {
             let ready = |address| ready.send(address).unwrap();
             let stop = async move { drop(stopped.await) };
             serve_until(options, ready, stop).await.unwrap();
         });
         Self {
             stop: Some(stop),
+            server: Some(server),
             ..Self::at(format!(
                 "http://{}/",
                 address.await.expect("the agent starts")
@@ -60,6 +62,7 @@ impl Peer {
             url,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             stop: None,
+            server: None,
         }
     }
 
@@ -117,8 +120,12 @@ impl Peer {
         panic!("task {id} never came into {state}");
     }
 
-    pub fn stop(&mut self) {
-        self.stop.take();
+    /// Asks the server to stop and waits until it has.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        let server = self.server.take().expect("started by this test");
+        let stopped = tokio::time::timeout(Duration::from_secs(20), server).await;
+        stopped.expect("the server stops within 20 s").unwrap();
     }
 }
 

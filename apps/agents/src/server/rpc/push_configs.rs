@@ -58,8 +58,8 @@ pub(super) async fn create(
         ))),
         Some(Changed::Done(record)) => {
             if record.is_finished() {
-                let agent = agent.clone();
-                tokio::spawn(async move { deliver::deliver(&agent, &record).await });
+                let told = agent.clone();
+                agent.spawn(async move { deliver::deliver(&told, &record).await });
             }
             to_value(&config)
         }
