@@ -1,0 +1,465 @@
+use serde_json::Value;
+
+use super::feedback::{Outcome, Request};
+use super::{Citation, Paragraph, Report, Section};
+use crate::analyse::Analysis;
+use crate::language;
+
+/// A paragraph whose citations are still numbers of [`Analysis::evidence`], with how much it matters (higher is kept longer).
+struct DraftParagraph {
+    text: String,
+    evidence: Vec<usize>,
+    weight: f64,
+}
+
+struct DraftSection {
+    id: &'static str,
+    heading: String,
+    paragraphs: Vec<DraftParagraph>,
+}
+
+/// Sections in the order in which they are shown, cut to the length that is asked for.
+pub(super) struct Draft(Vec<DraftSection>);
+
+/// Words of a report when nobody asks for another length.
+const WORDS_DEFAULT: usize = 1_200;
+
+/// Builds the sections, applies the requests one after the other, then cuts.
+pub(super) fn draft(
+    analysis: &Analysis,
+    requests: &[Request],
+    word_limit: Option<usize>,
+) -> (Draft, Vec<Outcome>) {
+    let mut sections = sections(analysis);
+    let before: usize = sections.iter().map(words).sum();
+    let words_max = words_max(before, requests, word_limit);
+    let mut outcomes: Vec<Outcome> = requests
+        .iter()
+        .map(|request| apply(request, analysis, &mut sections))
+        .collect();
+    cut(&mut sections, words_max);
+    let after: usize = sections.iter().map(words).sum();
+    for (request, outcome) in requests.iter().zip(&mut outcomes) {
+        if matches!(request, Request::Shorter { .. } | Request::AtMost { .. }) {
+            outcome.note = format!(
+                "The body has {after} words (at most {words_max} were allowed); unrevised it would have {before}."
+            );
+        }
+    }
+    (Draft(sections), outcomes)
+}
+
+/// “Shorter” is measured against what would have been written; a stated limit is never exceeded.
+fn words_max(unrevised: usize, requests: &[Request], word_limit: Option<usize>) -> usize {
+    let base = word_limit.unwrap_or(WORDS_DEFAULT);
+    requests.iter().fold(base, |words, request| match request {
+        Request::AtMost { words: asked, .. } => words.min(*asked),
+        Request::Shorter { .. } => words.min(unrevised) * 6 / 10,
+        Request::Longer { .. } if word_limit.is_none() => words * 16 / 10,
+        _ => words,
+    })
+}
+
+/// Replaces numbers of the evidence by citation numbers in the order of use.
+pub(super) fn number(draft: Draft, analysis: &Analysis) -> Report {
+    let mut report = Report::default();
+    for section in draft.0 {
+        let mut paragraphs = Vec::new();
+        for paragraph in section.paragraphs {
+            let mut citations = Vec::new();
+            for n in paragraph.evidence {
+                let Some(evidence) = analysis.evidence.iter().find(|evidence| evidence.n == n)
+                else {
+                    continue;
+                };
+                let known = report
+                    .citations
+                    .iter()
+                    .find(|citation| citation.quote == evidence.quote)
+                    .map(|citation| citation.n);
+                let number = known.unwrap_or_else(|| {
+                    let number = report.citations.len() + 1;
+                    report.citations.push(Citation {
+                        n: number,
+                        quote: evidence.quote.clone(),
+                    });
+                    number
+                });
+                if !citations.contains(&number) {
+                    citations.push(number);
+                }
+            }
+            paragraphs.push(Paragraph {
+                text: paragraph.text,
+                citations,
+            });
+        }
+        report.sections.push(Section {
+            id: section.id.to_owned(),
+            heading: section.heading,
+            paragraphs,
+        });
+    }
+    report
+}
+
+fn sections(analysis: &Analysis) -> Vec<DraftSection> {
+    let insights = analysis.key_insights.iter().map(|insight| DraftParagraph {
+        text: insight.insight.clone(),
+        evidence: insight.evidence.iter().take(1).copied().collect(),
+        weight: 0.5 + insight.confidence * 0.4,
+    });
+    let patterns = analysis
+        .patterns_identified
+        .iter()
+        .filter(|pattern| pattern.kind != "research_gaps")
+        .map(|pattern| {
+            paragraph(
+                &pattern.description,
+                &pattern.evidence,
+                0.4 + pattern.confidence * 0.3,
+            )
+        });
+    let contradictions = analysis
+        .contradictions
+        .iter()
+        .map(|item| paragraph(&item.description, &item.evidence, 0.9));
+    let agreements = analysis.agreements.iter().map(|item| {
+        paragraph(
+            &item.description,
+            &item.evidence,
+            0.2 + item.confidence * 0.3,
+        )
+    });
+    let gaps = analysis.gaps.iter().map(|gap| DraftParagraph {
+        text: gap.description.clone(),
+        evidence: gap
+            .quote
+            .as_ref()
+            .and_then(|quote| analysis.evidence.iter().find(|item| item.quote == *quote))
+            .map(|item| item.n)
+            .into_iter()
+            .collect(),
+        weight: 0.4 + gap.confidence * 0.45,
+    });
+    let recommendations = analysis.recommendations.iter().map(|item| DraftParagraph {
+        text: format!(
+            "{} ({} priority) {}",
+            item.action, item.priority, item.rationale
+        ),
+        evidence: Vec::new(),
+        weight: if item.priority == "high" { 0.6 } else { 0.1 },
+    });
+    let all = [
+        section("findings", "Key findings", insights.collect()),
+        section("figures", "Figures compared", patterns.collect()),
+        section(
+            "contradictions",
+            "Where the sources disagree",
+            contradictions.collect(),
+        ),
+        section(
+            "agreements",
+            "Where the sources agree",
+            agreements.collect(),
+        ),
+        section("gaps", "What the sources leave open", gaps.collect()),
+        section(
+            "recommendations",
+            "Recommendations",
+            recommendations.collect(),
+        ),
+    ];
+    all.into_iter()
+        .filter(|section| !section.paragraphs.is_empty())
+        .collect()
+}
+
+fn section(id: &'static str, heading: &str, paragraphs: Vec<DraftParagraph>) -> DraftSection {
+    DraftSection {
+        id,
+        heading: heading.to_owned(),
+        paragraphs,
+    }
+}
+
+fn paragraph(text: &str, evidence: &[usize], weight: f64) -> DraftParagraph {
+    DraftParagraph {
+        text: text.to_owned(),
+        evidence: evidence.to_vec(),
+        weight,
+    }
+}
+
+fn apply(request: &Request, analysis: &Analysis, sections: &mut Vec<DraftSection>) -> Outcome {
+    let (status, note) = match request {
+        // The lengths are known only after the cut; the caller completes the note.
+        Request::Shorter { .. } | Request::AtMost { .. } => ("done", String::new()),
+        Request::Longer { .. } => add_detail(analysis, sections),
+        Request::Add { about, .. } => add(about, analysis, sections),
+        Request::Focus { about, .. } => focus(about, analysis, sections),
+        Request::Remove { about, .. } => remove(about, sections),
+        Request::Other { text } => related(text, analysis),
+    };
+    Outcome {
+        request: request.text().to_owned(),
+        status: status.to_owned(),
+        note,
+    }
+}
+
+/// Evidence that speaks about `about`, best first: every sentence that shares at least half of its content words.
+fn evidence_on(about: &str, analysis: &Analysis) -> Vec<usize> {
+    let wanted = language::stems(about);
+    let mut found: Vec<(usize, usize)> = analysis
+        .evidence
+        .iter()
+        .filter_map(|evidence| {
+            let stems = language::stems(&evidence.quote.text);
+            let shared = wanted.iter().filter(|stem| stems.contains(stem)).count();
+            (shared > 0 && shared * 2 >= wanted.len()).then_some((evidence.n, shared))
+        })
+        .collect();
+    found.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    found.into_iter().map(|(n, _)| n).collect()
+}
+
+fn quoted(n: usize, analysis: &Analysis, weight: f64) -> Option<DraftParagraph> {
+    let evidence = analysis.evidence.iter().find(|evidence| evidence.n == n)?;
+    Some(DraftParagraph {
+        text: evidence.quote.text.clone(),
+        evidence: vec![n],
+        weight,
+    })
+}
+
+/// What a reviewer asked for outweighs everything else when the report is cut.
+const REQUESTED: f64 = 2.0;
+
+fn add(
+    about: &str,
+    analysis: &Analysis,
+    sections: &mut Vec<DraftSection>,
+) -> (&'static str, String) {
+    const SENTENCES_MAX: usize = 8;
+    let found = evidence_on(about, analysis);
+    let heading = capitalise(about);
+    if found.is_empty() {
+        let text = format!("The sources that were read say nothing on {about}.");
+        sections.push(section(
+            "added",
+            &heading,
+            vec![paragraph(&text, &[], REQUESTED)],
+        ));
+        return (
+            "partly",
+            format!(
+                "A section was added, but no quoted sentence of the analysis speaks about {about}."
+            ),
+        );
+    }
+    let paragraphs: Vec<DraftParagraph> = found
+        .iter()
+        .take(SENTENCES_MAX)
+        .enumerate()
+        .filter_map(|(place, n)| quoted(*n, analysis, REQUESTED - place as f64 * 0.05))
+        .collect();
+    let note = format!(
+        "A section with {} quoted sentences was added.",
+        paragraphs.len()
+    );
+    let place = sections
+        .iter()
+        .position(|section| section.id == "gaps" || section.id == "recommendations")
+        .unwrap_or(sections.len());
+    sections.insert(place, section("added", &heading, paragraphs));
+    ("done", note)
+}
+
+/// Puts what speaks about `about` first, as a section of its own, and lets everything else yield to it.
+fn focus(
+    about: &str,
+    analysis: &Analysis,
+    sections: &mut Vec<DraftSection>,
+) -> (&'static str, String) {
+    let found = evidence_on(about, analysis);
+    if found.is_empty() {
+        return (
+            "not_done",
+            format!("No quoted sentence of the analysis speaks about {about}."),
+        );
+    }
+    let wanted = language::stems(about);
+    for paragraph in sections
+        .iter_mut()
+        .flat_map(|section| &mut section.paragraphs)
+    {
+        let stems = language::stems(&paragraph.text);
+        if wanted.iter().any(|stem| stems.contains(stem)) {
+            paragraph.weight += 0.5;
+        } else {
+            paragraph.weight *= 0.6;
+        }
+    }
+    for section in sections.iter_mut() {
+        section
+            .paragraphs
+            .sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    }
+    let paragraphs: Vec<DraftParagraph> = found
+        .iter()
+        .take(6)
+        .enumerate()
+        .filter_map(|(place, n)| quoted(*n, analysis, REQUESTED - place as f64 * 0.05))
+        .collect();
+    let note = format!(
+        "The report opens with {} quoted sentences on {about}, and other passages yield to it.",
+        paragraphs.len()
+    );
+    let heading = format!("In focus: {about}");
+    sections.insert(0, section("focus", &heading, paragraphs));
+    ("done", note)
+}
+
+fn remove(about: &str, sections: &mut Vec<DraftSection>) -> (&'static str, String) {
+    let wanted = language::stems(about);
+    let speaks = |text: &str| {
+        let stems = language::stems(text);
+        !wanted.is_empty() && wanted.iter().all(|stem| stems.contains(stem))
+    };
+    let headings = sections.len();
+    sections.retain(|section| !speaks(&section.heading));
+    let mut removed = 0;
+    for section in sections.iter_mut() {
+        let before = section.paragraphs.len();
+        section
+            .paragraphs
+            .retain(|paragraph| !speaks(&paragraph.text));
+        removed += before - section.paragraphs.len();
+    }
+    let removed_sections = headings - sections.len();
+    sections.retain(|section| !section.paragraphs.is_empty());
+    if removed + removed_sections == 0 {
+        return (
+            "not_done",
+            format!("Nothing in the report speaks about {about}."),
+        );
+    }
+    (
+        "done",
+        format!("{removed_sections} sections and {removed} passages were left out."),
+    )
+}
+
+/// Every quoted sentence that the report does not use yet.
+fn add_detail(analysis: &Analysis, sections: &mut Vec<DraftSection>) -> (&'static str, String) {
+    let used: Vec<usize> = sections
+        .iter()
+        .flat_map(|section| &section.paragraphs)
+        .flat_map(|paragraph| paragraph.evidence.clone())
+        .collect();
+    let paragraphs: Vec<DraftParagraph> = analysis
+        .evidence
+        .iter()
+        .filter(|evidence| !used.contains(&evidence.n))
+        .filter_map(|evidence| quoted(evidence.n, analysis, 0.3))
+        .collect();
+    if paragraphs.is_empty() {
+        return (
+            "not_done",
+            "Everything that the analysis quotes is in the report already.".to_owned(),
+        );
+    }
+    let note = format!(
+        "{} further quoted sentences were offered, as far as the length allows.",
+        paragraphs.len()
+    );
+    sections.push(section("detail", "Further detail", paragraphs));
+    ("done", note)
+}
+
+fn related(text: &str, analysis: &Analysis) -> (&'static str, String) {
+    let count = evidence_on(text, analysis).len();
+    let note = if count == 0 {
+        "The writer could not turn this into a change, and the evidence holds nothing on it; a person has to decide."
+            .to_owned()
+    } else {
+        format!(
+            "The writer could not turn this into a change by itself; {count} quoted sentences bear on it."
+        )
+    };
+    ("not_done", note)
+}
+
+fn words(section: &DraftSection) -> usize {
+    section
+        .paragraphs
+        .iter()
+        .map(|paragraph| language::count_words(&paragraph.text))
+        .sum()
+}
+
+/// Takes out the least weighty paragraphs until the limit holds.
+fn cut(sections: &mut Vec<DraftSection>, words_max: usize) {
+    let mut total: usize = sections.iter().map(words).sum();
+    while total > words_max {
+        let lightest = sections
+            .iter()
+            .enumerate()
+            .flat_map(|(s, section)| {
+                section
+                    .paragraphs
+                    .iter()
+                    .enumerate()
+                    .map(move |(p, paragraph)| (s, p, paragraph.weight))
+            })
+            .min_by(|a, b| a.2.total_cmp(&b.2).then(b.0.cmp(&a.0)).then(b.1.cmp(&a.1)));
+        let Some((s, p, _)) = lightest else { break };
+        let Some(section) = sections.get_mut(s) else {
+            break;
+        };
+        let gone = section.paragraphs.remove(p);
+        total -= language::count_words(&gone.text);
+        if section.paragraphs.is_empty() {
+            sections.remove(s);
+        }
+    }
+}
+
+fn capitalise(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
+}
+
+/// Reads what fits of an analysis written by another program.
+pub(super) fn intake(value: &Value) -> Analysis {
+    if let Ok(analysis) = serde_json::from_value::<Analysis>(value.clone()) {
+        return analysis;
+    }
+    let text = match value {
+        Value::String(text) => match serde_json::from_str::<Value>(text) {
+            Ok(inner @ Value::Object(_)) => return intake(&inner),
+            _ => text.clone(),
+        },
+        Value::Object(members) => {
+            // One member of a foreign shape must not cost the others: take them one by one.
+            let mut kept = serde_json::Map::new();
+            for (name, member) in members {
+                let alone =
+                    Value::Object(serde_json::Map::from_iter([(name.clone(), member.clone())]));
+                if serde_json::from_value::<Analysis>(alone).is_ok() {
+                    kept.insert(name.clone(), member.clone());
+                }
+            }
+            return serde_json::from_value(Value::Object(kept)).unwrap_or_default();
+        }
+        other => other.to_string(),
+    };
+    Analysis {
+        summary: text,
+        ..Analysis::default()
+    }
+}
