@@ -188,17 +188,42 @@ fn parts_value(parts: &[Part]) -> Option<Value> {
 #[derive(Debug)]
 pub struct A2aAgents {
     client: Client,
+    /// Where names of agents are looked up.
+    service_url: String,
     endpoints: Mutex<HashMap<String, String>>,
 }
 
 impl A2aAgents {
-    /// A client; where each agent listens is read from its card once.
+    /// A client; where each agent listens is read from its card once. Agents that are named rather than addressed are looked up at
+    /// `service_url`.
     #[must_use]
-    pub fn new(client: Client) -> Self {
+    pub fn new(client: Client, service_url: String) -> Self {
         Self {
             client,
+            service_url,
             endpoints: Mutex::default(),
         }
+    }
+
+    /// The address of a registered agent.
+    async fn address_of(&self, name: &str) -> Result<String, AgentInvocationError> {
+        let response = self
+            .client
+            .get(format!("{}/agents/{name}", self.service_url))
+            .timeout(REQUEST_TIMEOUT)
+            .send()
+            .await
+            .map_err(|error| unreachable(&error))?;
+        let status = response.status().as_u16();
+        let entry: Option<Value> = response.json().await.ok();
+        let url = entry.as_ref().and_then(|entry| entry.get("url")?.as_str());
+        url.map(str::to_owned).ok_or_else(|| {
+            fault(
+                Kind::of_status(status),
+                None,
+                format!("Failed to invoke agent: {name} is neither an A2A address nor a registered agent"),
+            )
+        })
     }
 
     async fn endpoint(&self, agent: &str) -> Result<String, AgentInvocationError> {
@@ -211,13 +236,6 @@ impl A2aAgents {
                 ),
             ));
         }
-        if !agent.starts_with("http://") && !agent.starts_with("https://") {
-            return Err(fault(
-                Kind::Invalid,
-                None,
-                format!("Failed to invoke agent: not an A2A address: {agent}"),
-            ));
-        }
         let known = self
             .endpoints
             .lock()
@@ -227,7 +245,12 @@ impl A2aAgents {
         if let Some(known) = known {
             return Ok(known);
         }
-        let base = agent.trim_end_matches('/');
+        let address = if agent.starts_with("http://") || agent.starts_with("https://") {
+            agent.to_owned()
+        } else {
+            self.address_of(agent).await?
+        };
+        let base = address.trim_end_matches('/');
         let card = self
             .client
             .get(format!("{base}/.well-known/agent-card.json"))
@@ -242,7 +265,7 @@ impl A2aAgents {
         let endpoint = card
             .as_ref()
             .and_then(json_rpc_endpoint)
-            .unwrap_or_else(|| agent.to_owned());
+            .unwrap_or_else(|| address.clone());
         self.endpoints
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -72,7 +72,7 @@ impl Services {
         Ok(Self {
             records: Arc::new(records),
             artifacts,
-            agents: Arc::new(A2aAgents::new(client.clone())),
+            agents: Arc::new(A2aAgents::new(client.clone(), settings.service_url.clone())),
             engine: Arc::new(LambdaEngine::new(lambda, &settings.workflow_function)),
             events: Events::new(client, settings.event_sink_url.clone(), log.clone()),
             settings: Arc::new(settings),

@@ -24,7 +24,7 @@ pub struct Settings {
     pub analyst: String,
     /// `WRITER_AGENT_ARN`.
     pub writer: String,
-    /// `CALLBACK_API_URL` without a slash at its end.
+    /// `CALLBACK_API_URL` without a slash at its end; on Everstep it defaults to `EVERSTEP_URL`.
     pub callback_api_url: String,
     /// `EVERSTEP_URL`, the artifact service; falls back to `CALLBACK_API_URL`.
     pub service_url: String,
@@ -74,7 +74,13 @@ impl Settings {
         };
         let artifact_bucket = required("ARTIFACT_BUCKET");
         let workflow_table = required("WORKFLOW_TABLE");
-        let callback_api_url = trim_slash(&required("CALLBACK_API_URL"));
+        // Everstep tells every function its own address: there, callbacks come home without being told where that is.
+        let everstep_url = optional("EVERSTEP_URL").map(|url| trim_slash(&url));
+        let callback_api_url = match (optional("CALLBACK_API_URL"), &everstep_url) {
+            (Some(url), _) => trim_slash(&url),
+            (None, Some(url)) => url.clone(),
+            (None, None) => required("CALLBACK_API_URL"),
+        };
         let mut agent = |name: &str| match role {
             Role::Workflow => required(name),
             Role::Front => optional(name).unwrap_or_default(),
@@ -91,8 +97,7 @@ impl Settings {
         faults.extend(poll_seconds.as_ref().err().cloned());
         match (approval_timeout, poll_seconds) {
             (Ok(approval_timeout), Ok(poll_seconds)) if faults.is_empty() => Ok(Self {
-                service_url: optional("EVERSTEP_URL")
-                    .map_or_else(|| callback_api_url.clone(), |url| trim_slash(&url)),
+                service_url: everstep_url.unwrap_or_else(|| callback_api_url.clone()),
                 artifact_bucket,
                 workflow_table,
                 researcher,

@@ -117,7 +117,7 @@ fn cards_name_the_json_rpc_endpoint() {
 
 #[tokio::test]
 async fn an_agentcore_arn_is_a_clear_coded_error() {
-    let agents = A2aAgents::new(Client::new());
+    let agents = A2aAgents::new(Client::new(), "http://127.0.0.1:1".to_owned());
     let arn = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:agent-runtime/researcher";
     let error = agents
         .progress(arn, "t")
