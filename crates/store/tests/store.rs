@@ -2,3 +2,5 @@
 
 #[path = "store/conformance.rs"]
 mod conformance;
+#[path = "store/faulty.rs"]
+mod faulty;
