@@ -4,3 +4,7 @@
 mod conformance;
 #[path = "store/faulty.rs"]
 mod faulty;
+#[path = "store/blobs.rs"]
+mod blobs;
+#[path = "store/damage.rs"]
+mod damage;
