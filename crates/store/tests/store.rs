@@ -8,3 +8,7 @@ mod faulty;
 mod blobs;
 #[path = "store/damage.rs"]
 mod damage;
+#[path = "store/fixture.rs"]
+mod fixture;
+#[path = "store/full_disk.rs"]
+mod full_disk;
