@@ -321,3 +321,6 @@ fn used_bytes(folder: &Path) -> u64 {
     });
     used.sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,13 +10,16 @@
 //!
 //! Read next: `write` (what a commit holds), `store` (the trait), `conformance` (what every back end has to prove).
 
+pub mod blobs;
 pub mod conformance;
 mod cursor;
+mod faulty;
 mod fjall;
 mod memory;
 mod store;
 mod write;
 
+pub use faulty::{Call, Fault, Faults, Faulty};
 pub use fjall::Fjall;
 pub use memory::{Disk, Memory};
 pub use store::{Committed, Cursor, Direction, Error, ListFilter, Page, Store};

@@ -2,3 +2,13 @@
 
 #[path = "store/conformance.rs"]
 mod conformance;
+#[path = "store/faulty.rs"]
+mod faulty;
+#[path = "store/blobs.rs"]
+mod blobs;
+#[path = "store/damage.rs"]
+mod damage;
+#[path = "store/fixture.rs"]
+mod fixture;
+#[path = "store/full_disk.rs"]
+mod full_disk;

@@ -54,7 +54,7 @@ pub fn value(key: &[u8]) -> Vec<u8> {
     seal(Family::List, key, &[])
 }
 
-fn decode(key: &[u8], value: &[u8]) -> Result<Position, Error> {
+pub fn decode(key: &[u8], value: &[u8]) -> Result<Position, Error> {
     unseal(Family::List, key, value, || "a list entry")?;
     let Some((_, place)) = key.split_last_chunk::<POSITION_BYTES>() else {
         return Err(Error::Damaged { detail: "a list entry's key is cut off".to_owned() });

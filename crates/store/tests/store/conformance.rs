@@ -2,7 +2,7 @@ use std::path::Path;
 
 use everstep_core::{ExecutionId, Sequence};
 use everstep_store::conformance::{ALL, Place};
-use everstep_store::{Disk, Error, Fjall, Memory, Store};
+use everstep_store::{Disk, Faults, Faulty, Error, Fjall, Memory, Store};
 use tempfile::TempDir;
 
 struct InMemory(Disk);
@@ -10,6 +10,23 @@ struct InMemory(Disk);
 impl Place for InMemory {
     fn open(&self) -> Result<Box<dyn Store>, Error> {
         Ok(Box::new(Memory::open(&self.0)?))
+    }
+
+    fn damage_journal(&self, id: ExecutionId, sequence: Sequence) {
+        self.0.damage_journal(id, sequence);
+    }
+
+    fn set_format(&self, format: u32) {
+        self.0.set_format(format);
+    }
+}
+
+/// A faulty store without faults.
+struct PassedThrough(InMemory);
+
+impl Place for PassedThrough {
+    fn open(&self) -> Result<Box<dyn Store>, Error> {
+        Ok(Box::new(Faulty::new(Memory::open(&self.0.0)?, Faults::default())))
     }
 
     fn damage_journal(&self, id: ExecutionId, sequence: Sequence) {
@@ -70,4 +87,9 @@ fn memory_keeps_its_promises() {
 #[test]
 fn fjall_keeps_its_promises() {
     keeps_its_promises(|| Box::new(InFolder(tempfile::tempdir().unwrap())));
+}
+
+#[test]
+fn a_faulty_store_without_faults_keeps_its_promises() {
+    keeps_its_promises(|| Box::new(PassedThrough(InMemory(Disk::default()))));
 }
