@@ -19,6 +19,13 @@ use crate::error::{AgentInvocationError, Kind};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const TASK_NOT_FOUND: i32 = -32001;
 
+/// The code of an agent that nothing listens for; pages in `docs/errors` explain this and the next two.
+pub const AGENT_UNREACHABLE: &str = "E0301";
+/// The code of an agent that answers something that is not A2A.
+pub const AGENT_NONSENSE: &str = "E0302";
+/// The code of an agent that takes a request and never answers it.
+pub const AGENT_SILENT: &str = "E0303";
+
 /// The code of the error for an agent on Bedrock AgentCore, which this build cannot call.
 pub const AGENT_CORE_UNAVAILABLE: &str = "AgentCoreUnavailable";
 
@@ -451,15 +458,15 @@ fn json_rpc_endpoint(card: &Value) -> Option<String> {
 }
 
 fn unreachable(error: &reqwest::Error) -> AgentInvocationError {
-    let what = if error.is_timeout() {
-        "it did not answer in time"
+    let (code, what) = if error.is_timeout() {
+        (AGENT_SILENT, "it did not answer in time")
     } else {
-        "it cannot be reached"
+        (AGENT_UNREACHABLE, "it cannot be reached")
     };
     fault(
         Kind::Transient,
-        None,
-        format!("Failed to invoke agent: {what}"),
+        Some(code),
+        format!("Failed to invoke agent: {what} ({code})"),
     )
 }
 
@@ -467,8 +474,8 @@ fn nonsense(what: &str) -> AgentInvocationError {
     // Not transient: an agent that answers nonsense once has most likely accepted the task, and is asked again by polling.
     fault(
         Kind::Corrupt,
-        None,
-        format!("Agent dispatch error: the agent answered nonsense: {what}"),
+        Some(AGENT_NONSENSE),
+        format!("Agent dispatch error: the agent answered nonsense ({AGENT_NONSENSE}): {what}"),
     )
 }
 

@@ -1,9 +1,16 @@
 //! Runs tasks: everything that leaves the journal is done here, one module per kind of target.
 //!
 //! - [`host`]: functions as native processes behind Lambda's Runtime API.
+//! - `functions`: tasks and calls of functions, from the catalogue to the host and back.
 //!
 //! Not its business: what a task means, when it is repeated, where its result is stored.
 
 #![forbid(unsafe_code)]
 
+mod code;
+mod event;
+mod functions;
 pub mod host;
+
+pub use functions::FunctionDispatcher;
+pub use host::{FunctionHost, HostOptions};

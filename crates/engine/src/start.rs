@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 
 use everstep_core::token::Keyring;
 use everstep_core::{SHARDS, Shard};
-use everstep_store::{Blobs, Store};
+use everstep_store::Store;
+use everstep_store::blobs::Blobs;
 
 use crate::handle::Inner;
 use crate::input::Input;

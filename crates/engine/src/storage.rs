@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use everstep_core::token::Keyring;
-use everstep_store::{Blobs, Fjall, Memory, Store};
+use everstep_store::blobs::Blobs;
+use everstep_store::{Fjall, Memory, Store};
 
 use crate::{Dispatcher, Engine, Error, Options, Parts};
 
@@ -32,7 +33,11 @@ impl Engine {
             Storage::Folder(folder) => (Arc::new(Fjall::open(folder.join("store"))?), folder.join("blobs")),
         };
         let keyring = keyring(&*store)?;
-        Self::start(Parts { store, blobs: Blobs::open(&blobs)?, dispatcher, keyring }, options)
+        let blobs = Blobs::open(&blobs).map_err(|error| Error::Store {
+            kind: error.kind(),
+            detail: error.to_string(),
+        })?;
+        Self::start(Parts { store, blobs, dispatcher, keyring }, options)
     }
 }
 

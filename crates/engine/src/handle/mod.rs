@@ -13,7 +13,8 @@ use everstep_core::{
     Answer, BLOB_THRESHOLD_BYTES, Definition, ExecutionId, Failure, Generation, Operation, Outcome,
     Parent, Settlement, Start, StartKey,
 };
-use everstep_store::{Blobs, Cursor, ExecutionRow, ListFilter, Page, Store};
+use everstep_store::blobs::Blobs;
+use everstep_store::{Cursor, ExecutionRow, ListFilter, Page, Store};
 use tokio::sync::oneshot;
 
 use crate::input::{Input, ReplyTo};
