@@ -131,3 +131,25 @@ async fn an_agentcore_arn_is_a_clear_coded_error() {
         .expect_err("nobody to ask for the address");
     assert!(error.kind.is_transient());
 }
+
+#[tokio::test]
+async fn an_agent_that_is_down_has_its_code() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", closed.local_addr().expect("its address"));
+    drop(closed);
+    let agents = A2aAgents::new(Client::new(), address.clone());
+    let error = agents.progress(&address, "t").await.expect_err("down");
+    assert_eq!(error.code, Some("E0301"));
+    assert!(error.kind.is_transient());
+}
+
+// With the clock paused, a runtime that only waits for the network jumps to the next timeout: thirty seconds pass at once.
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_never_answers_has_its_code() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", silent.local_addr().expect("its address"));
+    let agents = A2aAgents::new(Client::new(), address.clone());
+    let error = agents.progress(&address, "t").await.expect_err("silent");
+    assert_eq!(error.code, Some("E0303"));
+    assert!(error.kind.is_transient());
+}

@@ -184,7 +184,7 @@ async fn an_agent_that_answers_nonsense_fails_at_once() {
     let answer = run(&world, &everybody_answers_but_the_dead).await;
     let message = failure(&world, &answer);
     assert!(
-        message.starts_with("Workflow failed: Agent dispatch error: the agent answered nonsense"),
+        message.starts_with("Workflow failed: Agent dispatch error: the agent answered nonsense (E0302)"),
         "{message}"
     );
 }
