@@ -132,7 +132,10 @@ async fn an_agent_that_never_answers_is_told_to_stop_when_its_time_is_over() {
     })
     .await;
     let message = failure(&world, &answer);
-    assert!(message.contains("timed out"), "{message}");
+    assert_eq!(
+        message,
+        "Workflow failed: the agent for research did not answer within 4 hours"
+    );
     assert_eq!(world.agent("researcher", |agent| agent.cancels), 1);
 }
 
