@@ -139,7 +139,7 @@ pub async fn invoke_agent_with_callback(
     ctx: &DurableContext,
     services: &Services,
     task: AgentTask,
-) -> Result<Value, OperationError> {
+) -> Result<Value, WorkflowError> {
     let name = task.phase.step();
     let hours = task.phase.timeout_hours();
     // The wait exists before the agent hears of it, so that even a push that overtakes the dispatch's reply has an address.
@@ -177,7 +177,7 @@ pub async fn invoke_agent_with_callback(
                 Ok(result) => result,
                 Err(error) => {
                     stop_agent(ctx, services, &task, &dispatched).await?;
-                    return Err(error);
+                    return Err(in_time(error.into(), task.phase));
                 }
             }
         }
@@ -189,7 +189,7 @@ pub async fn invoke_agent_with_callback(
             json!({ "callback_name": format!("{name}_await") }),
         );
     }
-    fetched(ctx, services, &task, result).await
+    Ok(fetched(ctx, services, &task, result).await?)
 }
 
 /// Hands the task over. A re-run looks for the task of the run before; only a new generation may start a second one.
@@ -456,6 +456,19 @@ async fn stop_agent(
         },
     )
     .await
+}
+
+/// Says whose time is over; the SDK only says that a callback's is.
+fn in_time(error: WorkflowError, phase: Phase) -> WorkflowError {
+    if error.to_string() != "callback timed out" {
+        return error;
+    }
+    let (task, hours) = (phase.task(), phase.timeout_hours());
+    let unit = if hours == 1 { "hour" } else { "hours" };
+    agent_failed(&format!(
+        "the agent for {task} did not answer within {hours} {unit}"
+    ))
+    .into()
 }
 
 fn agent_failed(error: &str) -> AgentInvocationError {

@@ -73,7 +73,7 @@ pub async fn handler(
             );
             Ok(result)
         }
-        Err(error) => Err(failed(&ctx, &services, &run.id, from_operation(&error)).await),
+        Err(error) => Err(failed(&ctx, &services, &run.id, error).await),
     }
 }
 
@@ -81,7 +81,7 @@ async fn flow(
     ctx: &DurableContext,
     services: &Services,
     run: &Run,
-) -> Result<Value, OperationError> {
+) -> Result<Value, WorkflowError> {
     let (own, id, topic, parameters) = (
         services.clone(),
         run.id.clone(),
@@ -112,7 +112,7 @@ async fn flow(
     .await?;
     let decision = decide(ctx, services, run, &analysis).await?;
     if !decision.approved {
-        return reject(ctx, services, run, decision).await;
+        return Ok(reject(ctx, services, run, decision).await?);
     }
     let report = invoke_agent_with_callback(
         ctx,
@@ -231,11 +231,7 @@ async fn failed(
     let marked: Result<(), OperationError> =
         step(ctx, services, id, "mark_failed".to_owned(), body).await;
     if let Err(update) = marked {
-        services.failed(
-            "failed_to_update_error_status",
-            id,
-            &from_operation(&update),
-        );
+        services.failed("failed_to_update_error_status", id, &update.into());
     }
     services.failed("durable_workflow_failed", id, &error);
     error.within("Workflow failed").boxed()
@@ -252,25 +248,27 @@ fn name_of_execution(arn: &str) -> String {
 }
 
 /// Our own error behind what the SDK reports. Built from the recorded text alone: live and replayed failures read the same.
-fn from_operation(error: &OperationError) -> WorkflowError {
-    let wire = error.wire();
-    let error_type = wire.and_then(|wire| wire.error_type()).unwrap_or_default();
-    let text = wire
-        .and_then(|wire| wire.error_message())
-        .map_or_else(|| format!("{error:#}"), str::to_owned);
-    let message = readable(error_type, &text);
-    let kind = Kind::Invalid;
-    match error_type {
-        "ArtifactStorageError" => ArtifactStorageError { kind, message }.into(),
-        "WorkflowStateError" => WorkflowStateError { kind, message }.into(),
-        "ValueError" => WorkflowError::Invalid(message),
-        "WorkflowError" => WorkflowError::Failed { kind, message },
-        _ => AgentInvocationError {
-            kind,
-            code: None,
-            message,
+impl From<OperationError> for WorkflowError {
+    fn from(error: OperationError) -> Self {
+        let wire = error.wire();
+        let error_type = wire.and_then(|wire| wire.error_type()).unwrap_or_default();
+        let text = wire
+            .and_then(|wire| wire.error_message())
+            .map_or_else(|| format!("{error:#}"), str::to_owned);
+        let message = readable(error_type, &text);
+        let kind = Kind::Invalid;
+        match error_type {
+            "ArtifactStorageError" => ArtifactStorageError { kind, message }.into(),
+            "WorkflowStateError" => WorkflowStateError { kind, message }.into(),
+            "ValueError" => Self::Invalid(message),
+            "WorkflowError" => Self::Failed { kind, message },
+            _ => AgentInvocationError {
+                kind,
+                code: None,
+                message,
+            }
+            .into(),
         }
-        .into(),
     }
 }
 

@@ -1,5 +1,8 @@
-use super::*;
+use reqwest::Client;
 use serde_json::json;
+
+use super::client::json_rpc_endpoint;
+use super::*;
 
 fn task(state: &str, artifacts: Value) -> Task {
     serde_json::from_value(json!({

@@ -1,5 +1,6 @@
 //! Results come by push, by looking, early, twice, late, by reference, large and odd.
 
+use everstep_research::agent::Agents as _;
 use serde_json::{Value, json};
 
 use crate::agents::Manners;
@@ -276,4 +277,48 @@ async fn looking_takes_the_configured_pauses() {
         .find(|operation| operation["Type"] == "WAIT")
         .expect("the first pause");
     assert_eq!(wait["WaitSeconds"], 30);
+}
+
+#[tokio::test]
+async fn agents_are_found_by_name_and_found_again_when_they_have_moved() {
+    let world = World::new().await;
+    let address = |agent: &str| format!("{}/agents/{agent}", world.base);
+    let agents =
+        everstep_research::agent::A2aAgents::new(reqwest::Client::new(), world.base.clone());
+    let error = agents
+        .progress("scholar", "t")
+        .await
+        .expect_err("nobody of that name");
+    assert_eq!(error.kind, everstep_research::error::Kind::NotFound);
+    assert!(
+        error
+            .message
+            .contains("scholar is neither an A2A address nor a registered agent"),
+        "{}",
+        error.message
+    );
+
+    world.agent("researcher", |agent| agent.manners = Manners::IsDown);
+    world
+        .lock()
+        .registered
+        .insert("scholar".to_owned(), address("researcher"));
+    assert!(
+        agents
+            .progress("scholar", "t")
+            .await
+            .expect_err("it is down")
+            .kind
+            .is_transient()
+    );
+    world
+        .lock()
+        .registered
+        .insert("scholar".to_owned(), address("analyst"));
+    let progress = agents
+        .progress("scholar", "t")
+        .await
+        .expect("the new place answers");
+    assert_eq!(progress, everstep_research::agent::Progress::Lost);
+    assert_eq!(world.agent("analyst", |agent| agent.looks), 1);
 }

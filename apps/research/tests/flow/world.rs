@@ -25,6 +25,8 @@ pub struct State {
     pub writes: u64,
     pub links: Vec<Value>,
     pub agents: BTreeMap<String, Agent>,
+    /// Addresses of agents that are known by name.
+    pub registered: BTreeMap<String, String>,
     pub sink: Vec<(String, Value)>,
     pub starts: Vec<(String, Value)>,
     /// Answer 503 to that many artifact requests.
@@ -177,6 +179,10 @@ async fn serve(
         (_, ["artifacts", ..] | ["artifact-links"]) => {
             artifacts(&mut lock(state), base, &method, &path, &headers, &body)
         }
+        ("GET", ["agents", name]) => match lock(state).registered.get(*name) {
+            Some(url) => reply(&json!({ "name": name, "url": url })),
+            None => (StatusCode::NOT_FOUND, "{}").into_response(),
+        },
         (_, ["agents", name, ..]) => {
             let mut state = lock(state);
             let State {
