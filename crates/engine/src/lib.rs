@@ -38,3 +38,6 @@ pub use options::Options;
 pub use registry::{DURABLE, HistoryEvent, Late, Reply, Request};
 pub use start::{Engine, Parts};
 pub use storage::Storage;
+
+// What front ends meet in answers: they hold a handle, never the store.
+pub use everstep_store::{Cursor, Direction, ExecutionRow, ListFilter, Page, blobs};
