@@ -9,7 +9,12 @@ use serde_json::Value;
 use crate::http::App;
 
 /// Shows events in their order; without `include` their payloads and errors stay out.
-pub(crate) async fn show(app: &App, id: ExecutionId, items: &[HistoryItem], include: bool) -> Result<Vec<Value>, Error> {
+pub(crate) async fn show(
+    app: &App,
+    id: ExecutionId,
+    items: &[HistoryItem],
+    include: bool,
+) -> Result<Vec<Value>, Error> {
     let _ = (app, id, include);
     Ok(items.iter().map(|_| Value::Null).collect())
 }

@@ -37,7 +37,9 @@ pub(crate) enum BodyError {
 pub(crate) async fn read(body: Body, limit: usize, deadline: Duration) -> Result<Bytes, BodyError> {
     match tokio::time::timeout(deadline, collect(body, limit)).await {
         Ok(read) => read,
-        Err(_) => Err(BodyError::TooSlow { seconds: deadline.as_secs() }),
+        Err(_) => Err(BodyError::TooSlow {
+            seconds: deadline.as_secs(),
+        }),
     }
 }
 
@@ -46,7 +48,9 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, BodyError> {
     let mut rest = BytesMut::new();
     let mut total = 0_usize;
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| BodyError::BrokenOff)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| BodyError::BrokenOff)?.into_data() else {
+            continue;
+        };
         total = total.saturating_add(data.len());
         if total > limit.saturating_add(DRAIN_BYTES_MAX) {
             break;
@@ -67,5 +71,9 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, BodyError> {
     if total > limit {
         return Err(BodyError::TooLong { limit });
     }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
 }

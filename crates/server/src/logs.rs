@@ -26,7 +26,11 @@ pub(crate) struct LogLine {
 impl LogLine {
     /// Milliseconds since 1970; 0 for a time that can't be read.
     pub(crate) fn unix_ms(&self) -> u64 {
-        self.time.parse::<jiff::Timestamp>().ok().and_then(|time| u64::try_from(time.as_millisecond()).ok()).unwrap_or(0)
+        self.time
+            .parse::<jiff::Timestamp>()
+            .ok()
+            .and_then(|time| u64::try_from(time.as_millisecond()).ok())
+            .unwrap_or(0)
     }
 }
 
@@ -57,8 +61,16 @@ pub(crate) fn read(folder: &Path, function: &str) -> std::io::Result<Option<Vec<
 /// The current file and the rotated ones behind it, newest first.
 fn files(folder: &Path, function: &str) -> Vec<PathBuf> {
     // As the host names them: nothing else of a name becomes a path.
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
+            c
+        } else {
+            '_'
+        }
+    };
     let name: String = function.chars().map(plain).collect();
     let rotated = (1..=ROTATED_MAX).map(|age| folder.join(format!("{name}.log.{age}")));
-    std::iter::once(folder.join(format!("{name}.log"))).chain(rotated).collect()
+    std::iter::once(folder.join(format!("{name}.log")))
+        .chain(rotated)
+        .collect()
 }

@@ -21,7 +21,10 @@ pub enum BindError {
     #[error("{address} is in use by another process ({code}): end that process or listen elsewhere", code = Code::PortInUse)]
     PortInUse { address: SocketAddr },
     #[error("can't listen on {address}: {source}")]
-    Unavailable { address: SocketAddr, source: std::io::Error },
+    Unavailable {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
 }
 
 /// All protocols on one address.
@@ -33,22 +36,39 @@ impl Server {
     ///
     /// # Errors
     /// [`BindError`].
-    pub async fn bind(options: Options, handle: Handle) -> Result<(SocketAddr, impl Future<Output = ()> + Send + 'static), BindError> {
+    pub async fn bind(
+        options: Options,
+        handle: Handle,
+    ) -> Result<(SocketAddr, impl Future<Output = ()> + Send + 'static), BindError> {
         let wanted = options.listen;
         let refused = |source: std::io::Error| match source.kind() {
             std::io::ErrorKind::AddrInUse => BindError::PortInUse { address: wanted },
-            _ => BindError::Unavailable { address: wanted, source },
+            _ => BindError::Unavailable {
+                address: wanted,
+                source,
+            },
         };
         let listener = TcpListener::bind(wanted).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let base = options.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-        let app = App { handle, base: base.trim_end_matches('/').into(), options: Arc::new(options) };
+        let base = options
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{address}"));
+        let app = App {
+            handle,
+            base: base.trim_end_matches('/').into(),
+            options: Arc::new(options),
+        };
         Ok((address, serve(listener, app)))
     }
 }
 
 fn router(app: App) -> Router {
-    Router::new().merge(rest::routes()).merge(artifacts::routes()).fallback(lambda::serve).with_state(app)
+    Router::new()
+        .merge(rest::routes())
+        .merge(artifacts::routes())
+        .fallback(lambda::serve)
+        .with_state(app)
 }
 
 async fn serve(listener: TcpListener, app: App) {
@@ -56,7 +76,8 @@ async fn serve(listener: TcpListener, app: App) {
     let router = router(app);
     let connections = GracefulShutdown::new();
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(options.limits.head_timeout);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(options.limits.head_timeout);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -72,12 +93,21 @@ async fn serve(listener: TcpListener, app: App) {
         }
     }
     drop(listener);
-    if tokio::time::timeout(options.limits.shutdown_timeout, connections.shutdown()).await.is_err() {
+    if tokio::time::timeout(options.limits.shutdown_timeout, connections.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!("some requests were still open when the server ended");
     }
 }
 
-fn connect(stream: TcpStream, peer: SocketAddr, http: &http1::Builder, router: &Router, connections: &GracefulShutdown) {
+fn connect(
+    stream: TcpStream,
+    peer: SocketAddr,
+    http: &http1::Builder,
+    router: &Router,
+    connections: &GracefulShutdown,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps its delay");
     }
@@ -87,7 +117,8 @@ fn connect(stream: TcpStream, peer: SocketAddr, http: &http1::Builder, router: &
         request.extensions_mut().insert(Peer(peer));
         router.clone().call(request)
     });
-    let connection = connections.watch(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
+    let connection = connections
+        .watch(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%peer, %error, "a connection broke");

@@ -36,7 +36,11 @@ pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Resul
     let config = &resolved.revision.config;
     let function = function_arn(&app.options, &resolved.revision.function, &resolved.version);
     let (mode, execution_timeout_s, retention_days) = match config.durable {
-        Some(durable) => (Mode::Durable, durable.execution_timeout_s, durable.retention_days),
+        Some(durable) => (
+            Mode::Durable,
+            durable.execution_timeout_s,
+            durable.retention_days,
+        ),
         None => (Mode::Plain, None, PLAIN_RETENTION_DAYS),
     };
     let settings = Settings {
@@ -51,7 +55,11 @@ pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Resul
         trace_header: start.trace_header,
         tenant_id: start.tenant_id,
     };
-    let definition = Definition { machine: DURABLE, name: function.name.clone(), version: function.version.clone() };
+    let definition = Definition {
+        machine: DURABLE,
+        name: function.name.clone(),
+        version: function.version.clone(),
+    };
     let name = start.name.clone();
     let started = StartExecution {
         definition,
@@ -63,7 +71,11 @@ pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Resul
     };
     let started = app.handle.start(started).await?;
     let arn = function.execution(&name.unwrap_or_else(|| started.id.to_string()), started.id);
-    Ok(Running { id: started.id, arn, existing: started.existing })
+    Ok(Running {
+        id: started.id,
+        arn,
+        existing: started.existing,
+    })
 }
 
 /// AWS calls a plain function that was invoked asynchronously twice more: after a minute, and after two.
@@ -72,7 +84,10 @@ fn retry(mode: Mode) -> InvocationRetry {
         Mode::Durable => InvocationRetry::default(),
         Mode::Plain => InvocationRetry {
             delayed_max: 2,
-            backoff: Backoff { first_ms: 60_000, ..InvocationRetry::default().backoff },
+            backoff: Backoff {
+                first_ms: 60_000,
+                ..InvocationRetry::default().backoff
+            },
             ..InvocationRetry::default()
         },
     }

@@ -16,12 +16,25 @@ pub(crate) use link::link;
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/artifacts/{bucket}", get(objects::list))
-        .route("/artifacts/{bucket}/{*key}", get(objects::get).put(objects::put).delete(objects::delete))
+        .route(
+            "/artifacts/{bucket}/{*key}",
+            get(objects::get).put(objects::put).delete(objects::delete),
+        )
         .route("/artifact-links", post(link::create))
 }
 
 /// Stores bytes that are in hand.
-pub(crate) async fn put(handle: &Handle, bucket: &str, key: &str, bytes: Bytes) -> Result<(), blobs::Error> {
+pub(crate) async fn put(
+    handle: &Handle,
+    bucket: &str,
+    key: &str,
+    bytes: Bytes,
+) -> Result<(), blobs::Error> {
     let content = futures_util::stream::once(std::future::ready(Ok(bytes)));
-    handle.blobs().artifacts().put(bucket, key, content, blobs::PutCondition::None).await.map(|_| ())
+    handle
+        .blobs()
+        .artifacts()
+        .put(bucket, key, content, blobs::PutCondition::None)
+        .await
+        .map(|_| ())
 }

@@ -44,23 +44,45 @@ fn show<'a>(call: &Call<'_>, function: &str, name: &'a str, alias: &'a Alias) ->
 }
 
 fn unknown(call: &Call<'_>, function: &str, name: &str) -> Error {
-    not_found(format!("Alias not found: {}", function_arn(&call.app.options, function, name).qualified()))
+    not_found(format!(
+        "Alias not found: {}",
+        function_arn(&call.app.options, function, name).qualified()
+    ))
 }
 
 async fn record(call: &Call<'_>, name: &FunctionName) -> Result<FunctionRecord, Error> {
-    call.app.handle.function(&name.name).await.map_err(|error| call.of_function(error, name))
+    call.app
+        .handle
+        .function(&name.name)
+        .await
+        .map_err(|error| call.of_function(error, name))
 }
 
 fn check(request: &AliasIn, record: &FunctionRecord) -> Result<(), Error> {
     // Weighted aliases would have to be rolled at each invoke; nothing does that yet, and an alias that lies would be worse.
-    let weights = request.routing_config.as_ref().and_then(|config| config.get("AdditionalVersionWeights"));
-    if weights.and_then(serde_json::Value::as_object).is_some_and(|weights| !weights.is_empty()) {
+    let weights = request
+        .routing_config
+        .as_ref()
+        .and_then(|config| config.get("AdditionalVersionWeights"));
+    if weights
+        .and_then(serde_json::Value::as_object)
+        .is_some_and(|weights| !weights.is_empty())
+    {
         return Err(Error::invalid("Aliases with weights are not served."));
     }
     match request.function_version.as_deref() {
         None | Some("$LATEST") => Ok(()),
-        Some(version) if version.parse().is_ok_and(|number: u32| record.versions.contains_key(&number)) => Ok(()),
-        Some(version) => Err(not_found(format!("Function version not found: {}:{version}", record.name))),
+        Some(version)
+            if version
+                .parse()
+                .is_ok_and(|number: u32| record.versions.contains_key(&number)) =>
+        {
+            Ok(())
+        }
+        Some(version) => Err(not_found(format!(
+            "Function version not found: {}:{version}",
+            record.name
+        ))),
     }
 }
 
@@ -73,21 +95,36 @@ pub(super) async fn create(name: &Name, call: &Call<'_>) -> Result<Response, Err
     }
     let before = record(call, &function).await?;
     check(&request, &before)?;
-    let version = request.function_version.ok_or_else(|| Error::invalid("FunctionVersion must be given"))?;
+    let version = request
+        .function_version
+        .ok_or_else(|| Error::invalid("FunctionVersion must be given"))?;
     let description = request.description.unwrap_or_default();
-    let alias = Alias { version, description, revision: uuid::Uuid::new_v4().to_string() };
+    let alias = Alias {
+        version,
+        description,
+        revision: uuid::Uuid::new_v4().to_string(),
+    };
     let created = call.app.handle.change_function(&function.name, |record| {
         if record.aliases.contains_key(&alias_name) {
-            return Err(everstep_engine::Error::EntryExists { what: "alias", name: alias_name.clone() });
+            return Err(everstep_engine::Error::EntryExists {
+                what: "alias",
+                name: alias_name.clone(),
+            });
         }
         record.aliases.insert(alias_name.clone(), alias.clone());
         Ok(())
     });
     match created.await {
-        Ok(_) => Ok(reply::json(StatusCode::CREATED, &show(call, &function.name, &alias_name, &alias))),
+        Ok(_) => Ok(reply::json(
+            StatusCode::CREATED,
+            &show(call, &function.name, &alias_name, &alias),
+        )),
         Err(everstep_engine::Error::EntryExists { .. }) => {
             let arn = function_arn(&call.app.options, &function.name, &alias_name).qualified();
-            Err(Error::new(Exception::ResourceConflict, format!("Alias already exists: {arn}")))
+            Err(Error::new(
+                Exception::ResourceConflict,
+                format!("Alias already exists: {arn}"),
+            ))
         }
         Err(error) => Err(call.of_function(error, &function)),
     }
@@ -104,21 +141,47 @@ struct Listed<'a> {
 pub(super) async fn list(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let function = call.function(name)?;
     let limit = call.max_items(50, 10_000)?;
-    let first = call.query.get("Marker").map(decode_marker).transpose()?.unwrap_or_default();
+    let first = call
+        .query
+        .get("Marker")
+        .map(decode_marker)
+        .transpose()?
+        .unwrap_or_default();
     let version = call.query.get("FunctionVersion");
     let record = record(call, &function).await?;
     let wanted = |alias: &Alias| version.is_none_or(|version| alias.version == version);
-    let found: Vec<_> = record.aliases.range(first..).filter(|(_, alias)| wanted(alias)).take(limit + 1).collect();
+    let found: Vec<_> = record
+        .aliases
+        .range(first..)
+        .filter(|(_, alias)| wanted(alias))
+        .take(limit + 1)
+        .collect();
     let next_marker = found.get(limit).map(|(name, _)| STANDARD.encode(name));
-    let aliases = found.into_iter().take(limit).map(|(name, alias)| show(call, &record.name, name, alias)).collect();
-    Ok(reply::json(StatusCode::OK, &Listed { aliases, next_marker }))
+    let aliases = found
+        .into_iter()
+        .take(limit)
+        .map(|(name, alias)| show(call, &record.name, name, alias))
+        .collect();
+    Ok(reply::json(
+        StatusCode::OK,
+        &Listed {
+            aliases,
+            next_marker,
+        },
+    ))
 }
 
 pub(super) async fn get(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let function = call.function(name)?;
     let record = record(call, &function).await?;
-    let alias = record.aliases.get(&name.second).ok_or_else(|| unknown(call, &function.name, &name.second))?;
-    Ok(reply::json(StatusCode::OK, &show(call, &function.name, &name.second, alias)))
+    let alias = record
+        .aliases
+        .get(&name.second)
+        .ok_or_else(|| unknown(call, &function.name, &name.second))?;
+    Ok(reply::json(
+        StatusCode::OK,
+        &show(call, &function.name, &name.second, alias),
+    ))
 }
 
 pub(super) async fn update(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
@@ -127,25 +190,50 @@ pub(super) async fn update(name: &Name, call: &Call<'_>) -> Result<Response, Err
     check(&request, &record(call, &function).await?)?;
     let revision = uuid::Uuid::new_v4().to_string();
     let changed = call.app.handle.change_function(&function.name, |record| {
-        let missing = || everstep_engine::Error::UnknownEntry { what: "alias", name: name.second.clone() };
+        let missing = || everstep_engine::Error::UnknownEntry {
+            what: "alias",
+            name: name.second.clone(),
+        };
         let alias = record.aliases.get_mut(&name.second).ok_or_else(missing)?;
-        if request.revision_id.as_ref().is_some_and(|expected| *expected != alias.revision) {
-            return Err(everstep_engine::Error::EntryChanged { what: "alias", name: name.second.clone() });
+        if request
+            .revision_id
+            .as_ref()
+            .is_some_and(|expected| *expected != alias.revision)
+        {
+            return Err(everstep_engine::Error::EntryChanged {
+                what: "alias",
+                name: name.second.clone(),
+            });
         }
-        alias.version = request.function_version.clone().unwrap_or_else(|| alias.version.clone());
-        alias.description = request.description.clone().unwrap_or_else(|| alias.description.clone());
+        alias.version = request
+            .function_version
+            .clone()
+            .unwrap_or_else(|| alias.version.clone());
+        alias.description = request
+            .description
+            .clone()
+            .unwrap_or_else(|| alias.description.clone());
         alias.revision.clone_from(&revision);
         Ok(())
     });
     match changed.await {
         Ok(record) => {
-            let alias = record.aliases.get(&name.second).ok_or_else(|| unknown(call, &function.name, &name.second))?;
-            Ok(reply::json(StatusCode::OK, &show(call, &function.name, &name.second, alias)))
+            let alias = record
+                .aliases
+                .get(&name.second)
+                .ok_or_else(|| unknown(call, &function.name, &name.second))?;
+            Ok(reply::json(
+                StatusCode::OK,
+                &show(call, &function.name, &name.second, alias),
+            ))
         }
-        Err(everstep_engine::Error::EntryChanged { what: "alias", .. }) => {
-            Err(Error::new(Exception::PreconditionFailed, "The RevisionId provided does not match the latest RevisionId."))
+        Err(everstep_engine::Error::EntryChanged { what: "alias", .. }) => Err(Error::new(
+            Exception::PreconditionFailed,
+            "The RevisionId provided does not match the latest RevisionId.",
+        )),
+        Err(everstep_engine::Error::UnknownEntry { what: "alias", .. }) => {
+            Err(unknown(call, &function.name, &name.second))
         }
-        Err(everstep_engine::Error::UnknownEntry { what: "alias", .. }) => Err(unknown(call, &function.name, &name.second)),
         Err(error) => Err(call.of_function(error, &function)),
     }
 }
@@ -157,6 +245,8 @@ pub(super) async fn delete(name: &Name, call: &Call<'_>) -> Result<Response, Err
         record.aliases.remove(&name.second);
         Ok(())
     });
-    deleted.await.map_err(|error| call.of_function(error, &function))?;
+    deleted
+        .await
+        .map_err(|error| call.of_function(error, &function))?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

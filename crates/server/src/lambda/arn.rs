@@ -26,7 +26,9 @@ impl FunctionName {
     pub(super) fn parse(text: &str, options: &Options) -> Result<Self, Error> {
         let mut parts: Vec<&str> = text.split(':').collect();
         if parts.first() == Some(&"arn") {
-            let [_, _, service, region, account, ..] = parts[..] else { return Err(not_a_name(text)) };
+            let [_, _, service, region, account, ..] = parts[..] else {
+                return Err(not_a_name(text));
+            };
             if service != "lambda" {
                 return Err(not_a_name(text));
             }
@@ -34,7 +36,11 @@ impl FunctionName {
                 return Err(not_found(format!("Function not found: {text}")));
             }
             parts.drain(..5);
-        } else if parts.len() > 2 && parts.first().is_some_and(|first| first.len() == 12 && first.bytes().all(|b| b.is_ascii_digit())) {
+        } else if parts.len() > 2
+            && parts
+                .first()
+                .is_some_and(|first| first.len() == 12 && first.bytes().all(|b| b.is_ascii_digit()))
+        {
             if parts.first() != Some(&options.account.as_str()) {
                 return Err(not_found(format!("Function not found: {text}")));
             }
@@ -48,20 +54,33 @@ impl FunctionName {
             [name, qualifier] => (name, Some(qualifier)),
             _ => return Err(not_a_name(text)),
         };
-        if !is_word(name, FUNCTION_NAME_MAX) || qualifier.is_some_and(|qualifier| !is_qualifier(qualifier)) {
+        if !is_word(name, FUNCTION_NAME_MAX)
+            || qualifier.is_some_and(|qualifier| !is_qualifier(qualifier))
+        {
             return Err(not_a_name(text));
         }
-        Ok(Self { name: name.to_owned(), qualifier: qualifier.map(str::to_owned) })
+        Ok(Self {
+            name: name.to_owned(),
+            qualifier: qualifier.map(str::to_owned),
+        })
     }
 
     /// With the qualifier of the query string, which must not say something else.
     pub(super) fn qualified_by(mut self, qualifier: Option<&str>) -> Result<Self, Error> {
-        let Some(qualifier) = qualifier.filter(|qualifier| !qualifier.is_empty()) else { return Ok(self) };
+        let Some(qualifier) = qualifier.filter(|qualifier| !qualifier.is_empty()) else {
+            return Ok(self);
+        };
         if !is_qualifier(qualifier) {
             return Err(Error::invalid(format!("Invalid qualifier: {qualifier}")));
         }
-        if self.qualifier.as_deref().is_some_and(|found| found != qualifier) {
-            return Err(Error::invalid("The derived qualifier from the function name does not match the specified qualifier."));
+        if self
+            .qualifier
+            .as_deref()
+            .is_some_and(|found| found != qualifier)
+        {
+            return Err(Error::invalid(
+                "The derived qualifier from the function name does not match the specified qualifier.",
+            ));
         }
         self.qualifier = Some(qualifier.to_owned());
         Ok(self)
@@ -69,8 +88,11 @@ impl FunctionName {
 }
 
 /// 1 to `max` characters of `[a-zA-Z0-9-_]`.
-pub(super) fn is_word(text: &str, max: usize) -> bool {
-    (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+pub(crate) fn is_word(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 fn is_qualifier(text: &str) -> bool {
@@ -78,7 +100,9 @@ fn is_qualifier(text: &str) -> bool {
 }
 
 fn not_a_name(text: &str) -> Error {
-    Error::invalid(format!("Value '{text}' at 'functionName' failed to satisfy constraint: it is neither a function's name nor an ARN"))
+    Error::invalid(format!(
+        "Value '{text}' at 'functionName' failed to satisfy constraint: it is neither a function's name nor an ARN"
+    ))
 }
 
 pub(super) fn not_found(message: String) -> Error {
@@ -102,7 +126,8 @@ pub(crate) fn execution_arn(options: &Options, row: &ExecutionRow) -> String {
 
 /// The execution that an ARN names. Its last segment alone leads to it; the rest only has to look like an ARN.
 pub(super) fn execution_id(arn: &str) -> Result<ExecutionId, Error> {
-    let looks_right = arn.starts_with("arn:") && arn.contains(":lambda:") && arn.contains("/durable-execution/");
+    let looks_right =
+        arn.starts_with("arn:") && arn.contains(":lambda:") && arn.contains("/durable-execution/");
     let id = arn.rsplit_once('/').map_or("", |(_, id)| id);
     match id.parse() {
         Ok(id) if looks_right => Ok(id),
@@ -111,7 +136,11 @@ pub(super) fn execution_id(arn: &str) -> Result<ExecutionId, Error> {
 }
 
 pub(super) fn unknown_execution(arn: &str) -> Error {
-    Error::coded(Exception::ResourceNotFound, Code::UnknownExecution, format!("Durable execution not found: {arn}"))
+    Error::coded(
+        Exception::ResourceNotFound,
+        Code::UnknownExecution,
+        format!("Durable execution not found: {arn}"),
+    )
 }
 
 #[cfg(test)]

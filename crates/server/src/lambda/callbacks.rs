@@ -25,18 +25,31 @@ pub(super) async fn succeed(name: &Name, call: &Call<'_>) -> Result<Response, Er
 pub(super) async fn fail(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let limit = call.app.options.limits.callback_bytes_max;
     if call.body.len() > limit {
-        return Err(Error::new(Exception::RequestTooLarge, format!("Request must be smaller than {limit} bytes")));
+        return Err(Error::new(
+            Exception::RequestTooLarge,
+            format!("Request must be smaller than {limit} bytes"),
+        ));
     }
     let error: ErrorObject = call.json()?;
     settle(name, call, SettleWith::Failed(error.into())).await
 }
 
 pub(super) async fn heartbeat(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
-    answer(call.app.handle.heartbeat(Purpose::Callback, &name.first).await)
+    answer(
+        call.app
+            .handle
+            .heartbeat(Purpose::Callback, &name.first)
+            .await,
+    )
 }
 
 async fn settle(name: &Name, call: &Call<'_>, outcome: SettleWith) -> Result<Response, Error> {
-    answer(call.app.handle.settle(Purpose::Callback, &name.first, outcome).await)
+    answer(
+        call.app
+            .handle
+            .settle(Purpose::Callback, &name.first, outcome)
+            .await,
+    )
 }
 
 fn answer(settled: Result<Settlement, everstep_engine::Error>) -> Result<Response, Error> {
@@ -45,11 +58,18 @@ fn answer(settled: Result<Settlement, everstep_engine::Error>) -> Result<Respons
         Ok(Settlement::Applied | Settlement::Duplicate) => Ok(reply::nothing()),
         Ok(Settlement::TimedOut) => closed("Callback timed out"),
         Ok(Settlement::Conflict) => closed("Callback has already been completed"),
-        Ok(Settlement::Closed | Settlement::Superseded) => closed("Callback is not waited for any more"),
-        // A wrong id and an unknown one look alike.
-        Ok(Settlement::Unknown) | Err(everstep_engine::Error::InvalidToken | everstep_engine::Error::UnknownExecution { .. }) => {
-            Err(Error::coded(Exception::ResourceNotFound, Code::InvalidToken, "Callback not found"))
+        Ok(Settlement::Closed | Settlement::Superseded) => {
+            closed("Callback is not waited for any more")
         }
+        // A wrong id and an unknown one look alike.
+        Ok(Settlement::Unknown)
+        | Err(
+            everstep_engine::Error::InvalidToken | everstep_engine::Error::UnknownExecution { .. },
+        ) => Err(Error::coded(
+            Exception::ResourceNotFound,
+            Code::InvalidToken,
+            "Callback not found",
+        )),
         Err(error) => Err(error.into()),
     }
 }

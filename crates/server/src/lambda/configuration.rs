@@ -70,32 +70,57 @@ impl DurableConfigWire {
     fn read(self, before: Option<DurableConfig>) -> Result<DurableConfig, Error> {
         let retention_days = match self.retention_period_in_days {
             None => before.map_or(RETENTION_DAYS_DEFAULT, |before| before.retention_days),
-            Some(days) => in_range(days, RETENTION_DAYS_MAX.into(), "durableConfig.retentionPeriodInDays")? as u16,
+            Some(days) => in_range(
+                days,
+                RETENTION_DAYS_MAX.into(),
+                "durableConfig.retentionPeriodInDays",
+            )? as u16,
         };
         let execution_timeout_s = match self.execution_timeout {
             None => before.and_then(|before| before.execution_timeout_s),
-            Some(seconds) => Some(in_range(seconds, EXECUTION_TIMEOUT_S_MAX, "durableConfig.executionTimeout")?),
+            Some(seconds) => Some(in_range(
+                seconds,
+                EXECUTION_TIMEOUT_S_MAX,
+                "durableConfig.executionTimeout",
+            )?),
         };
-        Ok(DurableConfig { execution_timeout_s, retention_days })
+        Ok(DurableConfig {
+            execution_timeout_s,
+            retention_days,
+        })
     }
 }
 
 fn in_range(value: i64, max: u32, member: &str) -> Result<u32, Error> {
-    let value = u32::try_from(value).ok().filter(|value| (1..=max).contains(value));
+    let value = u32::try_from(value)
+        .ok()
+        .filter(|value| (1..=max).contains(value));
     value.ok_or_else(|| constraint(member, &format!("it must lie between 1 and {max}")))
 }
 
 fn constraint(member: &str, what: &str) -> Error {
-    Error::invalid(format!("1 validation error detected: Value at '{member}' failed to satisfy constraint: {what}"))
+    Error::invalid(format!(
+        "1 validation error detected: Value at '{member}' failed to satisfy constraint: {what}"
+    ))
 }
 
 impl ConfigurationIn {
     /// A new function's configuration.
     pub(super) fn create(self) -> Result<FunctionConfig, Error> {
-        if self.package_type.as_deref().is_some_and(|kind| kind != "Zip") {
-            return Err(constraint("packageType", "container images are not run here; use Zip"));
+        if self
+            .package_type
+            .as_deref()
+            .is_some_and(|kind| kind != "Zip")
+        {
+            return Err(constraint(
+                "packageType",
+                "container images are not run here; use Zip",
+            ));
         }
-        let runtime = self.runtime.as_deref().ok_or_else(|| constraint("runtime", "it must be given"))?;
+        let runtime = self
+            .runtime
+            .as_deref()
+            .ok_or_else(|| constraint("runtime", "it must be given"))?;
         let empty = FunctionConfig {
             runtime: read_runtime(runtime)?,
             runtime_name: runtime.to_owned(),
@@ -105,7 +130,10 @@ impl ConfigurationIn {
             timeout_s: 3,
             memory_mb: *MEMORY_MB.start(),
             environment: BTreeMap::new(),
-            durable: self.durable_config.map(|durable| durable.read(None)).transpose()?,
+            durable: self
+                .durable_config
+                .map(|durable| durable.read(None))
+                .transpose()?,
             log_format: "Text".to_owned(),
             architecture: "x86_64".to_owned(),
         };
@@ -124,7 +152,9 @@ impl ConfigurationIn {
         }
         if let Some(durable) = self.durable_config {
             if config.durable.is_none() {
-                return Err(Error::invalid("DurableConfig can only be set when the function is created."));
+                return Err(Error::invalid(
+                    "DurableConfig can only be set when the function is created.",
+                ));
             }
             config.durable = Some(durable.read(config.durable)?);
         }
@@ -133,12 +163,19 @@ impl ConfigurationIn {
         }
         if let Some(megabytes) = self.memory_size {
             if !MEMORY_MB.contains(&megabytes) {
-                return Err(constraint("memorySize", "it must lie between 128 and 32768"));
+                return Err(constraint(
+                    "memorySize",
+                    "it must lie between 128 and 32768",
+                ));
             }
             config.memory_mb = megabytes;
         }
         if let Some(environment) = self.environment {
-            let bytes: usize = environment.variables.iter().map(|(name, value)| name.len() + value.len()).sum();
+            let bytes: usize = environment
+                .variables
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum();
             if bytes > ENVIRONMENT_BYTES_MAX {
                 let text = "Lambda was unable to configure your environment variables because the environment variables you have provided \
                             exceeded the 4KB limit.";
@@ -148,13 +185,21 @@ impl ConfigurationIn {
         }
         if let Some(description) = self.description {
             if description.len() > DESCRIPTION_MAX {
-                return Err(constraint("description", "it must have at most 256 characters"));
+                return Err(constraint(
+                    "description",
+                    "it must have at most 256 characters",
+                ));
             }
             config.description = description;
         }
         match self.logging_config.and_then(|logging| logging.log_format) {
             Some(format) if format == "JSON" || format == "Text" => config.log_format = format,
-            Some(_) => return Err(constraint("loggingConfig.logFormat", "it must be JSON or Text")),
+            Some(_) => {
+                return Err(constraint(
+                    "loggingConfig.logFormat",
+                    "it must be JSON or Text",
+                ));
+            }
             None => {}
         }
         if let Some(architecture) = self.architectures.and_then(|all| all.into_iter().next()) {
@@ -171,7 +216,10 @@ fn read_runtime(name: &str) -> Result<Runtime, Error> {
         _ if name.starts_with("python3.") => Ok(Runtime::Python),
         _ if name.starts_with("nodejs") => Ok(Runtime::Node),
         _ if name.starts_with("provided") => Ok(Runtime::Provided),
-        _ => Err(constraint("runtime", &format!("{name} is not run here; python3.*, nodejs* and provided* are"))),
+        _ => Err(constraint(
+            "runtime",
+            &format!("{name} is not run here; python3.*, nodejs* and provided* are"),
+        )),
     }
 }
 
@@ -231,16 +279,27 @@ pub(super) struct LoggingOut {
 }
 
 /// Shows a revision as `version`; `qualifier` is what its ARN ends with, if anything.
-pub(super) fn show(options: &Options, revision: &Revision, version: &str, qualifier: Option<&str>) -> ConfigurationOut {
+pub(super) fn show(
+    options: &Options,
+    revision: &Revision,
+    version: &str,
+    qualifier: Option<&str>,
+) -> ConfigurationOut {
     let config = revision.config.clone();
     let arn = function_arn(options, &revision.function, qualifier.unwrap_or_default());
     let (code_size, code_sha256) = match &revision.code {
         Code::Archive { sha256, size } => (*size, base64_of_hex(sha256)),
         Code::Folder { .. } => (0, String::new()),
     };
-    let environment = (!config.environment.is_empty()).then_some(EnvironmentOut { variables: config.environment });
+    let environment = (!config.environment.is_empty()).then_some(EnvironmentOut {
+        variables: config.environment,
+    });
     ConfigurationOut {
-        function_arn: if qualifier.is_some() { arn.qualified() } else { arn.unqualified() },
+        function_arn: if qualifier.is_some() {
+            arn.qualified()
+        } else {
+            arn.unqualified()
+        },
         function_name: revision.function.clone(),
         runtime: config.runtime_name,
         role: config.role,
@@ -253,25 +312,35 @@ pub(super) fn show(options: &Options, revision: &Revision, version: &str, qualif
         code_sha256,
         version: version.to_owned(),
         environment,
-        tracing_config: Tracing { mode: "PassThrough" },
+        tracing_config: Tracing {
+            mode: "PassThrough",
+        },
         revision_id: revision.revision.clone(),
         state: "Active",
         last_update_status: "Successful",
         package_type: "Zip",
         architectures: [config.architecture],
         ephemeral_storage: Storage { size: 512 },
-        logging_config: LoggingOut { log_format: config.log_format, log_group: format!("/aws/lambda/{}", revision.function) },
+        logging_config: LoggingOut {
+            log_format: config.log_format,
+            log_group: format!("/aws/lambda/{}", revision.function),
+        },
         durable_config: config.durable.map(DurableConfigWire::of),
     }
 }
 
 /// `2026-11-21T07:30:00.000+0000`
 fn aws_time(unix_ms: u64) -> String {
-    let moment = i64::try_from(unix_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).unwrap_or_default();
+    let moment = i64::try_from(unix_ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .unwrap_or_default();
     moment.strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()
 }
 
 fn base64_of_hex(hex: &str) -> String {
-    let bytes = (0..hex.len() / 2).filter_map(|at| hex.get(2 * at..2 * at + 2)).filter_map(|pair| u8::from_str_radix(pair, 16).ok());
+    let bytes = (0..hex.len() / 2)
+        .filter_map(|at| hex.get(2 * at..2 * at + 2))
+        .filter_map(|pair| u8::from_str_radix(pair, 16).ok());
     STANDARD.encode(bytes.collect::<Vec<u8>>())
 }

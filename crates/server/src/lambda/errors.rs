@@ -55,9 +55,10 @@ impl Exception {
 
     pub(super) const fn status(self) -> StatusCode {
         match self {
-            Self::InvalidParameterValue | Self::InvalidRequestContent | Self::CallbackTimeout | Self::RequestNotReceived => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::InvalidParameterValue
+            | Self::InvalidRequestContent
+            | Self::CallbackTimeout
+            | Self::RequestNotReceived => StatusCode::BAD_REQUEST,
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ResourceNotFound | Self::UnknownOperation => StatusCode::NOT_FOUND,
             Self::ResourceConflict | Self::DurableExecutionAlreadyStarted => StatusCode::CONFLICT,
@@ -71,7 +72,10 @@ impl Exception {
     /// The member that carries the text differs from shape to shape.
     const fn message_member(self) -> &'static str {
         match self {
-            Self::ResourceNotFound | Self::DurableExecutionAlreadyStarted | Self::CallbackTimeout | Self::Service => "Message",
+            Self::ResourceNotFound
+            | Self::DurableExecutionAlreadyStarted
+            | Self::CallbackTimeout
+            | Self::Service => "Message",
             Self::InvalidParameterValue
             | Self::InvalidRequestContent
             | Self::RequestTooLarge
@@ -114,11 +118,23 @@ pub(super) struct Error {
 
 impl Error {
     pub(super) fn new(exception: Exception, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { exception, message: message.into(), code: exception.code(), retry_after_s: None }
+        Self {
+            exception,
+            message: message.into(),
+            code: exception.code(),
+            retry_after_s: None,
+        }
     }
 
-    pub(super) fn coded(exception: Exception, code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, ..Self::new(exception, message) }
+    pub(super) fn coded(
+        exception: Exception,
+        code: Code,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            code,
+            ..Self::new(exception, message)
+        }
     }
 
     pub(super) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
@@ -127,20 +143,31 @@ impl Error {
 
     /// The text is protocol: SDKs take a message that begins so for a stale token, and end the invocation rather than the execution.
     pub(super) fn token(code: Code) -> Self {
-        Self::coded(Exception::InvalidParameterValue, code, "Invalid checkpoint token")
+        Self::coded(
+            Exception::InvalidParameterValue,
+            code,
+            "Invalid checkpoint token",
+        )
     }
 
     pub(super) fn json(error: &serde_json::Error) -> Self {
-        Self::new(Exception::InvalidRequestContent, format!("Could not parse request body into json: {error}"))
+        Self::new(
+            Exception::InvalidRequestContent,
+            format!("Could not parse request body into json: {error}"),
+        )
     }
 
     pub(super) fn of_body(error: BodyError, operation: Operation) -> Self {
         match error {
             BodyError::TooLong { limit } => {
-                let text = format!("Request must be smaller than {limit} bytes for the {operation:?} operation");
+                let text = format!(
+                    "Request must be smaller than {limit} bytes for the {operation:?} operation"
+                );
                 Self::new(Exception::RequestTooLarge, text)
             }
-            BodyError::TooSlow { .. } | BodyError::BrokenOff => Self::new(Exception::RequestNotReceived, error.to_string()),
+            BodyError::TooSlow { .. } | BodyError::BrokenOff => {
+                Self::new(Exception::RequestNotReceived, error.to_string())
+            }
         }
     }
 }
@@ -150,14 +177,24 @@ impl From<everstep_engine::Error> for Error {
         use everstep_engine::Error as Engine;
         let code = Code::of(&error);
         let exception = match &error {
-            Engine::UnknownExecution { .. } | Engine::UnknownEntry { .. } => Exception::ResourceNotFound,
-            Engine::NameTaken { .. } => Exception::DurableExecutionAlreadyStarted,
-            Engine::InvalidToken | Engine::Store { kind: Kind::Invalid, .. } => Exception::InvalidParameterValue,
-            Engine::Refused { .. } | Engine::EntryExists { .. } | Engine::EntryChanged { .. } => Exception::ResourceConflict,
-            Engine::Overloaded { .. } => Exception::TooManyRequests,
-            Engine::Crashed { .. } | Engine::Damaged { .. } | Engine::Store { .. } | Engine::Payload { .. } | Engine::Ended => {
-                Exception::Service
+            Engine::UnknownExecution { .. } | Engine::UnknownEntry { .. } => {
+                Exception::ResourceNotFound
             }
+            Engine::NameTaken { .. } => Exception::DurableExecutionAlreadyStarted,
+            Engine::InvalidToken
+            | Engine::Store {
+                kind: Kind::Invalid,
+                ..
+            } => Exception::InvalidParameterValue,
+            Engine::Refused { .. } | Engine::EntryExists { .. } | Engine::EntryChanged { .. } => {
+                Exception::ResourceConflict
+            }
+            Engine::Overloaded { .. } => Exception::TooManyRequests,
+            Engine::Crashed { .. }
+            | Engine::Damaged { .. }
+            | Engine::Store { .. }
+            | Engine::Payload { .. }
+            | Engine::Ended => Exception::Service,
         };
         let message = match &error {
             // What went wrong inside is for the operator.
@@ -172,7 +209,12 @@ impl From<everstep_engine::Error> for Error {
             Engine::Overloaded { retry_after_s, .. } => Some(retry_after_s),
             _ => None,
         };
-        Self { exception, message: message.into(), code, retry_after_s }
+        Self {
+            exception,
+            message: message.into(),
+            code,
+            retry_after_s,
+        }
     }
 }
 
@@ -180,10 +222,19 @@ impl From<everstep_engine::blobs::Error> for Error {
     fn from(error: everstep_engine::blobs::Error) -> Self {
         let code = match error.kind() {
             Kind::Corrupt => Code::DamagedStore,
-            Kind::Invalid | Kind::NotFound | Kind::Conflict | Kind::Throttled | Kind::Transient | Kind::Bug => Code::StoreUnavailable,
+            Kind::Invalid
+            | Kind::NotFound
+            | Kind::Conflict
+            | Kind::Throttled
+            | Kind::Transient
+            | Kind::Bug => Code::StoreUnavailable,
         };
         tracing::error!(%error, %code, "a request failed");
-        Self::coded(Exception::Service, code, format!("{} ({code})", code.title()))
+        Self::coded(
+            Exception::Service,
+            code,
+            format!("{} ({code})", code.title()),
+        )
     }
 }
 
@@ -200,17 +251,30 @@ impl From<Refusal> for Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let fault = if self.exception.status().is_server_error() { "Service" } else { "User" };
+        let fault = if self.exception.status().is_server_error() {
+            "Service"
+        } else {
+            "User"
+        };
         let mut body = serde_json::Map::new();
         body.insert("Type".to_owned(), fault.into());
-        body.insert(self.exception.message_member().to_owned(), (*self.message).into());
+        body.insert(
+            self.exception.message_member().to_owned(),
+            (*self.message).into(),
+        );
         if self.exception == Exception::TooManyRequests {
             body.insert("Reason".to_owned(), "CallerRateLimitExceeded".into());
         }
         let mut response = super::reply::json(self.exception.status(), &body);
         let headers = response.headers_mut();
-        headers.insert("x-amzn-errortype", HeaderValue::from_static(self.exception.name()));
-        headers.insert("x-everstep-error", HeaderValue::from_static(self.code.as_str()));
+        headers.insert(
+            "x-amzn-errortype",
+            HeaderValue::from_static(self.exception.name()),
+        );
+        headers.insert(
+            "x-everstep-error",
+            HeaderValue::from_static(self.code.as_str()),
+        );
         if let Some(seconds) = self.retry_after_s {
             headers.insert(RETRY_AFTER, seconds.into());
         }

@@ -25,12 +25,16 @@ impl Call<'_> {
         match self.query.get("IncludeExecutionData") {
             None | Some("true" | "True") => Ok(true),
             Some("false" | "False") => Ok(false),
-            Some(other) => Err(Error::invalid(format!("IncludeExecutionData is neither true nor false: {other}"))),
+            Some(other) => Err(Error::invalid(format!(
+                "IncludeExecutionData is neither true nor false: {other}"
+            ))),
         }
     }
 
     pub(super) fn flag(&self, name: &str) -> bool {
-        self.query.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        self.query
+            .get(name)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 }
 
@@ -45,9 +49,11 @@ pub(super) fn of_execution(error: everstep_engine::Error, arn: &str) -> Error {
 pub(super) async fn describe(call: &Call<'_>, id: ExecutionId) -> Result<ExecutionSnapshot, Error> {
     match checkpoint::ask(call, id, Request::Describe).await? {
         Reply::Described(snapshot) => Ok(*snapshot),
-        Reply::Checkpoint { .. } | Reply::State { .. } | Reply::Identified(_) | Reply::Finished | Reply::Refused(_) => {
-            Err(checkpoint::unexpected())
-        }
+        Reply::Checkpoint { .. }
+        | Reply::State { .. }
+        | Reply::Identified(_)
+        | Reply::Finished
+        | Reply::Refused(_) => Err(checkpoint::unexpected()),
     }
 }
 
@@ -86,9 +92,16 @@ pub(super) async fn get(name: &Name, call: &Call<'_>) -> Result<Response, Error>
     let id = execution_id(&name.first)?;
     let include = call.include_data()?;
     // The row first: an execution that is not there is told by its ARN.
-    call.app.handle.row(id).await.map_err(|error| of_execution(error, &name.first))?;
+    call.app
+        .handle
+        .row(id)
+        .await
+        .map_err(|error| of_execution(error, &name.first))?;
     let found = describe(call, id).await?;
-    let durable = DurableConfig { execution_timeout_s: found.execution_timeout_s, retention_days: found.retention_days };
+    let durable = DurableConfig {
+        execution_timeout_s: found.execution_timeout_s,
+        retention_days: found.retention_days,
+    };
     let answer = Described {
         durable_execution_arn: found.arn,
         durable_execution_name: found.name,
@@ -102,14 +115,22 @@ pub(super) async fn get(name: &Name, call: &Call<'_>) -> Result<Response, Error>
         input_payload: text(call, id, found.input.filter(|_| include)).await?,
         result: text(call, id, found.result.filter(|_| include)).await?,
         error: found.error.filter(|_| include).map(Into::into),
-        trace_header: found.trace_header.map(|x_amzn_trace_id| XAmzn { x_amzn_trace_id }),
+        trace_header: found
+            .trace_header
+            .map(|x_amzn_trace_id| XAmzn { x_amzn_trace_id }),
         expected_execution_timeout_timestamp: found.times_out.map(Seconds),
     };
     Ok(reply::json(StatusCode::OK, &answer))
 }
 
-async fn text(call: &Call<'_>, id: ExecutionId, payload: Option<Payload>) -> Result<Option<String>, Error> {
-    let Some(payload) = payload else { return Ok(None) };
+async fn text(
+    call: &Call<'_>,
+    id: ExecutionId,
+    payload: Option<Payload>,
+) -> Result<Option<String>, Error> {
+    let Some(payload) = payload else {
+        return Ok(None);
+    };
     let bytes = call.app.handle.payload(id, &payload).await?;
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
@@ -125,7 +146,12 @@ pub(super) async fn stop(name: &Name, call: &Call<'_>) -> Result<Response, Error
     let id = execution_id(&name.first)?;
     let error: ErrorObject = call.json()?;
     let failure = Some(everstep_core::Failure::from(error)).filter(|failure| !failure.is_empty());
-    let row = call.app.handle.stop(id, failure).await.map_err(|error| of_execution(error, &name.first))?;
+    let row = call
+        .app
+        .handle
+        .stop(id, failure)
+        .await
+        .map_err(|error| of_execution(error, &name.first))?;
     let stop_timestamp = Seconds(row.closed.unwrap_or_else(|| call.app.handle.clock().now()));
     Ok(reply::json(StatusCode::OK, &Stopped { stop_timestamp }))
 }
@@ -156,11 +182,20 @@ pub(super) async fn list(name: &Name, call: &Call<'_>) -> Result<Response, Error
     let resolved = call.resolve(&function).await?;
     let mut statuses = Vec::new();
     for word in call.query.all("Statuses") {
-        statuses.extend(reply::statuses(word).ok_or_else(|| Error::invalid(format!("Invalid status: {word}")))?);
+        statuses.extend(
+            reply::statuses(word)
+                .ok_or_else(|| Error::invalid(format!("Invalid status: {word}")))?,
+        );
     }
     let none_can_match = statuses.is_empty() && call.query.get("Statuses").is_some();
     if none_can_match || resolved.revision.config.durable.is_none() {
-        return Ok(reply::json(StatusCode::OK, &Listed { durable_executions: Vec::new(), next_marker: None }));
+        return Ok(reply::json(
+            StatusCode::OK,
+            &Listed {
+                durable_executions: Vec::new(),
+                next_marker: None,
+            },
+        ));
     }
     let filter = ListFilter {
         definition: Some(function.name),
@@ -174,7 +209,11 @@ pub(super) async fn list(name: &Name, call: &Call<'_>) -> Result<Response, Error
     };
     let cursor = match call.query.get("Marker").filter(|marker| !marker.is_empty()) {
         None => None,
-        Some(marker) => Some(Cursor(Bytes::from(STANDARD.decode(marker).map_err(|_| Error::invalid("Invalid marker"))?))),
+        Some(marker) => Some(Cursor(Bytes::from(
+            STANDARD
+                .decode(marker)
+                .map_err(|_| Error::invalid("Invalid marker"))?,
+        ))),
     };
     let page = call.app.handle.list(filter, cursor, limit).await?;
     let durable_executions = page.rows.iter().map(|row| ListedExecution {
@@ -185,13 +224,23 @@ pub(super) async fn list(name: &Name, call: &Call<'_>) -> Result<Response, Error
         start_timestamp: Seconds(row.started),
         end_timestamp: row.closed.map(Seconds),
     });
-    let answer = Listed { durable_executions: durable_executions.collect(), next_marker: page.next.map(|next| STANDARD.encode(&next.0)) };
+    let answer = Listed {
+        durable_executions: durable_executions.collect(),
+        next_marker: page.next.map(|next| STANDARD.encode(&next.0)),
+    };
     Ok(reply::json(StatusCode::OK, &answer))
 }
 
 /// Query strings carry ISO 8601.
 fn moment(call: &Call<'_>, name: &str) -> Result<Option<Timestamp>, Error> {
-    let Some(text) = call.query.get(name) else { return Ok(None) };
-    let parsed = text.parse::<jiff::Timestamp>().ok().and_then(|moment| u64::try_from(moment.as_millisecond()).ok());
-    parsed.map(|ms| Some(Timestamp(ms))).ok_or_else(|| Error::invalid(format!("{name} is not an ISO 8601 time: {text}")))
+    let Some(text) = call.query.get(name) else {
+        return Ok(None);
+    };
+    let parsed = text
+        .parse::<jiff::Timestamp>()
+        .ok()
+        .and_then(|moment| u64::try_from(moment.as_millisecond()).ok());
+    parsed
+        .map(|ms| Some(Timestamp(ms)))
+        .ok_or_else(|| Error::invalid(format!("{name} is not an ISO 8601 time: {text}")))
 }

@@ -49,25 +49,50 @@ impl Call<'_> {
 
     /// The function that the path and the query's qualifier name.
     pub(super) fn function(&self, name: &Name) -> Result<arn::FunctionName, Error> {
-        arn::FunctionName::parse(&name.first, &self.app.options)?.qualified_by(self.query.get("Qualifier"))
+        arn::FunctionName::parse(&name.first, &self.app.options)?
+            .qualified_by(self.query.get("Qualifier"))
     }
 
-    pub(super) fn show(&self, revision: &Revision, version: &str, qualifier: Option<&str>) -> ConfigurationOut {
+    pub(super) fn show(
+        &self,
+        revision: &Revision,
+        version: &str,
+        qualifier: Option<&str>,
+    ) -> ConfigurationOut {
         show(&self.app.options, revision, version, qualifier)
     }
 
     /// The revision that a function's name and qualifier mean now, and its version.
-    pub(super) async fn resolve(&self, name: &arn::FunctionName) -> Result<everstep_engine::catalogue::Resolved, Error> {
-        let resolved = self.app.handle.resolve(&name.name, name.qualifier.as_deref()).await;
+    pub(super) async fn resolve(
+        &self,
+        name: &arn::FunctionName,
+    ) -> Result<everstep_engine::catalogue::Resolved, Error> {
+        let resolved = self
+            .app
+            .handle
+            .resolve(&name.name, name.qualifier.as_deref())
+            .await;
         resolved.map_err(|error| self.of_function(error, name))
     }
 
     /// AWS names the ARN of what it does not find.
-    pub(super) fn of_function(&self, error: everstep_engine::Error, name: &arn::FunctionName) -> Error {
+    pub(super) fn of_function(
+        &self,
+        error: everstep_engine::Error,
+        name: &arn::FunctionName,
+    ) -> Error {
         match error {
             everstep_engine::Error::UnknownEntry { .. } => {
-                let arn = arn::function_arn(&self.app.options, &name.name, name.qualifier.as_deref().unwrap_or_default());
-                let arn = if name.qualifier.is_some() { arn.qualified() } else { arn.unqualified() };
+                let arn = arn::function_arn(
+                    &self.app.options,
+                    &name.name,
+                    name.qualifier.as_deref().unwrap_or_default(),
+                );
+                let arn = if name.qualifier.is_some() {
+                    arn.qualified()
+                } else {
+                    arn.unqualified()
+                };
                 arn::not_found(format!("Function not found: {arn}"))
             }
             other => other.into(),
@@ -79,7 +104,9 @@ impl Call<'_> {
         match self.query.get("MaxItems").map(str::parse::<usize>) {
             None | Some(Ok(0)) => Ok(default),
             Some(Ok(items)) if items <= max => Ok(items),
-            Some(_) => Err(Error::invalid(format!("MaxItems must lie between 0 and {max}"))),
+            Some(_) => Err(Error::invalid(format!(
+                "MaxItems must lie between 0 and {max}"
+            ))),
         }
     }
 }
@@ -96,33 +123,69 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Response, Error> {
     match call.app.handle.function(&name.name).await {
         Err(everstep_engine::Error::UnknownEntry { .. }) => {}
         Err(error) => return Err(error.into()),
-        Ok(_) => return Err(Error::new(Exception::ResourceConflict, format!("Function already exist: {}", name.name))),
+        Ok(_) => {
+            return Err(Error::new(
+                Exception::ResourceConflict,
+                format!("Function already exist: {}", name.name),
+            ));
+        }
     }
     let code = store_code(call, request.code.zip_file).await?;
     let revision = new_revision(call, name.name.clone(), config, code);
-    call.app.handle.create_function(revision.clone(), request.tags).await?;
+    call.app
+        .handle
+        .create_function(revision.clone(), request.tags)
+        .await?;
     let version = published(call, request.publish, &revision, "").await?;
-    Ok(reply::json(StatusCode::CREATED, &call.show(&revision, version.as_deref().unwrap_or(LATEST), version.as_deref())))
+    Ok(reply::json(
+        StatusCode::CREATED,
+        &call.show(
+            &revision,
+            version.as_deref().unwrap_or(LATEST),
+            version.as_deref(),
+        ),
+    ))
 }
 
-async fn published(call: &Call<'_>, publish: bool, revision: &Revision, description: &str) -> Result<Option<String>, Error> {
+async fn published(
+    call: &Call<'_>,
+    publish: bool,
+    revision: &Revision,
+    description: &str,
+) -> Result<Option<String>, Error> {
     if !publish {
         return Ok(None);
     }
-    let (number, _) = call.app.handle.publish_version(&revision.function, description).await?;
+    let (number, _) = call
+        .app
+        .handle
+        .publish_version(&revision.function, description)
+        .await?;
     Ok(Some(number.to_string()))
 }
 
 fn new_revision(call: &Call<'_>, function: String, config: FunctionConfig, code: Code) -> Revision {
     let revision = uuid::Uuid::new_v4().to_string();
-    Revision { function, revision, config, code, modified_ms: call.app.handle.clock().now().0 }
+    Revision {
+        function,
+        revision,
+        config,
+        code,
+        modified_ms: call.app.handle.clock().now().0,
+    }
 }
 
 async fn store_code(call: &Call<'_>, zip: Option<String>) -> Result<Code, Error> {
-    let zip = zip.ok_or_else(|| Error::invalid("Please provide a source for function code: Everstep takes ZipFile."))?;
-    let bytes = STANDARD.decode(zip).map_err(|_| Error::invalid("Code.ZipFile is not base64"))?;
+    let zip = zip.ok_or_else(|| {
+        Error::invalid("Please provide a source for function code: Everstep takes ZipFile.")
+    })?;
+    let bytes = STANDARD
+        .decode(zip)
+        .map_err(|_| Error::invalid("Code.ZipFile is not base64"))?;
     if !is_zip(&bytes) {
-        return Err(Error::invalid("Could not unzip uploaded file. Please check your file, then try to upload again."));
+        return Err(Error::invalid(
+            "Could not unzip uploaded file. Please check your file, then try to upload again.",
+        ));
     }
     let size = bytes.len() as u64;
     let sha256 = Digest::of(&bytes).hex();
@@ -134,7 +197,9 @@ async fn store_code(call: &Call<'_>, zip: Option<String>) -> Result<Code, Error>
 fn is_zip(bytes: &[u8]) -> bool {
     const END: &[u8] = b"PK\x05\x06";
     const TAIL: usize = 22 + (1 << 16);
-    let tail = bytes.get(bytes.len().saturating_sub(TAIL)..).unwrap_or_default();
+    let tail = bytes
+        .get(bytes.len().saturating_sub(TAIL)..)
+        .unwrap_or_default();
     tail.windows(END.len()).any(|window| window == END)
 }
 
@@ -163,18 +228,31 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Response, Error> {
             break;
         }
         taken += 1;
-        let revision = call.app.handle.revision(&format!("{}/{}", record.name, record.latest)).await?;
+        let revision = call
+            .app
+            .handle
+            .revision(&format!("{}/{}", record.name, record.latest))
+            .await?;
         functions.push(call.show(&revision, LATEST, every_version.then_some(LATEST)));
         if every_version {
             functions.extend(super::versions::of(call, &record).await?);
         }
         last = record.name;
     }
-    Ok(reply::json(StatusCode::OK, &Listed { functions, next_marker }))
+    Ok(reply::json(
+        StatusCode::OK,
+        &Listed {
+            functions,
+            next_marker,
+        },
+    ))
 }
 
 pub(super) fn decode_marker(marker: &str) -> Result<String, Error> {
-    let text = STANDARD.decode(marker).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = STANDARD
+        .decode(marker)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
     text.ok_or_else(|| Error::invalid("Invalid marker"))
 }
 
@@ -197,15 +275,38 @@ pub(super) async fn get(name: &Name, call: &Call<'_>) -> Result<Response, Error>
 pub(super) async fn get_configuration(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let name = call.function(name)?;
     let resolved = call.resolve(&name).await?;
-    Ok(reply::json(StatusCode::OK, &call.show(&resolved.revision, &resolved.version, name.qualifier.as_deref())))
+    Ok(reply::json(
+        StatusCode::OK,
+        &call.show(
+            &resolved.revision,
+            &resolved.version,
+            name.qualifier.as_deref(),
+        ),
+    ))
 }
 
 /// The latest revision, if it is the one that the caller wants to change.
-async fn latest(call: &Call<'_>, name: &arn::FunctionName, expected: Option<&str>) -> Result<Revision, Error> {
-    if name.qualifier.as_deref().is_some_and(|qualifier| qualifier != LATEST) {
-        return Err(Error::invalid("Only the latest version of a function can be changed."));
+async fn latest(
+    call: &Call<'_>,
+    name: &arn::FunctionName,
+    expected: Option<&str>,
+) -> Result<Revision, Error> {
+    if name
+        .qualifier
+        .as_deref()
+        .is_some_and(|qualifier| qualifier != LATEST)
+    {
+        return Err(Error::invalid(
+            "Only the latest version of a function can be changed.",
+        ));
     }
-    let revision = call.resolve(&arn::FunctionName { name: name.name.clone(), qualifier: None }).await?.revision;
+    let revision = call
+        .resolve(&arn::FunctionName {
+            name: name.name.clone(),
+            qualifier: None,
+        })
+        .await?
+        .revision;
     if expected.is_some_and(|expected| expected != revision.revision) {
         let text = "The RevisionId provided does not match the latest RevisionId. Call the GetFunction API to retrieve the latest RevisionId";
         return Err(Error::new(Exception::PreconditionFailed, text));
@@ -223,34 +324,60 @@ pub(super) async fn update_code(name: &Name, call: &Call<'_>) -> Result<Response
         call.app.handle.add_revision(revision.clone()).await?;
     }
     let version = published(call, request.publish && !request.dry_run, &revision, "").await?;
-    Ok(reply::json(StatusCode::OK, &call.show(&revision, version.as_deref().unwrap_or(LATEST), version.as_deref())))
+    Ok(reply::json(
+        StatusCode::OK,
+        &call.show(
+            &revision,
+            version.as_deref().unwrap_or(LATEST),
+            version.as_deref(),
+        ),
+    ))
 }
 
 pub(super) async fn update_configuration(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let name = call.function(name)?;
     let request: ConfigurationIn = call.json()?;
     let before = latest(call, &name, request.revision_id.as_deref()).await?;
-    let revision = new_revision(call, before.function, request.change(before.config)?, before.code);
+    let revision = new_revision(
+        call,
+        before.function,
+        request.change(before.config)?,
+        before.code,
+    );
     call.app.handle.add_revision(revision.clone()).await?;
-    Ok(reply::json(StatusCode::OK, &call.show(&revision, LATEST, None)))
+    Ok(reply::json(
+        StatusCode::OK,
+        &call.show(&revision, LATEST, None),
+    ))
 }
 
 pub(super) async fn delete(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let name = call.function(name)?;
     let handle = &call.app.handle;
     match name.qualifier.as_deref() {
-        None => handle.delete_function(&name.name).await.map_err(|error| call.of_function(error, &name))?,
-        Some(LATEST) => return Err(Error::invalid("$LATEST version cannot be deleted without deleting the function.")),
+        None => handle
+            .delete_function(&name.name)
+            .await
+            .map_err(|error| call.of_function(error, &name))?,
+        Some(LATEST) => {
+            return Err(Error::invalid(
+                "$LATEST version cannot be deleted without deleting the function.",
+            ));
+        }
         Some(version) => {
             call.resolve(&name).await?;
             let Ok(version) = version.parse::<u32>() else {
-                return Err(Error::invalid("A version is deleted by its number, not by an alias."));
+                return Err(Error::invalid(
+                    "A version is deleted by its number, not by an alias.",
+                ));
             };
             let removed = handle.change_function(&name.name, |record| {
                 record.versions.remove(&version);
                 Ok(())
             });
-            removed.await.map_err(|error| call.of_function(error, &name))?;
+            removed
+                .await
+                .map_err(|error| call.of_function(error, &name))?;
         }
     }
     Ok(reply::empty(StatusCode::NO_CONTENT))

@@ -26,12 +26,32 @@ pub(super) async fn history(name: &Name, call: &Call<'_>) -> Result<Response, Er
     let id = execution_id(&name.first)?;
     let limit = call.max_items(100, 1_000)?;
     let include = call.include_data()?;
-    let direction = if call.flag("ReverseOrder") { Direction::Backward } else { Direction::Forward };
-    let from = call.query.get("Marker").filter(|marker| !marker.is_empty()).map(|marker| read_marker(marker, direction)).transpose()?;
-    let page = call.app.handle.history(id, from, direction, limit).await.map_err(|error| of_execution(error, &name.first))?;
+    let direction = if call.flag("ReverseOrder") {
+        Direction::Backward
+    } else {
+        Direction::Forward
+    };
+    let from = call
+        .query
+        .get("Marker")
+        .filter(|marker| !marker.is_empty())
+        .map(|marker| read_marker(marker, direction))
+        .transpose()?;
+    let page = call
+        .app
+        .handle
+        .history(id, from, direction, limit)
+        .await
+        .map_err(|error| of_execution(error, &name.first))?;
     let next = page.next.map(|next| write_marker(next, direction));
     let events = crate::events::show(call.app, id, &page.items, include).await?;
-    Ok(reply::json(StatusCode::OK, &Listed { events, next_marker: next }))
+    Ok(reply::json(
+        StatusCode::OK,
+        &Listed {
+            events,
+            next_marker: next,
+        },
+    ))
 }
 
 const fn letter(direction: Direction) -> &'static str {
@@ -42,7 +62,12 @@ const fn letter(direction: Direction) -> &'static str {
 }
 
 fn write_marker(cursor: HistoryCursor, direction: Direction) -> String {
-    STANDARD.encode(format!("{}.{}.{}", letter(direction), cursor.sequence, cursor.event))
+    STANDARD.encode(format!(
+        "{}.{}.{}",
+        letter(direction),
+        cursor.sequence,
+        cursor.event
+    ))
 }
 
 fn read_marker(marker: &str, direction: Direction) -> Result<HistoryCursor, Error> {
@@ -50,7 +75,10 @@ fn read_marker(marker: &str, direction: Direction) -> Result<HistoryCursor, Erro
         let text = String::from_utf8(STANDARD.decode(marker).ok()?).ok()?;
         let mut parts = text.split('.');
         let right_way = parts.next()? == letter(direction);
-        let cursor = HistoryCursor { sequence: Sequence(parts.next()?.parse().ok()?), event: EventId(parts.next()?.parse().ok()?) };
+        let cursor = HistoryCursor {
+            sequence: Sequence(parts.next()?.parse().ok()?),
+            event: EventId(parts.next()?.parse().ok()?),
+        };
         (right_way && parts.next().is_none()).then_some(cursor)
     };
     read().ok_or_else(|| Error::invalid("Invalid marker"))

@@ -13,7 +13,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::arn::{execution_arn, is_word};
+use super::arn::{FunctionName, execution_arn, function_arn, is_word};
 use super::errors::{Error, Exception};
 use super::route::Name;
 use super::{Call, reply};
@@ -66,20 +66,30 @@ pub(super) async fn invoke(name: &Name, call: &Call<'_>) -> Result<Response, Err
     let resolved = call.resolve(&function).await?;
     let durable = resolved.revision.config.durable.is_some();
     if durable && function.qualifier.is_none() {
-        return Err(Error::invalid("You cannot invoke a durable function using an unqualified ARN."));
+        return Err(Error::invalid(
+            "You cannot invoke a durable function using an unqualified ARN.",
+        ));
     }
     let execution_name = call.owned_header(EXECUTION_NAME)?;
     match &execution_name {
-        Some(_) if !durable => return Err(Error::invalid("A durable execution name can only be given to a durable function.")),
+        Some(_) if !durable => {
+            return Err(Error::invalid(
+                "A durable execution name can only be given to a durable function.",
+            ));
+        }
         Some(name) if !is_word(name, EXECUTION_NAME_MAX) => {
-            return Err(Error::invalid(format!("Invalid durable execution name: {name}")));
+            return Err(Error::invalid(format!(
+                "Invalid durable execution name: {name}"
+            )));
         }
         Some(_) | None => {}
     }
     let payload = payload(&call.body)?;
     match kind {
         InvocationType::DryRun => Ok(reply::empty(StatusCode::NO_CONTENT)),
-        InvocationType::RequestResponse if !durable => call_plain(call, &resolved, payload).await,
+        InvocationType::RequestResponse if !durable => {
+            call_plain(call, &function, &resolved, payload).await
+        }
         InvocationType::Event | InvocationType::RequestResponse => {
             let running = start_execution(call, &resolved, execution_name, payload).await?;
             if matches!(kind, InvocationType::Event) {
@@ -101,14 +111,33 @@ fn payload(body: &Bytes) -> Result<Bytes, Error> {
     Ok(body.clone())
 }
 
-async fn start_execution(call: &Call<'_>, resolved: &Resolved, name: Option<String>, input: Bytes) -> Result<Running, Error> {
+async fn start_execution(
+    call: &Call<'_>,
+    resolved: &Resolved,
+    name: Option<String>,
+    input: Bytes,
+) -> Result<Running, Error> {
     let trace_header = call.owned_header(TRACE_ID)?;
     let tenant_id = call.owned_header(TENANT_ID)?;
-    match start(call.app, resolved, Start { name, input, trace_header, tenant_id }).await {
+    match start(
+        call.app,
+        resolved,
+        Start {
+            name,
+            input,
+            trace_header,
+            tenant_id,
+        },
+    )
+    .await
+    {
         Ok(running) => Ok(running),
         Err(everstep_engine::Error::NameTaken { id }) => {
             let arn = execution_arn(&call.app.options, &call.app.handle.row(id).await?);
-            Err(Error::new(Exception::DurableExecutionAlreadyStarted, format!("Execution already started: {arn}")))
+            Err(Error::new(
+                Exception::DurableExecutionAlreadyStarted,
+                format!("Execution already started: {arn}"),
+            ))
         }
         Err(error) => Err(error.into()),
     }
@@ -144,12 +173,17 @@ async fn outcome(call: &Call<'_>, id: ExecutionId) -> Result<Response, Error> {
         match tokio::time::timeout_at(deadline, handle.wait(id)).await {
             Ok(Ok(_)) => break,
             // It is started: a caller who tried again would start another one.
-            Ok(Err(everstep_engine::Error::Overloaded { retry_after_s, .. })) if Instant::now() < deadline => {
+            Ok(Err(everstep_engine::Error::Overloaded { retry_after_s, .. }))
+                if Instant::now() < deadline =>
+            {
                 tokio::time::sleep(std::time::Duration::from_secs(retry_after_s.into())).await;
             }
             Ok(Err(error)) => return Err(error.into()),
             Err(_) => {
-                let text = format!("The execution has not ended in {} s; it goes on", limit.as_secs());
+                let text = format!(
+                    "The execution has not ended in {} s; it goes on",
+                    limit.as_secs()
+                );
                 return Err(Error::new(Exception::ExecutionStillRunning, text));
             }
         }
@@ -193,22 +227,47 @@ fn answer(body: Bytes, failed: bool) -> Response {
     let mut response = reply::bytes_as_json(StatusCode::OK, Bytes::new());
     *response.body_mut() = Body::from(body);
     if failed {
-        response.headers_mut().insert(FUNCTION_ERROR, HeaderValue::from_static("Unhandled"));
+        response
+            .headers_mut()
+            .insert(FUNCTION_ERROR, HeaderValue::from_static("Unhandled"));
     }
     response
 }
 
-async fn call_plain(call: &Call<'_>, resolved: &Resolved, payload: Bytes) -> Result<Response, Error> {
+/// As the caller named it: with a qualifier only if one was given.
+fn invoked_arn(call: &Call<'_>, function: &FunctionName) -> String {
+    match &function.qualifier {
+        Some(qualifier) => function_arn(&call.app.options, &function.name, qualifier).qualified(),
+        None => function_arn(&call.app.options, &function.name, "").unqualified(),
+    }
+}
+
+async fn call_plain(
+    call: &Call<'_>,
+    function: &FunctionName,
+    resolved: &Resolved,
+    payload: Bytes,
+) -> Result<Response, Error> {
     let client_context = match call.header(CLIENT_CONTEXT)? {
         None => None,
         Some(text) => {
-            let decoded = STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            let refused = || Error::new(Exception::InvalidRequestContent, "Client context must be a valid Base64-encoded JSON object.");
+            let decoded = STANDARD
+                .decode(text)
+                .ok()
+                .and_then(|bytes| String::from_utf8(bytes).ok());
+            let refused = || {
+                Error::new(
+                    Exception::InvalidRequestContent,
+                    "Client context must be a valid Base64-encoded JSON object.",
+                )
+            };
             Some(decoded.ok_or_else(refused)?)
         }
     };
     let called = call.app.handle.call(everstep_engine::Call {
         address: resolved.revision.address(),
+        version: resolved.version.clone(),
+        arn: invoked_arn(call, function),
         request_id: uuid::Uuid::new_v4().to_string(),
         payload,
         trace_id: call.owned_header(TRACE_ID)?,

@@ -43,10 +43,20 @@ pub(crate) async fn serve(State(app): State<App>, request: Request<axum::body::B
     let answer = match route::find(&head.method, head.uri.path(), &head.headers) {
         Ok(Target { operation, name }) => {
             let limits = &app.options.limits;
-            let body = http::read(body, operation.body_bytes_max(limits, &head.headers), limits.body_timeout).await;
+            let body = http::read(
+                body,
+                operation.body_bytes_max(limits, &head.headers),
+                limits.body_timeout,
+            )
+            .await;
             match body {
                 Ok(body) => {
-                    let call = Call { app: &app, headers: &head.headers, query: Query::parse(head.uri.query()), body };
+                    let call = Call {
+                        app: &app,
+                        headers: &head.headers,
+                        query: Query::parse(head.uri.query()),
+                        body,
+                    };
                     dispatch(operation, &name, call).await
                 }
                 Err(error) => Err(Error::of_body(error, operation)),
@@ -60,7 +70,11 @@ pub(crate) async fn serve(State(app): State<App>, request: Request<axum::body::B
     })
 }
 
-async fn dispatch(operation: Operation, name: &route::Name, call: Call<'_>) -> Result<Response, Error> {
+async fn dispatch(
+    operation: Operation,
+    name: &route::Name,
+    call: Call<'_>,
+) -> Result<Response, Error> {
     match operation {
         Operation::CheckpointDurableExecution => checkpoint::checkpoint(name, &call).await,
         Operation::GetDurableExecutionState => checkpoint::state(name, &call).await,
@@ -77,7 +91,9 @@ async fn dispatch(operation: Operation, name: &route::Name, call: Call<'_>) -> R
         Operation::GetFunction => functions::get(name, &call).await,
         Operation::GetFunctionConfiguration => functions::get_configuration(name, &call).await,
         Operation::UpdateFunctionCode => functions::update_code(name, &call).await,
-        Operation::UpdateFunctionConfiguration => functions::update_configuration(name, &call).await,
+        Operation::UpdateFunctionConfiguration => {
+            functions::update_configuration(name, &call).await
+        }
         Operation::DeleteFunction => functions::delete(name, &call).await,
         Operation::PublishVersion => versions::publish(name, &call).await,
         Operation::ListVersionsByFunction => versions::list(name, &call).await,

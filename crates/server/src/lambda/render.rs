@@ -26,13 +26,23 @@ pub(super) struct ErrorObject {
 
 impl From<ErrorObject> for Failure {
     fn from(error: ErrorObject) -> Self {
-        Self { kind: error.error_type, message: error.error_message, data: error.error_data, stack: error.stack_trace }
+        Self {
+            kind: error.error_type,
+            message: error.error_message,
+            data: error.error_data,
+            stack: error.stack_trace,
+        }
     }
 }
 
 impl From<Failure> for ErrorObject {
     fn from(failure: Failure) -> Self {
-        Self { error_type: failure.kind, error_message: failure.message, error_data: failure.data, stack_trace: failure.stack }
+        Self {
+            error_type: failure.kind,
+            error_message: failure.message,
+            error_data: failure.data,
+            stack_trace: failure.stack,
+        }
     }
 }
 
@@ -61,8 +71,17 @@ pub(super) async fn checkpoint(
     next_marker: Option<&str>,
 ) -> Result<Bytes, Error> {
     load(app, id, &mut operations).await?;
-    let operations: Vec<_> = operations.iter().map(|operation| OperationOut::of(app, id, operation)).collect();
-    write(&Checkpointed { checkpoint_token, new_execution_state: State { operations: &operations, next_marker } })
+    let operations: Vec<_> = operations
+        .iter()
+        .map(|operation| OperationOut::of(app, id, operation))
+        .collect();
+    write(&Checkpointed {
+        checkpoint_token,
+        new_execution_state: State {
+            operations: &operations,
+            next_marker,
+        },
+    })
 }
 
 /// A page of state.
@@ -73,17 +92,33 @@ pub(super) async fn state(
     next_marker: Option<&str>,
 ) -> Result<Bytes, Error> {
     load(app, id, &mut operations).await?;
-    let operations: Vec<_> = operations.iter().map(|operation| OperationOut::of(app, id, operation)).collect();
-    write(&State { operations: &operations, next_marker })
+    let operations: Vec<_> = operations
+        .iter()
+        .map(|operation| OperationOut::of(app, id, operation))
+        .collect();
+    write(&State {
+        operations: &operations,
+        next_marker,
+    })
 }
 
 fn write(answer: &impl Serialize) -> Result<Bytes, Error> {
     let written = serde_json::to_vec(answer).map(Bytes::from);
-    written.map_err(|error| Error::coded(super::errors::Exception::Service, crate::errors::Code::Crashed, error.to_string()))
+    written.map_err(|error| {
+        Error::coded(
+            super::errors::Exception::Service,
+            crate::errors::Code::Crashed,
+            error.to_string(),
+        )
+    })
 }
 
 /// Brings large payloads back from the blob store.
-async fn load(app: &App, id: ExecutionId, operations: &mut [OperationSnapshot]) -> Result<(), Error> {
+async fn load(
+    app: &App,
+    id: ExecutionId,
+    operations: &mut [OperationSnapshot],
+) -> Result<(), Error> {
     for operation in operations {
         let payload = match &mut operation.details {
             Details::Execution { input } => input,
@@ -200,25 +235,55 @@ impl<'a> OperationOut<'a> {
     fn of(app: &App, execution: ExecutionId, from: &'a OperationSnapshot) -> Self {
         let error = |failure: &'a Option<Failure>| failure.as_ref().map(FailureOut::of);
         let details = match &from.details {
-            Details::Execution { input } => DetailsOut::Execution { input_payload: text(input.as_ref()) },
-            Details::Context { replay_children, result, error: failure } => {
-                DetailsOut::Context { replay_children: *replay_children, result: text(result.as_ref()), error: error(failure) }
-            }
-            Details::Step { attempt, next_attempt, result, error: failure } => DetailsOut::Step {
+            Details::Execution { input } => DetailsOut::Execution {
+                input_payload: text(input.as_ref()),
+            },
+            Details::Context {
+                replay_children,
+                result,
+                error: failure,
+            } => DetailsOut::Context {
+                replay_children: *replay_children,
+                result: text(result.as_ref()),
+                error: error(failure),
+            },
+            Details::Step {
+                attempt,
+                next_attempt,
+                result,
+                error: failure,
+            } => DetailsOut::Step {
                 attempt: *attempt,
                 next_attempt_timestamp: next_attempt.map(Seconds),
                 result: text(result.as_ref()),
                 error: error(failure),
             },
-            Details::Wait { scheduled_end, .. } => DetailsOut::Wait { scheduled_end_timestamp: Seconds(*scheduled_end) },
-            Details::Callback { result, error: failure, .. } => DetailsOut::Callback {
-                callback_id: app.handle.token(Purpose::Callback, execution, from.operation, Generation(0), 0),
+            Details::Wait { scheduled_end, .. } => DetailsOut::Wait {
+                scheduled_end_timestamp: Seconds(*scheduled_end),
+            },
+            Details::Callback {
+                result,
+                error: failure,
+                ..
+            } => DetailsOut::Callback {
+                callback_id: app.handle.token(
+                    Purpose::Callback,
+                    execution,
+                    from.operation,
+                    Generation(0),
+                    0,
+                ),
                 result: text(result.as_ref()),
                 error: error(failure),
             },
-            Details::ChainedInvoke { result, error: failure, .. } => {
-                DetailsOut::ChainedInvoke { result: text(result.as_ref()), error: error(failure) }
-            }
+            Details::ChainedInvoke {
+                result,
+                error: failure,
+                ..
+            } => DetailsOut::ChainedInvoke {
+                result: text(result.as_ref()),
+                error: error(failure),
+            },
         };
         Self {
             id: &from.identity.id,

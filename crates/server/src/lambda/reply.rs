@@ -24,7 +24,9 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
 pub(super) fn bytes_as_json(status: StatusCode, bytes: Bytes) -> Response {
     let mut response = empty(status);
     *response.body_mut() = Body::from(bytes);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -58,7 +60,11 @@ impl Serialize for Seconds {
 /// AWS's word for a status; it has fewer of them.
 pub(super) const fn status(status: Status) -> &'static str {
     match status {
-        Status::Running | Status::Succeeded | Status::Failed | Status::TimedOut | Status::Stopped => status.as_str(),
+        Status::Running
+        | Status::Succeeded
+        | Status::Failed
+        | Status::TimedOut
+        | Status::Stopped => status.as_str(),
         Status::Cancelled => Status::Stopped.as_str(),
         Status::Quarantined => Status::Failed.as_str(),
     }
@@ -67,9 +73,12 @@ pub(super) const fn status(status: Status) -> &'static str {
 /// The statuses that AWS's word stands for; `None` for a word that it does not have.
 pub(super) fn statuses(word: &str) -> Option<Vec<Status>> {
     match word {
-        "RUNNING" | "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "STOPPED" => {
-            Some(Status::ALL.into_iter().filter(|candidate| status(*candidate) == word).collect())
-        }
+        "RUNNING" | "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "STOPPED" => Some(
+            Status::ALL
+                .into_iter()
+                .filter(|candidate| status(*candidate) == word)
+                .collect(),
+        ),
         // Modelled, and never the case here.
         "DELETING" | "PAUSING" | "PAUSED" => Some(Vec::new()),
         _ => None,

@@ -82,8 +82,17 @@ pub(super) fn find(method: &Method, path: &str, headers: &HeaderMap) -> Result<T
         None
     };
     let (operation, first, second) = found.ok_or_else(|| unknown(method, path))?;
-    let decoded = |part: &str| query::decode(part).ok_or_else(|| Error::new(Exception::InvalidParameterValue, "The path is not UTF-8"));
-    Ok(Target { operation, name: Name { first: decoded(first)?, second: decoded(second)? } })
+    let decoded = |part: &str| {
+        query::decode(part)
+            .ok_or_else(|| Error::new(Exception::InvalidParameterValue, "The path is not UTF-8"))
+    };
+    Ok(Target {
+        operation,
+        name: Name {
+            first: decoded(first)?,
+            second: decoded(second)?,
+        },
+    })
 }
 
 type Found<'a> = Option<(Operation, &'a str, &'a str)>;
@@ -96,7 +105,13 @@ fn execution<'a>(method: &Method, rest: &'a str) -> Found<'a> {
         ("GET", "state") => Operation::GetDurableExecutionState,
         ("GET", "history") => Operation::GetDurableExecutionHistory,
         ("POST", "stop") => Operation::StopDurableExecution,
-        ("GET", _) if !rest.is_empty() => return Some((Operation::GetDurableExecution, rest.trim_end_matches('/'), "")),
+        ("GET", _) if !rest.is_empty() => {
+            return Some((
+                Operation::GetDurableExecution,
+                rest.trim_end_matches('/'),
+                "",
+            ));
+        }
         _ => return None,
     };
     Some((operation, arn, ""))
@@ -165,7 +180,10 @@ fn logs<'a>(headers: &HeaderMap) -> Found<'a> {
 fn unknown(method: &Method, path: &str) -> Error {
     // What stands behind the fixed part of a path may be a secret.
     let shown: String = path.split('/').take(3).collect::<Vec<_>>().join("/");
-    let mut error = Error::new(Exception::UnknownOperation, format!("Everstep has no operation {method} {shown}/…"));
+    let mut error = Error::new(
+        Exception::UnknownOperation,
+        format!("Everstep has no operation {method} {shown}/…"),
+    );
     error.code = Code::UnknownRoute;
     error
 }

@@ -24,20 +24,37 @@ pub(super) async fn list(State(app): State<App>) -> Result<Response, Problem> {
     Ok(Json(json!({ "agents": app.handle.agents().await? })).into_response())
 }
 
-pub(super) async fn get(State(app): State<App>, Path(name): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn get(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
     Ok(Json(app.handle.agent(&name).await?).into_response())
 }
 
 /// Names an agent, or gives its name another URL.
-pub(super) async fn put(State(app): State<App>, Path(name): Path<String>, body: Body) -> Result<Response, Problem> {
+pub(super) async fn put(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
     let AgentIn { url, description } = read_json(&app, body).await?;
     if !is_word(&name, 64) {
-        return Err(Problem::new(Code::InvalidParameter, "A name has 1 to 64 letters, digits, hyphens and underscores"));
+        return Err(Problem::new(
+            Code::InvalidParameter,
+            "A name has 1 to 64 letters, digits, hyphens and underscores",
+        ));
     }
     if !(url.starts_with("http://") || url.starts_with("https://")) {
-        return Err(Problem::new(Code::InvalidParameter, "An agent's URL begins with http:// or https://"));
+        return Err(Problem::new(
+            Code::InvalidParameter,
+            "An agent's URL begins with http:// or https://",
+        ));
     }
-    let agent = Agent { name, url, description };
+    let agent = Agent {
+        name,
+        url,
+        description,
+    };
     app.handle.put_agent(&agent).await?;
     Ok(Json(agent).into_response())
 }

@@ -7,7 +7,9 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use everstep_core::{EventId, ExecutionId, Failure, OperationStatus, Sequence, Status, ViewOperation};
+use everstep_core::{
+    EventId, ExecutionId, Failure, OperationStatus, Sequence, Status, ViewOperation,
+};
 use everstep_engine::{Cursor, Direction, ExecutionRow, HistoryCursor, ListFilter, Snapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -53,14 +55,22 @@ impl Row {
 /// An id, or the ARN that ends with it.
 fn id(text: &str) -> Result<ExecutionId, Problem> {
     let last = text.rsplit('/').next().unwrap_or_default();
-    last.parse().map_err(|_| Problem::new(Code::UnknownExecution, format!("There is no execution {text}")))
+    last.parse().map_err(|_| {
+        Problem::new(
+            Code::UnknownExecution,
+            format!("There is no execution {text}"),
+        )
+    })
 }
 
 fn limit(query: &Query<'_>) -> Result<usize, Problem> {
     match query.get("limit").map(str::parse::<usize>) {
         None => Ok(PAGE_DEFAULT),
         Some(Ok(limit)) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
-        Some(_) => Err(Problem::new(Code::InvalidParameter, format!("limit must lie between 1 and {PAGE_MAX}"))),
+        Some(_) => Err(Problem::new(
+            Code::InvalidParameter,
+            format!("limit must lie between 1 and {PAGE_MAX}"),
+        )),
     }
 }
 
@@ -68,14 +78,24 @@ fn bad_cursor() -> Problem {
     Problem::new(Code::InvalidParameter, "The cursor is none of this list")
 }
 
-pub(super) async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+pub(super) async fn list(
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
     let query = Query::parse(query.as_deref());
     let mut filter = ListFilter::default();
     for (name, value) in query.pairs() {
         match name {
             "status" => {
-                let status = Status::ALL.into_iter().find(|status| status.as_str() == value.to_ascii_uppercase());
-                filter.statuses.push(status.ok_or_else(|| Problem::new(Code::InvalidParameter, format!("There is no status {value}")))?);
+                let status = Status::ALL
+                    .into_iter()
+                    .find(|status| status.as_str() == value.to_ascii_uppercase());
+                filter.statuses.push(status.ok_or_else(|| {
+                    Problem::new(
+                        Code::InvalidParameter,
+                        format!("There is no status {value}"),
+                    )
+                })?);
             }
             "function" => filter.definition = Some(value.to_owned()),
             "name" => filter.name = Some(value.to_owned()),
@@ -83,10 +103,19 @@ pub(super) async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> R
             "order" if value == "oldest" => filter.oldest_first = true,
             "order" if value == "newest" => filter.oldest_first = false,
             "cursor" | "limit" => {}
-            _ => return Err(Problem::new(Code::InvalidParameter, format!("Executions can't be listed by {name}={value}"))),
+            _ => {
+                return Err(Problem::new(
+                    Code::InvalidParameter,
+                    format!("Executions can't be listed by {name}={value}"),
+                ));
+            }
         }
     }
-    let cursor = query.get("cursor").map(|cursor| URL_SAFE_NO_PAD.decode(cursor).map(|bytes| Cursor(Bytes::from(bytes))));
+    let cursor = query.get("cursor").map(|cursor| {
+        URL_SAFE_NO_PAD
+            .decode(cursor)
+            .map(|bytes| Cursor(Bytes::from(bytes)))
+    });
     let cursor = cursor.transpose().map_err(|_| bad_cursor())?;
     let page = app.handle.list(filter, cursor, limit(&query)?).await?;
     let executions: Vec<Row> = page.rows.iter().map(|row| Row::of(&app, row)).collect();
@@ -134,20 +163,41 @@ struct FailureOut {
 
 impl From<Failure> for FailureOut {
     fn from(failure: Failure) -> Self {
-        Self { kind: failure.kind, message: failure.message, data: failure.data, stack: failure.stack }
+        Self {
+            kind: failure.kind,
+            message: failure.message,
+            data: failure.data,
+            stack: failure.stack,
+        }
     }
 }
 
-pub(super) async fn get(State(app): State<App>, Path(name): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn get(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
     let snapshot = app.handle.snapshot(id(&name)?).await?;
-    let operations: Vec<_> = snapshot.view.operations.iter().map(|operation| show(&snapshot, operation)).collect();
-    let waiting: Vec<_> = snapshot.view.operations.iter().filter_map(|operation| waits_for(&snapshot, operation)).collect();
+    let operations: Vec<_> = snapshot
+        .view
+        .operations
+        .iter()
+        .map(|operation| show(&snapshot, operation))
+        .collect();
+    let waiting: Vec<_> = snapshot
+        .view
+        .operations
+        .iter()
+        .filter_map(|operation| waits_for(&snapshot, operation))
+        .collect();
     let answer = json!({ "execution": Row::of(&app, &snapshot.row), "operations": operations, "waiting_for": waiting });
     Ok(Json(answer).into_response())
 }
 
 fn last_beat(snapshot: &Snapshot, operation: &ViewOperation) -> Option<String> {
-    let beat = snapshot.beats.iter().find(|(beaten, _)| *beaten == operation.operation);
+    let beat = snapshot
+        .beats
+        .iter()
+        .find(|(beaten, _)| *beaten == operation.operation);
     beat.map(|(_, at)| time(everstep_core::Timestamp(*at)))
 }
 
@@ -191,35 +241,76 @@ fn waits_for(snapshot: &Snapshot, operation: &ViewOperation) -> Option<Value> {
     }))
 }
 
-pub(super) async fn history(State(app): State<App>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+pub(super) async fn history(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
     let query = Query::parse(query.as_deref());
     let id = id(&name)?;
     let direction = match query.get("order") {
         None | Some("oldest") => Direction::Forward,
         Some("newest") => Direction::Backward,
-        Some(other) => return Err(Problem::new(Code::InvalidParameter, format!("order is oldest or newest, not {other}"))),
+        Some(other) => {
+            return Err(Problem::new(
+                Code::InvalidParameter,
+                format!("order is oldest or newest, not {other}"),
+            ));
+        }
     };
-    let from = query.get("cursor").map(|cursor| read_cursor(cursor).ok_or_else(bad_cursor)).transpose()?;
+    let from = query
+        .get("cursor")
+        .map(|cursor| read_cursor(cursor).ok_or_else(bad_cursor))
+        .transpose()?;
     let include = query.get("data") != Some("false");
-    let page = app.handle.history(id, from, direction, limit(&query)?).await?;
+    let page = app
+        .handle
+        .history(id, from, direction, limit(&query)?)
+        .await?;
     let events = crate::events::show(&app, id, &page.items, include).await?;
-    let next = page.next.map(|next| format!("{}-{}", next.sequence, next.event));
+    let next = page
+        .next
+        .map(|next| format!("{}-{}", next.sequence, next.event));
     Ok(Json(json!({ "events": events, "next": next })).into_response())
 }
 
 fn read_cursor(cursor: &str) -> Option<HistoryCursor> {
     let (sequence, event) = cursor.split_once('-')?;
-    Some(HistoryCursor { sequence: Sequence(sequence.parse().ok()?), event: EventId(event.parse().ok()?) })
+    Some(HistoryCursor {
+        sequence: Sequence(sequence.parse().ok()?),
+        event: EventId(event.parse().ok()?),
+    })
 }
 
 /// The body, if there is one, is the error: kind, message, data, stack.
-pub(super) async fn stop(State(app): State<App>, Path(name): Path<String>, body: Body) -> Result<Response, Problem> {
+pub(super) async fn stop(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
     let id = id(&name)?;
     let limits = app.options.limits;
     let bytes = http::read(body, limits.body_bytes_max, limits.body_timeout).await?;
-    let error = if bytes.is_empty() { Ok(FailureOut::default()) } else { serde_json::from_slice(&bytes) };
-    let error = error.map_err(|error| Problem::new(Code::MalformedJson, format!("The body can't be read: {error}")))?;
-    let failure = Failure { kind: error.kind, message: error.message, data: error.data, stack: error.stack };
-    let row = app.handle.stop(id, Some(failure).filter(|failure| !failure.is_empty())).await?;
+    let error = if bytes.is_empty() {
+        Ok(FailureOut::default())
+    } else {
+        serde_json::from_slice(&bytes)
+    };
+    let error = error.map_err(|error| {
+        Problem::new(
+            Code::MalformedJson,
+            format!("The body can't be read: {error}"),
+        )
+    })?;
+    let failure = Failure {
+        kind: error.kind,
+        message: error.message,
+        data: error.data,
+        stack: error.stack,
+    };
+    let row = app
+        .handle
+        .stop(id, Some(failure).filter(|failure| !failure.is_empty()))
+        .await?;
     Ok(Json(Row::of(&app, &row)).into_response())
 }

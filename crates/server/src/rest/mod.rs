@@ -31,12 +31,16 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 async fn health() -> Response {
-    axum::Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })).into_response()
+    axum::Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+        .into_response()
 }
 
 /// RFC 3339 in UTC with milliseconds: every time of this API.
 pub(crate) fn time(moment: Timestamp) -> String {
-    let moment = i64::try_from(moment.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).unwrap_or_default();
+    let moment = i64::try_from(moment.0)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .unwrap_or_default();
     moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
@@ -44,5 +48,10 @@ pub(crate) fn time(moment: Timestamp) -> String {
 pub(crate) async fn read_json<T: DeserializeOwned>(app: &App, body: Body) -> Result<T, Problem> {
     let limits = app.options.limits;
     let bytes = http::read(body, limits.body_bytes_max, limits.body_timeout).await?;
-    serde_json::from_slice(&bytes).map_err(|error| Problem::new(Code::MalformedJson, format!("The body can't be read: {error}")))
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Problem::new(
+            Code::MalformedJson,
+            format!("The body can't be read: {error}"),
+        )
+    })
 }

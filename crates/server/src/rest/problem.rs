@@ -29,7 +29,11 @@ struct Document<'a> {
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), retry_after_s: None }
+        Self {
+            code,
+            detail: detail.into(),
+            retry_after_s: None,
+        }
     }
 
     /// A fault whose details are for the operator alone.
@@ -40,18 +44,25 @@ impl Problem {
 
     pub(crate) const fn status(&self) -> StatusCode {
         match self.code {
-            Code::MalformedJson | Code::InvalidParameter | Code::StaleToken | Code::InvalidToken => StatusCode::BAD_REQUEST,
+            Code::MalformedJson
+            | Code::InvalidParameter
+            | Code::StaleToken
+            | Code::InvalidToken => StatusCode::BAD_REQUEST,
             Code::InvalidLink => StatusCode::FORBIDDEN,
-            Code::UnknownFunction | Code::UnknownExecution | Code::UnknownRoute | Code::UnknownArtifact | Code::UnknownAgent => {
-                StatusCode::NOT_FOUND
-            }
+            Code::UnknownFunction
+            | Code::UnknownExecution
+            | Code::UnknownRoute
+            | Code::UnknownArtifact
+            | Code::UnknownAgent => StatusCode::NOT_FOUND,
             Code::TooSlow | Code::StillRunning => StatusCode::REQUEST_TIMEOUT,
             Code::Conflict => StatusCode::CONFLICT,
             Code::CallbackClosed => StatusCode::GONE,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::Overloaded => StatusCode::TOO_MANY_REQUESTS,
-            Code::DamagedStore | Code::Crashed | Code::PortInUse => StatusCode::INTERNAL_SERVER_ERROR,
+            Code::DamagedStore | Code::Crashed | Code::PortInUse => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             Code::FunctionFailed => StatusCode::BAD_GATEWAY,
             Code::StoreUnavailable | Code::Ended => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -67,7 +78,11 @@ impl From<everstep_engine::Error> for Problem {
         };
         let mut problem = Self::new(code, error.to_string());
         problem.retry_after_s = retry_after_s;
-        if problem.status().is_server_error() { Self::inside(code, &error) } else { problem }
+        if problem.status().is_server_error() {
+            Self::inside(code, &error)
+        } else {
+            problem
+        }
     }
 }
 
@@ -92,7 +107,10 @@ impl IntoResponse for Problem {
             detail: &self.detail,
         };
         let mut response = (status, axum::Json(document)).into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }

@@ -1,7 +1,10 @@
 use super::*;
 
 fn options() -> Options {
-    Options { region: "us-west-2".to_owned(), ..Options::default() }
+    Options {
+        region: "us-west-2".to_owned(),
+        ..Options::default()
+    }
 }
 
 #[test]
@@ -14,8 +17,14 @@ fn function_names_in_all_forms() {
         ("function", Some(("function", None))),
         ("000000000000:function:f", Some(("f", None))),
         ("000000000000:function:f:live", Some(("f", Some("live")))),
-        ("arn:aws:lambda:us-west-2:000000000000:function:f", Some(("f", None))),
-        ("arn:aws:lambda:us-west-2:000000000000:function:f:$LATEST", Some(("f", Some("$LATEST")))),
+        (
+            "arn:aws:lambda:us-west-2:000000000000:function:f",
+            Some(("f", None)),
+        ),
+        (
+            "arn:aws:lambda:us-west-2:000000000000:function:f:$LATEST",
+            Some(("f", Some("$LATEST"))),
+        ),
         ("arn:aws:lambda:eu-west-1:000000000000:function:f", None),
         ("arn:aws:lambda:us-west-2:111111111111:function:f", None),
         ("arn:aws:s3:us-west-2:000000000000:function:f", None),
@@ -27,7 +36,9 @@ fn function_names_in_all_forms() {
     ];
     for (text, expected) in cases {
         let parsed = FunctionName::parse(text, &options()).ok();
-        let parsed = parsed.as_ref().map(|found| (found.name.as_str(), found.qualifier.as_deref()));
+        let parsed = parsed
+            .as_ref()
+            .map(|found| (found.name.as_str(), found.qualifier.as_deref()));
         assert_eq!(parsed, expected, "{text}");
     }
 }
@@ -35,8 +46,18 @@ fn function_names_in_all_forms() {
 #[test]
 fn two_qualifiers_must_agree() {
     let name = || FunctionName::parse("f:1", &options()).expect("a name");
-    assert_eq!(name().qualified_by(Some("1")).expect("the same").qualifier.as_deref(), Some("1"));
-    assert_eq!(name().qualified_by(None).expect("one").qualifier.as_deref(), Some("1"));
+    assert_eq!(
+        name()
+            .qualified_by(Some("1"))
+            .expect("the same")
+            .qualifier
+            .as_deref(),
+        Some("1")
+    );
+    assert_eq!(
+        name().qualified_by(None).expect("one").qualifier.as_deref(),
+        Some("1")
+    );
     let error = name().qualified_by(Some("2")).expect_err("another");
     assert_eq!(error.exception, Exception::InvalidParameterValue);
 }
@@ -44,9 +65,16 @@ fn two_qualifiers_must_agree() {
 #[test]
 fn executions_are_found_by_their_last_segment() {
     let id = "0190f5fe-0000-7000-8000-000000000001";
-    let arn = format!("arn:aws:lambda:us-west-2:000000000000:function:f:$LATEST/durable-execution/n/{id}");
+    let arn = format!(
+        "arn:aws:lambda:us-west-2:000000000000:function:f:$LATEST/durable-execution/n/{id}"
+    );
     assert_eq!(execution_id(&arn).expect("an id").to_string(), id);
-    for wrong in [id, "", "arn:aws:lambda:r:0:function:f:1/durable-execution/n/none", "x/y"] {
+    for wrong in [
+        id,
+        "",
+        "arn:aws:lambda:r:0:function:f:1/durable-execution/n/none",
+        "x/y",
+    ] {
         assert_eq!(execution_id(wrong).expect_err(wrong).code.as_str(), "E0106");
     }
 }
