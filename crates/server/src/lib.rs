@@ -1,1 +1,34 @@
-//! 
+//! The way in over HTTP: one module per protocol, all over one [`everstep_engine::Handle`].
+//!
+//! - `lambda`: AWS Lambda's API with durable functions, as unmodified AWS SDKs speak it.
+//! - `rest`: our own API, for the CLI and for people with curl.
+//! - `callbacks`: answers of agents and people, in the research workflow's shape and as A2A pushes.
+//! - `artifacts`: objects by bucket and key, and links to them that expire.
+//! - `gateway`: HTTP routes that are answered by functions.
+//!
+//! It does not know: the store, how a function is run, what an event means beyond its wire form.
+//!
+//! Invariants
+//! - Nothing answers before the engine has made durable what the answer says.
+//! - Every error has a type that its protocol's clients know, and one of our codes (`errors`).
+//! - No token, callback id or signature stands in a log line.
+//!
+//! Read next: `server` (listening), `http` (bodies and limits), `lambda` (the largest protocol).
+
+#![forbid(unsafe_code)]
+
+mod artifacts;
+mod errors;
+mod events;
+mod http;
+mod lambda;
+mod logs;
+mod options;
+mod query;
+mod rest;
+mod server;
+mod start;
+
+pub use errors::{Code, EXPLANATIONS};
+pub use options::{Limits, Options, Route};
+pub use server::{BindError, Server};

@@ -1,0 +1,272 @@
+//! Objects: put, get, list, delete.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse as _, Response};
+use everstep_engine::blobs::{Meta, PutCondition};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use hyper::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH,
+    LAST_MODIFIED,
+};
+use hyper::{Method, StatusCode};
+use serde::Serialize;
+
+use super::{error::fault, link};
+use crate::errors::Code;
+use crate::http::App;
+use crate::query::Query;
+use crate::rest::{Problem, time};
+
+const PAGE_MAX: usize = 1_000;
+
+fn quoted(etag: &str) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"{etag}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// The etags of a condition's header, without quotes; weak ones are compared as strong ones.
+fn etags(headers: &HeaderMap, name: hyper::header::HeaderName) -> Option<Vec<String>> {
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(
+        value
+            .split(',')
+            .map(|etag| {
+                etag.trim()
+                    .trim_start_matches("W/")
+                    .trim_matches('"')
+                    .to_owned()
+            })
+            .collect(),
+    )
+}
+
+pub(super) async fn put(
+    State(app): State<App>,
+    Path((bucket, key)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let limits = app.options.limits;
+    let unsupported = |text: &'static str| Err(Problem::new(Code::InvalidParameter, text));
+    let condition = match (
+        etags(&headers, IF_MATCH).as_deref(),
+        etags(&headers, IF_NONE_MATCH).as_deref(),
+    ) {
+        (None, None) => PutCondition::None,
+        (None, Some([star])) if star == "*" => PutCondition::IfAbsent,
+        (Some([etag]), None) => PutCondition::IfMatch(etag.clone()),
+        (_, Some(_)) => return unsupported("If-None-Match can only be *"),
+        (Some(_), None) => return unsupported("If-Match can only have one ETag"),
+    };
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let too_long = || {
+        Problem::new(
+            Code::TooLarge,
+            format!(
+                "An artifact has at most {} bytes",
+                limits.artifact_bytes_max
+            ),
+        )
+    };
+    if length.is_some_and(|length| length > limits.artifact_bytes_max as u64) {
+        return Err(too_long());
+    }
+    let mut left = limits.artifact_bytes_max;
+    let mut exceeded = false;
+    let content = paced(body, limits.body_timeout).map(|piece| {
+        let piece = piece?;
+        match left.checked_sub(piece.len()) {
+            Some(rest) => left = rest,
+            None => {
+                exceeded = true;
+                return Err(std::io::Error::other("longer than allowed"));
+            }
+        }
+        Ok(piece)
+    });
+    let stored = app
+        .handle
+        .blobs()
+        .artifacts()
+        .put(&bucket, &key, content, condition)
+        .await;
+    if exceeded {
+        return Err(too_long());
+    }
+    let meta = stored.map_err(fault)?;
+    let mut response = StatusCode::CREATED.into_response();
+    response.headers_mut().insert(ETAG, quoted(&meta.etag));
+    Ok(response)
+}
+
+/// A body whose every piece has to arrive in time, however long the whole takes.
+fn paced(
+    body: Body,
+    deadline: Duration,
+) -> impl futures_util::Stream<Item = std::io::Result<bytes::Bytes>> + Send {
+    futures_util::stream::unfold(Some(body.into_data_stream()), move |stream| async move {
+        let mut stream = stream?;
+        match tokio::time::timeout(deadline, stream.next()).await {
+            Ok(None) => None,
+            Ok(Some(Ok(piece))) => Some((Ok(piece), Some(stream))),
+            Ok(Some(Err(error))) => Some((Err(std::io::Error::other(error)), None)),
+            Err(_) => Some((Err(std::io::ErrorKind::TimedOut.into()), None)),
+        }
+    })
+}
+
+pub(super) async fn get(
+    State(app): State<App>,
+    Path((bucket, key)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    link::check(&app, &bucket, &key, &Query::parse(query.as_deref()))?;
+    let artifacts = app.handle.blobs().artifacts();
+    let (meta, body) = if method == Method::HEAD {
+        (
+            artifacts.head(&bucket, &key).await.map_err(fault)?,
+            Body::empty(),
+        )
+    } else {
+        let (meta, content) = artifacts.get(&bucket, &key).await.map_err(fault)?;
+        (
+            meta,
+            Body::from_stream(content.map_err(std::io::Error::other)),
+        )
+    };
+    if etags(&headers, IF_MATCH)
+        .is_some_and(|wanted| !wanted.iter().any(|etag| etag == "*" || *etag == meta.etag))
+    {
+        return Err(Problem::new(
+            Code::PreconditionFailed,
+            "The artifact has another ETag",
+        ));
+    }
+    let mut response = Response::new(body);
+    if etags(&headers, IF_NONE_MATCH)
+        .is_some_and(|known| known.iter().any(|etag| etag == "*" || *etag == meta.etag))
+    {
+        response = StatusCode::NOT_MODIFIED.into_response();
+    } else {
+        response
+            .headers_mut()
+            .insert(CONTENT_LENGTH, meta.size.into());
+    }
+    describe(response.headers_mut(), &key, &meta);
+    Ok(response)
+}
+
+fn describe(headers: &mut HeaderMap, key: &str, meta: &Meta) {
+    headers.insert(ETAG, quoted(&meta.etag));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(key)));
+    // What users stored must not run as a page of ours.
+    headers.insert(
+        "x-content-type-options",
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        "content-security-policy",
+        HeaderValue::from_static("sandbox"),
+    );
+    let modified = i64::try_from(meta.modified.0)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let text = modified.map(|modified| modified.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    if let Some(value) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        headers.insert(LAST_MODIFIED, value);
+    }
+}
+
+/// By the key's ending: the store keeps no content type.
+fn content_type(key: &str) -> &'static str {
+    match key.rsplit_once('.').map_or("", |(_, ending)| ending) {
+        "json" => "application/json",
+        "md" => "text/markdown; charset=utf-8",
+        "txt" | "log" => "text/plain; charset=utf-8",
+        "html" => "text/html; charset=utf-8",
+        "csv" => "text/csv; charset=utf-8",
+        "pdf" => "application/pdf",
+        "zip" => "application/zip",
+        _ => "application/octet-stream",
+    }
+}
+
+#[derive(Serialize)]
+struct Listed {
+    objects: Vec<ListedObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ListedObject {
+    key: String,
+    size: u64,
+    etag: String,
+    modified_at: String,
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    Path(bucket): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let query = Query::parse(query.as_deref());
+    let limit = match query.get("limit").map(str::parse::<usize>) {
+        None => PAGE_MAX,
+        Some(Ok(limit)) if (1..=PAGE_MAX).contains(&limit) => limit,
+        Some(_) => {
+            return Err(Problem::new(
+                Code::InvalidParameter,
+                format!("limit must lie between 1 and {PAGE_MAX}"),
+            ));
+        }
+    };
+    let prefix = query.get("prefix").unwrap_or_default();
+    let artifacts = app.handle.blobs().artifacts();
+    let mut found = artifacts
+        .list(&bucket, prefix, query.get("cursor"), limit + 1)
+        .await
+        .map_err(fault)?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|(key, _)| key.clone());
+    let objects = found.into_iter().map(|(key, meta)| ListedObject {
+        key,
+        size: meta.size,
+        etag: meta.etag,
+        modified_at: time(meta.modified),
+    });
+    Ok(Json(Listed {
+        objects: objects.collect(),
+        next,
+    })
+    .into_response())
+}
+
+pub(super) async fn delete(
+    State(app): State<App>,
+    Path((bucket, key)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    if app
+        .handle
+        .blobs()
+        .artifacts()
+        .delete(&bucket, &key)
+        .await
+        .map_err(fault)?
+    {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    Err(Problem::new(
+        Code::UnknownArtifact,
+        format!("There is no artifact {bucket}/{key}"),
+    ))
+}

@@ -1,0 +1,162 @@
+//! Every error code of the server. Each has a page in `docs/errors`.
+
+use std::fmt;
+
+/// A mistake, or a fault, that has a page. The numbers are shown to users and never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    UnknownFunction,
+    MalformedJson,
+    TooLarge,
+    StaleToken,
+    InvalidToken,
+    UnknownExecution,
+    DamagedStore,
+    StoreUnavailable,
+    PortInUse,
+    Overloaded,
+    UnknownRoute,
+    InvalidParameter,
+    Conflict,
+    InvalidLink,
+    UnknownArtifact,
+    PreconditionFailed,
+    Crashed,
+    Ended,
+    CallbackClosed,
+    FunctionFailed,
+    TooSlow,
+    UnknownAgent,
+    StillRunning,
+}
+
+/// Codes with what they mean in a few words, in the order of their numbers.
+pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
+    (
+        Code::UnknownFunction,
+        "E0101",
+        "There is no such function, version or alias",
+    ),
+    (
+        Code::MalformedJson,
+        "E0102",
+        "The body is not the JSON that was expected",
+    ),
+    (Code::TooLarge, "E0103", "The body is longer than allowed"),
+    (
+        Code::StaleToken,
+        "E0104",
+        "The checkpoint token has been used or its invocation is over",
+    ),
+    (
+        Code::InvalidToken,
+        "E0105",
+        "The token was not issued here, or not for this",
+    ),
+    (
+        Code::UnknownExecution,
+        "E0106",
+        "There is no such execution",
+    ),
+    (Code::DamagedStore, "E0107", "Stored data can't be trusted"),
+    (
+        Code::StoreUnavailable,
+        "E0108",
+        "The store can't be written or read",
+    ),
+    (Code::PortInUse, "E0109", "The address is in use"),
+    (Code::Overloaded, "E0110", "Too much is waiting"),
+    (
+        Code::UnknownRoute,
+        "E0111",
+        "There is nothing at this address",
+    ),
+    (Code::InvalidParameter, "E0112", "A parameter is not valid"),
+    (
+        Code::Conflict,
+        "E0113",
+        "The request does not fit the present state",
+    ),
+    (
+        Code::InvalidLink,
+        "E0114",
+        "The link is not valid, or not any more",
+    ),
+    (Code::UnknownArtifact, "E0115", "There is no such artifact"),
+    (
+        Code::PreconditionFailed,
+        "E0116",
+        "It is not what the request expected it to be",
+    ),
+    (Code::Crashed, "E0117", "Our own code crashed"),
+    (Code::Ended, "E0118", "The engine has ended"),
+    (
+        Code::CallbackClosed,
+        "E0119",
+        "Nobody waits for this callback any more",
+    ),
+    (
+        Code::FunctionFailed,
+        "E0120",
+        "The function behind the route did not answer well",
+    ),
+    (Code::TooSlow, "E0121", "The request did not arrive in time"),
+    (Code::UnknownAgent, "E0122", "There is no such agent"),
+    (
+        Code::StillRunning,
+        "E0123",
+        "The execution has not ended in the time that a call waits",
+    ),
+];
+
+impl Code {
+    fn row(self) -> Option<&'static (Self, &'static str, &'static str)> {
+        EXPLANATIONS.iter().find(|(code, _, _)| *code == self)
+    }
+
+    /// `E0101`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.row().map_or("", |(_, name, _)| name)
+    }
+
+    /// One sentence without its full stop.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        self.row().map_or("", |(_, _, title)| title)
+    }
+
+    /// The code of what the engine refused.
+    pub(crate) fn of(error: &everstep_engine::Error) -> Self {
+        use everstep_core::Kind;
+        use everstep_engine::Error;
+        match error {
+            Error::UnknownExecution { .. } => Self::UnknownExecution,
+            Error::NameTaken { .. } | Error::Refused { .. } | Error::EntryExists { .. } => {
+                Self::Conflict
+            }
+            Error::InvalidToken => Self::InvalidToken,
+            Error::Overloaded { .. } => Self::Overloaded,
+            Error::Crashed { .. } => Self::Crashed,
+            Error::Damaged { .. } | Error::Payload { .. } => Self::DamagedStore,
+            Error::Store { kind, .. } => match kind {
+                Kind::Corrupt => Self::DamagedStore,
+                Kind::Invalid => Self::InvalidParameter,
+                Kind::Bug => Self::Crashed,
+                Kind::NotFound | Kind::Conflict | Kind::Throttled | Kind::Transient => {
+                    Self::StoreUnavailable
+                }
+            },
+            Error::Ended => Self::Ended,
+            Error::UnknownEntry { what, .. } if *what == "agent" => Self::UnknownAgent,
+            Error::UnknownEntry { .. } => Self::UnknownFunction,
+            Error::EntryChanged { .. } => Self::PreconditionFailed,
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

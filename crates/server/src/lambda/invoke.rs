@@ -1,0 +1,287 @@
+//! Invoke: a plain function at once, a durable one as an execution.
+
+use axum::body::Body;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use everstep_core::ExecutionId;
+use everstep_durable::ExecutionSnapshot;
+use everstep_engine::catalogue::Resolved;
+use hyper::StatusCode;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::arn::{FunctionName, execution_arn, function_arn, is_word};
+use super::errors::{Error, Exception};
+use super::route::Name;
+use super::{Call, reply};
+use crate::start::{Running, Start, start};
+
+const TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-type");
+const EXECUTION_NAME: HeaderName = HeaderName::from_static("x-amz-durable-execution-name");
+const EXECUTION_ARN: HeaderName = HeaderName::from_static("x-amz-durable-execution-arn");
+const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
+const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
+const LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");
+const LOG_TYPE: HeaderName = HeaderName::from_static("x-amz-log-type");
+const CLIENT_CONTEXT: HeaderName = HeaderName::from_static("x-amz-client-context");
+const TENANT_ID: HeaderName = HeaderName::from_static("x-amz-tenant-id");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+
+const EXECUTION_NAME_MAX: usize = 64;
+
+/// How Invoke is asked to answer.
+enum InvocationType {
+    RequestResponse,
+    Event,
+    DryRun,
+}
+
+/// Whether the payload limit of asynchronous calls is the one that counts.
+pub(super) fn is_event(headers: &HeaderMap) -> bool {
+    headers.get(TYPE).is_some_and(|kind| kind == "Event")
+}
+
+impl Call<'_> {
+    fn header(&self, name: HeaderName) -> Result<Option<&str>, Error> {
+        let value = self.headers.get(&name).map(HeaderValue::to_str).transpose();
+        value.map_err(|_| Error::invalid(format!("The header {name} is not plain text")))
+    }
+
+    fn owned_header(&self, name: HeaderName) -> Result<Option<String>, Error> {
+        self.header(name).map(|value| value.map(str::to_owned))
+    }
+}
+
+pub(super) async fn invoke(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
+    let function = call.function(name)?;
+    let kind = match call.header(TYPE)? {
+        None | Some("RequestResponse") => InvocationType::RequestResponse,
+        Some("Event") => InvocationType::Event,
+        Some("DryRun") => InvocationType::DryRun,
+        Some(other) => return Err(Error::invalid(format!("Invalid invocation type: {other}"))),
+    };
+    let resolved = call.resolve(&function).await?;
+    let durable = resolved.revision.config.durable.is_some();
+    if durable && function.qualifier.is_none() {
+        return Err(Error::invalid(
+            "You cannot invoke a durable function using an unqualified ARN.",
+        ));
+    }
+    let execution_name = call.owned_header(EXECUTION_NAME)?;
+    match &execution_name {
+        Some(_) if !durable => {
+            return Err(Error::invalid(
+                "A durable execution name can only be given to a durable function.",
+            ));
+        }
+        Some(name) if !is_word(name, EXECUTION_NAME_MAX) => {
+            return Err(Error::invalid(format!(
+                "Invalid durable execution name: {name}"
+            )));
+        }
+        Some(_) | None => {}
+    }
+    let payload = payload(&call.body)?;
+    match kind {
+        InvocationType::DryRun => Ok(reply::empty(StatusCode::NO_CONTENT)),
+        InvocationType::RequestResponse if !durable => {
+            call_plain(call, &function, &resolved, payload).await
+        }
+        InvocationType::Event | InvocationType::RequestResponse => {
+            let running = start_execution(call, &resolved, execution_name, payload).await?;
+            if matches!(kind, InvocationType::Event) {
+                return Ok(accepted(&resolved, durable, &running));
+            }
+            let mut response = outcome(call, running.id).await?;
+            describe(response.headers_mut(), &resolved, &running);
+            Ok(response)
+        }
+    }
+}
+
+/// No payload is an empty object, as AWS hands it to functions.
+fn payload(body: &Bytes) -> Result<Bytes, Error> {
+    if body.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    serde_json::from_slice::<serde::de::IgnoredAny>(body).map_err(|error| Error::json(&error))?;
+    Ok(body.clone())
+}
+
+async fn start_execution(
+    call: &Call<'_>,
+    resolved: &Resolved,
+    name: Option<String>,
+    input: Bytes,
+) -> Result<Running, Error> {
+    let trace_header = call.owned_header(TRACE_ID)?;
+    let tenant_id = call.owned_header(TENANT_ID)?;
+    match start(
+        call.app,
+        resolved,
+        Start {
+            name,
+            input,
+            trace_header,
+            tenant_id,
+        },
+    )
+    .await
+    {
+        Ok(running) => Ok(running),
+        Err(everstep_engine::Error::NameTaken { id }) => {
+            let arn = execution_arn(&call.app.options, &call.app.handle.row(id).await?);
+            Err(Error::new(
+                Exception::DurableExecutionAlreadyStarted,
+                format!("Execution already started: {arn}"),
+            ))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn describe(headers: &mut HeaderMap, resolved: &Resolved, running: &Running) {
+    if let Ok(arn) = HeaderValue::from_str(&running.arn) {
+        headers.insert(EXECUTION_ARN, arn);
+    }
+    executed(headers, resolved);
+}
+
+fn executed(headers: &mut HeaderMap, resolved: &Resolved) {
+    if let Ok(version) = HeaderValue::from_str(&resolved.version) {
+        headers.insert(EXECUTED_VERSION, version);
+    }
+}
+
+fn accepted(resolved: &Resolved, durable: bool, running: &Running) -> Response {
+    let mut response = reply::empty(StatusCode::ACCEPTED);
+    if durable {
+        describe(response.headers_mut(), resolved, running);
+    }
+    response
+}
+
+/// Waits for an execution's end, as long as AWS does, and answers with what came of it.
+async fn outcome(call: &Call<'_>, id: ExecutionId) -> Result<Response, Error> {
+    let handle = &call.app.handle;
+    let limit = call.app.options.limits.invoke_timeout;
+    let deadline = Instant::now() + limit;
+    loop {
+        match tokio::time::timeout_at(deadline, handle.wait(id)).await {
+            Ok(Ok(_)) => break,
+            // It is started: a caller who tried again would start another one.
+            Ok(Err(everstep_engine::Error::Overloaded { retry_after_s, .. }))
+                if Instant::now() < deadline =>
+            {
+                tokio::time::sleep(std::time::Duration::from_secs(retry_after_s.into())).await;
+            }
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => {
+                let text = format!(
+                    "The execution has not ended in {} s; it goes on",
+                    limit.as_secs()
+                );
+                return Err(Error::new(Exception::ExecutionStillRunning, text));
+            }
+        }
+    }
+    let snapshot = super::executions::describe(call, id).await?;
+    if snapshot.status == everstep_core::Status::Succeeded {
+        let result = match &snapshot.result {
+            Some(payload) => handle.payload(id, payload).await?,
+            None => Bytes::from_static(b"null"),
+        };
+        return Ok(answer(result, false));
+    }
+    Ok(answer(function_error(&snapshot), true))
+}
+
+/// The error document that a Lambda runtime would have written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FunctionError<'a> {
+    error_type: &'a str,
+    error_message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_data: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    stack_trace: &'a [String],
+}
+
+fn function_error(snapshot: &ExecutionSnapshot) -> Bytes {
+    let failure = snapshot.error.clone().unwrap_or_default();
+    let status = reply::status(snapshot.status);
+    let error = FunctionError {
+        error_type: failure.kind.as_deref().unwrap_or(status),
+        error_message: failure.message.as_deref().unwrap_or_default(),
+        error_data: failure.data.as_deref(),
+        stack_trace: &failure.stack,
+    };
+    serde_json::to_vec(&error).unwrap_or_default().into()
+}
+
+fn answer(body: Bytes, failed: bool) -> Response {
+    let mut response = reply::bytes_as_json(StatusCode::OK, Bytes::new());
+    *response.body_mut() = Body::from(body);
+    if failed {
+        response
+            .headers_mut()
+            .insert(FUNCTION_ERROR, HeaderValue::from_static("Unhandled"));
+    }
+    response
+}
+
+/// As the caller named it: with a qualifier only if one was given.
+fn invoked_arn(call: &Call<'_>, function: &FunctionName) -> String {
+    match &function.qualifier {
+        Some(qualifier) => function_arn(&call.app.options, &function.name, qualifier).qualified(),
+        None => function_arn(&call.app.options, &function.name, "").unqualified(),
+    }
+}
+
+async fn call_plain(
+    call: &Call<'_>,
+    function: &FunctionName,
+    resolved: &Resolved,
+    payload: Bytes,
+) -> Result<Response, Error> {
+    let client_context = match call.header(CLIENT_CONTEXT)? {
+        None => None,
+        Some(text) => {
+            let decoded = STANDARD
+                .decode(text)
+                .ok()
+                .and_then(|bytes| String::from_utf8(bytes).ok());
+            let refused = || {
+                Error::new(
+                    Exception::InvalidRequestContent,
+                    "Client context must be a valid Base64-encoded JSON object.",
+                )
+            };
+            Some(decoded.ok_or_else(refused)?)
+        }
+    };
+    let called = call.app.handle.call(everstep_engine::Call {
+        address: resolved.revision.address(),
+        version: resolved.version.clone(),
+        arn: invoked_arn(call, function),
+        request_id: uuid::Uuid::new_v4().to_string(),
+        payload,
+        trace_id: call.owned_header(TRACE_ID)?,
+        client_context,
+        tenant_id: call.owned_header(TENANT_ID)?,
+    });
+    let called = called.await?;
+    let failed = called.result.is_err();
+    let mut response = answer(called.result.unwrap_or_else(|error| error), failed);
+    executed(response.headers_mut(), resolved);
+    if call.header(LOG_TYPE)? == Some("Tail") {
+        if let Ok(tail) = HeaderValue::from_str(&STANDARD.encode(&called.log_tail)) {
+            response.headers_mut().insert(LOG_RESULT, tail);
+        }
+    }
+    Ok(response)
+}

@@ -1,0 +1,182 @@
+//! CloudWatch Logs' FilterLogEvents over the captured logs.
+
+use std::collections::BTreeSet;
+
+use axum::response::Response;
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::errors::Error;
+use super::{Call, reply};
+use crate::logs::{self, LogLine};
+
+const LIMIT_MAX: usize = 10_000;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct FilterIn {
+    log_group_name: Option<String>,
+    log_group_identifier: Option<String>,
+    log_stream_names: Vec<String>,
+    log_stream_name_prefix: Option<String>,
+    /// Milliseconds since 1970, inclusive.
+    start_time: Option<u64>,
+    end_time: Option<u64>,
+    filter_pattern: Option<String>,
+    next_token: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Filtered {
+    events: Vec<Event>,
+    searched_log_streams: Vec<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    log_stream_name: String,
+    timestamp: u64,
+    message: String,
+    ingestion_time: u64,
+    event_id: String,
+}
+
+pub(super) async fn filter_log_events(call: &Call<'_>) -> Result<Response, Error> {
+    let request: FilterIn = call.json()?;
+    let group = request
+        .log_group_identifier
+        .as_deref()
+        .or(request.log_group_name.as_deref())
+        .unwrap_or_default();
+    let Some((_, function)) = group.rsplit_once("/aws/lambda/") else {
+        return Ok(refused("ResourceNotFoundException", NO_GROUP));
+    };
+    let Some(terms) = terms(request.filter_pattern.as_deref().unwrap_or_default()) else {
+        return Ok(refused(
+            "InvalidParameterException",
+            "Only patterns of plain terms are served; all of them have to occur.",
+        ));
+    };
+    let lines = match &call.app.options.logs {
+        None => None,
+        Some(folder) => {
+            let (folder, function) = (folder.clone(), function.trim_end_matches(":*").to_owned());
+            let read = tokio::task::spawn_blocking(move || logs::read(&folder, &function)).await;
+            read.map_err(std::io::Error::other)
+                .and_then(|read| read)
+                .map_err(|error| unreadable(&error))?
+        }
+    };
+    let Some(lines) = lines else {
+        return Ok(refused("ResourceNotFoundException", NO_GROUP));
+    };
+    let skipped = request
+        .next_token
+        .as_deref()
+        .map_or(Ok(0), str::parse::<usize>);
+    let Ok(skipped) = skipped else {
+        return Ok(refused(
+            "InvalidParameterException",
+            "The specified nextToken is invalid.",
+        ));
+    };
+    let limit = request.limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
+    let matching = lines
+        .into_iter()
+        .enumerate()
+        .filter(|(_, line)| matches(line, &request, &terms));
+    let mut found: Vec<(usize, LogLine)> = matching
+        .skip_while(|(at, _)| *at < skipped)
+        .take(limit + 1)
+        .collect();
+    let next_token = found.get(limit).map(|(at, _)| at.to_string());
+    found.truncate(limit);
+    let streams: BTreeSet<&str> = found
+        .iter()
+        .map(|(_, line)| line.log_stream.as_str())
+        .collect();
+    let searched_log_streams = streams
+        .into_iter()
+        .map(|name| json!({ "logStreamName": name, "searchedCompletely": true }))
+        .collect();
+    let events = found.into_iter().map(|(at, line)| Event {
+        timestamp: line.unix_ms(),
+        ingestion_time: line.unix_ms(),
+        log_stream_name: line.log_stream,
+        message: line.message,
+        event_id: at.to_string(),
+    });
+    Ok(aws_json(
+        StatusCode::OK,
+        &Filtered {
+            events: events.collect(),
+            searched_log_streams,
+            next_token,
+        },
+    ))
+}
+
+const NO_GROUP: &str = "The specified log group does not exist.";
+
+fn unreadable(error: &std::io::Error) -> Error {
+    tracing::error!(%error, "a log file can't be read");
+    Error::coded(
+        super::errors::Exception::Service,
+        crate::errors::Code::StoreUnavailable,
+        "The log can't be read",
+    )
+}
+
+fn matches(line: &LogLine, request: &FilterIn, terms: &[String]) -> bool {
+    let at = line.unix_ms();
+    request.start_time.is_none_or(|start| at >= start)
+        && request.end_time.is_none_or(|end| at <= end)
+        && (request.log_stream_names.is_empty()
+            || request.log_stream_names.contains(&line.log_stream))
+        && request
+            .log_stream_name_prefix
+            .as_ref()
+            .is_none_or(|prefix| line.log_stream.starts_with(prefix))
+        && terms.iter().all(|term| line.message.contains(term))
+}
+
+/// Plain and quoted terms; `None` for a pattern of another kind.
+fn terms(pattern: &str) -> Option<Vec<String>> {
+    let pattern = pattern.trim();
+    if pattern.starts_with(['{', '[', '%', '-', '?']) {
+        return None;
+    }
+    let mut terms = Vec::new();
+    // Every second piece between quotes was inside of them.
+    for (index, piece) in pattern.split('"').enumerate() {
+        if index % 2 == 1 {
+            terms.push(piece.to_owned());
+        } else {
+            terms.extend(piece.split_whitespace().map(str::to_owned));
+        }
+    }
+    Some(terms)
+}
+
+fn refused(kind: &'static str, message: &str) -> Response {
+    aws_json(
+        StatusCode::BAD_REQUEST,
+        &json!({ "__type": kind, "message": message }),
+    )
+}
+
+fn aws_json(status: StatusCode, body: &impl Serialize) -> Response {
+    let mut response = reply::json(status, body);
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/x-amz-json-1.1"),
+    );
+    response
+}

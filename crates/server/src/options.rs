@@ -1,0 +1,95 @@
+//! What a server is told at its start.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+/// How a server listens and what it calls itself.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Of every ARN.
+    pub region: String,
+    /// Twelve digits, of every ARN.
+    pub account: String,
+    /// HTTP routes that functions answer, first match first.
+    pub routes: Vec<Route>,
+    /// Where the function host writes `FUNCTION.log`; without it there are no logs to read.
+    pub logs: Option<PathBuf>,
+    /// What links and other addresses begin with, when it is not the address listened on: `https://everstep.example.org`.
+    pub public_url: Option<String>,
+    pub limits: Limits,
+    /// Cancelled, the server takes no new connection and ends when the open requests are answered.
+    pub shutdown: CancellationToken,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            region: "us-east-1".to_owned(),
+            account: "000000000000".to_owned(),
+            routes: Vec::new(),
+            logs: None,
+            public_url: None,
+            limits: Limits::default(),
+            shutdown: CancellationToken::new(),
+        }
+    }
+}
+
+/// Requests of this method and path are answered by a function, as API Gateway's proxy integration does it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// `GET`, `POST` and so on; `ANY` is every method.
+    pub method: String,
+    /// `/workflows/{id}`: a segment in braces takes any segment, `{name+}` at the end all that are left.
+    pub path: String,
+    /// Name of the function, optionally `NAME:QUALIFIER`.
+    pub function: String,
+}
+
+/// What a request may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Payload of a synchronous invoke.
+    pub invoke_bytes_max: usize,
+    /// Payload of an asynchronous invoke.
+    pub event_bytes_max: usize,
+    /// Result of a callback.
+    pub callback_bytes_max: usize,
+    /// Body of CreateFunction and UpdateFunctionCode.
+    pub code_bytes_max: usize,
+    /// Body of any other request; a checkpoint among them.
+    pub body_bytes_max: usize,
+    /// An artifact.
+    pub artifact_bytes_max: usize,
+    /// Until a request's head has arrived.
+    pub head_timeout: Duration,
+    /// Until a request's body has arrived.
+    pub body_timeout: Duration,
+    /// How long a synchronous invoke waits for its execution.
+    pub invoke_timeout: Duration,
+    /// How long a shutdown waits for open requests.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            invoke_bytes_max: 6 << 20,
+            event_bytes_max: 1 << 20,
+            callback_bytes_max: 1 << 20,
+            code_bytes_max: 96 << 20,
+            body_bytes_max: 16 << 20,
+            artifact_bytes_max: 5 << 30,
+            head_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(60),
+            invoke_timeout: Duration::from_secs(15 * 60),
+            shutdown_timeout: Duration::from_secs(10),
+        }
+    }
+}

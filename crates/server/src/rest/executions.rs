@@ -1,0 +1,316 @@
+//! Executions: list, one of them, its history, stop.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use everstep_core::{
+    EventId, ExecutionId, Failure, OperationStatus, Sequence, Status, ViewOperation,
+};
+use everstep_engine::{Cursor, Direction, ExecutionRow, HistoryCursor, ListFilter, Snapshot};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Problem, time};
+use crate::errors::Code;
+use crate::http::{self, App};
+use crate::lambda::arn::execution_arn;
+use crate::query::Query;
+
+const PAGE_DEFAULT: usize = 100;
+const PAGE_MAX: usize = 1_000;
+
+/// An execution as lists show it.
+#[derive(Serialize)]
+struct Row {
+    id: String,
+    arn: String,
+    function: String,
+    version: String,
+    name: String,
+    status: &'static str,
+    started_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<String>,
+}
+
+impl Row {
+    fn of(app: &App, row: &ExecutionRow) -> Self {
+        Self {
+            id: row.id.to_string(),
+            arn: execution_arn(&app.options, row),
+            function: row.definition.clone(),
+            version: row.version.clone(),
+            name: row.name.clone(),
+            status: row.status.as_str(),
+            started_at: time(row.started),
+            ended_at: row.closed.map(time),
+        }
+    }
+}
+
+/// An id, or the ARN that ends with it.
+fn id(text: &str) -> Result<ExecutionId, Problem> {
+    let last = text.rsplit('/').next().unwrap_or_default();
+    last.parse().map_err(|_| {
+        Problem::new(
+            Code::UnknownExecution,
+            format!("There is no execution {text}"),
+        )
+    })
+}
+
+fn limit(query: &Query<'_>) -> Result<usize, Problem> {
+    match query.get("limit").map(str::parse::<usize>) {
+        None => Ok(PAGE_DEFAULT),
+        Some(Ok(limit)) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
+        Some(_) => Err(Problem::new(
+            Code::InvalidParameter,
+            format!("limit must lie between 1 and {PAGE_MAX}"),
+        )),
+    }
+}
+
+fn bad_cursor() -> Problem {
+    Problem::new(Code::InvalidParameter, "The cursor is none of this list")
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let query = Query::parse(query.as_deref());
+    let mut filter = ListFilter::default();
+    for (name, value) in query.pairs() {
+        match name {
+            "status" => {
+                let status = Status::ALL
+                    .into_iter()
+                    .find(|status| status.as_str() == value.to_ascii_uppercase());
+                filter.statuses.push(status.ok_or_else(|| {
+                    Problem::new(
+                        Code::InvalidParameter,
+                        format!("There is no status {value}"),
+                    )
+                })?);
+            }
+            "function" => filter.definition = Some(value.to_owned()),
+            "name" => filter.name = Some(value.to_owned()),
+            "name_prefix" => filter.name_prefix = Some(value.to_owned()),
+            "order" if value == "oldest" => filter.oldest_first = true,
+            "order" if value == "newest" => filter.oldest_first = false,
+            "cursor" | "limit" => {}
+            _ => {
+                return Err(Problem::new(
+                    Code::InvalidParameter,
+                    format!("Executions can't be listed by {name}={value}"),
+                ));
+            }
+        }
+    }
+    let cursor = query.get("cursor").map(|cursor| {
+        URL_SAFE_NO_PAD
+            .decode(cursor)
+            .map(|bytes| Cursor(Bytes::from(bytes)))
+    });
+    let cursor = cursor.transpose().map_err(|_| bad_cursor())?;
+    let page = app.handle.list(filter, cursor, limit(&query)?).await?;
+    let executions: Vec<Row> = page.rows.iter().map(|row| Row::of(&app, row)).collect();
+    let next = page.next.map(|next| URL_SAFE_NO_PAD.encode(&next.0));
+    Ok(Json(json!({ "executions": executions, "next": next })).into_response())
+}
+
+/// One operation of the tree, in the order of starts; `parent` is the number of another one.
+#[derive(Serialize)]
+struct OperationOut<'a> {
+    number: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<u32>,
+    id: &'a str,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub_kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    status: &'static str,
+    started_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<String>,
+    attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_heartbeat_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<FailureOut>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+struct FailureOut {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stack: Vec<String>,
+}
+
+impl From<Failure> for FailureOut {
+    fn from(failure: Failure) -> Self {
+        Self {
+            kind: failure.kind,
+            message: failure.message,
+            data: failure.data,
+            stack: failure.stack,
+        }
+    }
+}
+
+pub(super) async fn get(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let snapshot = app.handle.snapshot(id(&name)?).await?;
+    let operations: Vec<_> = snapshot
+        .view
+        .operations
+        .iter()
+        .map(|operation| show(&snapshot, operation))
+        .collect();
+    let waiting: Vec<_> = snapshot
+        .view
+        .operations
+        .iter()
+        .filter_map(|operation| waits_for(&snapshot, operation))
+        .collect();
+    let answer = json!({ "execution": Row::of(&app, &snapshot.row), "operations": operations, "waiting_for": waiting });
+    Ok(Json(answer).into_response())
+}
+
+fn last_beat(snapshot: &Snapshot, operation: &ViewOperation) -> Option<String> {
+    let beat = snapshot
+        .beats
+        .iter()
+        .find(|(beaten, _)| *beaten == operation.operation);
+    beat.map(|(_, at)| time(everstep_core::Timestamp(*at)))
+}
+
+fn show<'a>(snapshot: &Snapshot, operation: &'a ViewOperation) -> OperationOut<'a> {
+    OperationOut {
+        number: operation.operation.0,
+        parent: operation.parent.map(|parent| parent.0),
+        id: &operation.id,
+        kind: operation.kind,
+        sub_kind: operation.sub_kind.as_deref(),
+        name: operation.name.as_deref(),
+        status: operation.status.as_str(),
+        started_at: time(operation.started),
+        ended_at: operation.ended.map(time),
+        attempts: operation.attempts,
+        due_at: operation.due.map(time),
+        last_heartbeat_at: last_beat(snapshot, operation),
+        error: operation.failure.clone().map(Into::into),
+    }
+}
+
+/// What an open operation that nobody works on waits for.
+fn waits_for(snapshot: &Snapshot, operation: &ViewOperation) -> Option<Value> {
+    if snapshot.row.status.is_closed() || operation.status.is_closed() {
+        return None;
+    }
+    let what = match (operation.kind, operation.status) {
+        ("CALLBACK", _) => "callback",
+        ("WAIT", _) => "time",
+        ("CHAINED_INVOKE", _) => "function",
+        ("STEP", OperationStatus::Pending) => "retry",
+        _ => return None,
+    };
+    Some(json!({
+        "what": what,
+        "number": operation.operation.0,
+        "name": operation.name,
+        "since": time(operation.started),
+        "until": operation.due.map(time),
+        "last_heartbeat_at": last_beat(snapshot, operation),
+    }))
+}
+
+pub(super) async fn history(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let query = Query::parse(query.as_deref());
+    let id = id(&name)?;
+    let direction = match query.get("order") {
+        None | Some("oldest") => Direction::Forward,
+        Some("newest") => Direction::Backward,
+        Some(other) => {
+            return Err(Problem::new(
+                Code::InvalidParameter,
+                format!("order is oldest or newest, not {other}"),
+            ));
+        }
+    };
+    let from = query
+        .get("cursor")
+        .map(|cursor| read_cursor(cursor).ok_or_else(bad_cursor))
+        .transpose()?;
+    let include = query.get("data") != Some("false");
+    let page = app
+        .handle
+        .history(id, from, direction, limit(&query)?)
+        .await?;
+    let events = crate::events::show(&app, id, &page.items, include).await?;
+    let next = page
+        .next
+        .map(|next| format!("{}-{}", next.sequence, next.event));
+    Ok(Json(json!({ "events": events, "next": next })).into_response())
+}
+
+fn read_cursor(cursor: &str) -> Option<HistoryCursor> {
+    let (sequence, event) = cursor.split_once('-')?;
+    Some(HistoryCursor {
+        sequence: Sequence(sequence.parse().ok()?),
+        event: EventId(event.parse().ok()?),
+    })
+}
+
+/// The body, if there is one, is the error: kind, message, data, stack.
+pub(super) async fn stop(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let id = id(&name)?;
+    let limits = app.options.limits;
+    let bytes = http::read(body, limits.body_bytes_max, limits.body_timeout).await?;
+    let error = if bytes.is_empty() {
+        Ok(FailureOut::default())
+    } else {
+        serde_json::from_slice(&bytes)
+    };
+    let error = error.map_err(|error| {
+        Problem::new(
+            Code::MalformedJson,
+            format!("The body can't be read: {error}"),
+        )
+    })?;
+    let failure = Failure {
+        kind: error.kind,
+        message: error.message,
+        data: error.data,
+        stack: error.stack,
+    };
+    let row = app
+        .handle
+        .stop(id, Some(failure).filter(|failure| !failure.is_empty()))
+        .await?;
+    Ok(Json(Row::of(&app, &row)).into_response())
+}

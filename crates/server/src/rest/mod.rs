@@ -1,0 +1,57 @@
+//! Our own API: what the CLI, the dashboard and people with curl use.
+
+mod agents;
+mod executions;
+mod functions;
+mod problem;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use everstep_core::Timestamp;
+use serde::de::DeserializeOwned;
+
+use crate::errors::Code;
+use crate::http::{self, App};
+
+pub(crate) use problem::Problem;
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/health", get(health))
+        .route("/executions", get(executions::list))
+        .route("/executions/{id}", get(executions::get))
+        .route("/executions/{id}/history", get(executions::history))
+        .route("/executions/{id}/stop", post(executions::stop))
+        .route("/functions/{name}/start", post(functions::start))
+        .route("/functions/{name}/logs", get(functions::logs))
+        .route("/agents", get(agents::list))
+        .route("/agents/{name}", get(agents::get).put(agents::put))
+}
+
+async fn health() -> Response {
+    axum::Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+        .into_response()
+}
+
+/// RFC 3339 in UTC with milliseconds: every time of this API.
+pub(crate) fn time(moment: Timestamp) -> String {
+    let moment = i64::try_from(moment.0)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .unwrap_or_default();
+    moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// Reads a body of JSON.
+pub(crate) async fn read_json<T: DeserializeOwned>(app: &App, body: Body) -> Result<T, Problem> {
+    let limits = app.options.limits;
+    let bytes = http::read(body, limits.body_bytes_max, limits.body_timeout).await?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Problem::new(
+            Code::MalformedJson,
+            format!("The body can't be read: {error}"),
+        )
+    })
+}

@@ -1,0 +1,131 @@
+//! Listening: one task per connection, a limit on how long a head may take, and an orderly end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use everstep_engine::Handle;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::errors::Code;
+use crate::http::App;
+use crate::{Options, artifacts, lambda, rest};
+
+/// The server could not begin to listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    #[error("{address} is in use by another process ({code}): end that process or listen elsewhere", code = Code::PortInUse)]
+    PortInUse { address: SocketAddr },
+    #[error("can't listen on {address}: {source}")]
+    Unavailable {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+}
+
+/// All protocols on one address.
+#[derive(Debug)]
+pub struct Server;
+
+impl Server {
+    /// Listens at once; the returned future serves until [`Options::shutdown`] is cancelled.
+    ///
+    /// # Errors
+    /// [`BindError`].
+    pub async fn bind(
+        options: Options,
+        handle: Handle,
+    ) -> Result<(SocketAddr, impl Future<Output = ()> + Send + 'static), BindError> {
+        let wanted = options.listen;
+        let refused = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::AddrInUse => BindError::PortInUse { address: wanted },
+            _ => BindError::Unavailable {
+                address: wanted,
+                source,
+            },
+        };
+        let listener = TcpListener::bind(wanted).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let base = options
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{address}"));
+        let app = App {
+            handle,
+            base: base.trim_end_matches('/').into(),
+            options: Arc::new(options),
+        };
+        Ok((address, serve(listener, app)))
+    }
+}
+
+fn router(app: App) -> Router {
+    Router::new()
+        .merge(rest::routes())
+        .merge(artifacts::routes())
+        .fallback(lambda::serve)
+        .with_state(app)
+}
+
+async fn serve(listener: TcpListener, app: App) {
+    let options = Arc::clone(&app.options);
+    let router = router(app);
+    let connections = GracefulShutdown::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(options.limits.head_timeout);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = options.shutdown.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => connect(stream, peer, &http, &router, &connections),
+            Err(error) => {
+                // Most often there are no file descriptors left: others have to end first.
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(options.limits.shutdown_timeout, connections.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests were still open when the server ended");
+    }
+}
+
+fn connect(
+    stream: TcpStream,
+    peer: SocketAddr,
+    http: &http1::Builder,
+    router: &Router,
+    connections: &GracefulShutdown,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection keeps its delay");
+    }
+    let router = router.clone();
+    let service = tower::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        use tower::Service as _;
+        request.extensions_mut().insert(Peer(peer));
+        router.clone().call(request)
+    });
+    let connection = connections
+        .watch(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%peer, %error, "a connection broke");
+        }
+    });
+}
+
+/// Who sent a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub SocketAddr);

@@ -1,0 +1,94 @@
+//! Starting executions of functions, for every protocol alike.
+
+use bytes::Bytes;
+use everstep_core::{Backoff, Definition, ExecutionId};
+use everstep_durable::{InvocationRetry, Limits, Mode, Settings};
+use everstep_engine::catalogue::Resolved;
+use everstep_engine::{DURABLE, Error, StartExecution};
+
+use crate::http::App;
+use crate::lambda::arn::function_arn;
+
+const DAY_MS: u64 = 24 * 3_600_000;
+/// An asynchronous call of a plain function is kept for a day after its end.
+const PLAIN_RETENTION_DAYS: u16 = 1;
+
+/// What a start says beside the function.
+#[derive(Debug, Default)]
+pub(crate) struct Start {
+    /// Checked already: 1–64 characters of `[a-zA-Z0-9-_]`.
+    pub name: Option<String>,
+    pub input: Bytes,
+    pub trace_header: Option<String>,
+    pub tenant_id: Option<String>,
+}
+
+/// An execution that runs, or that had the name and the same content before.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub id: ExecutionId,
+    pub arn: String,
+    pub existing: bool,
+}
+
+/// Starts an execution of a resolved function: a durable one, or a plain one that is called once.
+pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Result<Running, Error> {
+    let config = &resolved.revision.config;
+    let function = function_arn(&app.options, &resolved.revision.function, &resolved.version);
+    let (mode, execution_timeout_s, retention_days) = match config.durable {
+        Some(durable) => (
+            Mode::Durable,
+            durable.execution_timeout_s,
+            durable.retention_days,
+        ),
+        None => (Mode::Plain, None, PLAIN_RETENTION_DAYS),
+    };
+    let settings = Settings {
+        mode,
+        function: function.clone(),
+        revision: resolved.revision.revision.clone(),
+        function_timeout_s: config.timeout_s,
+        execution_timeout_s,
+        retention_days,
+        retry: retry(mode),
+        limits: Limits::default(),
+        trace_header: start.trace_header,
+        tenant_id: start.tenant_id,
+    };
+    let definition = Definition {
+        machine: DURABLE,
+        name: function.name.clone(),
+        version: function.version.clone(),
+    };
+    let name = start.name.clone();
+    let started = StartExecution {
+        definition,
+        name: start.name,
+        input: Some(start.input),
+        settings: settings.encode(),
+        retention_ms: u64::from(retention_days) * DAY_MS,
+        parent: None,
+    };
+    let started = app.handle.start(started).await?;
+    let arn = function.execution(&name.unwrap_or_else(|| started.id.to_string()), started.id);
+    Ok(Running {
+        id: started.id,
+        arn,
+        existing: started.existing,
+    })
+}
+
+/// AWS calls a plain function that was invoked asynchronously twice more: after a minute, and after two.
+fn retry(mode: Mode) -> InvocationRetry {
+    match mode {
+        Mode::Durable => InvocationRetry::default(),
+        Mode::Plain => InvocationRetry {
+            delayed_max: 2,
+            backoff: Backoff {
+                first_ms: 60_000,
+                ..InvocationRetry::default().backoff
+            },
+            ..InvocationRetry::default()
+        },
+    }
+}
