@@ -39,7 +39,8 @@ fn main() -> std::io::Result<()> {
             })
             .collect();
         drop(queue);
-        scope.spawn(|| write(&store, &epochs, &queued));
+        let (store, epochs) = (&store, &epochs);
+        scope.spawn(move || write(store, epochs, &queued));
         clients.into_iter().flat_map(|client| client.join().unwrap_or_default()).collect()
     });
     let took = begun.elapsed();

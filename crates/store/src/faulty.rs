@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use everstep_core::{Epoch, ExecutionId, Operation, Sequence, Shard, StartKey, Timestamp};
 
-use crate::{
-    Commit, Committed, Cursor, Direction, Error, ExecutionRow, JournalRow, ListFilter, Page, StartRow, Store, TaskRow, TimerRow,
-};
+use crate::{Commit, Committed, Cursor, Direction, Error, ExecutionRow, JournalRow, ListFilter, Page, StartRow, Store, TaskRow, TimerRow};
 
 /// The sorts of calls that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

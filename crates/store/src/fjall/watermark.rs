@@ -93,7 +93,7 @@ fn slot(lsn: u64) -> [u8; SLOT_BYTES] {
 fn read(file: &mut File) -> Result<(u64, u64), Error> {
     let mut bytes = Vec::with_capacity(2 * SLOT_BYTES);
     file.read_to_end(&mut bytes).map_err(|error| io(&error))?;
-    let mut slots = bytes.chunks(SLOT_BYTES).map(|bytes| lsn_in(bytes));
+    let mut slots = bytes.chunks(SLOT_BYTES).map(lsn_in);
     match (slots.next().flatten(), slots.next().flatten()) {
         (Some(first), Some(second)) if first > second => Ok((first, 1)),
         (_, Some(second)) => Ok((second, 0)),

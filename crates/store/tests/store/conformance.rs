@@ -2,7 +2,7 @@ use std::path::Path;
 
 use everstep_core::{ExecutionId, Sequence};
 use everstep_store::conformance::{ALL, Place};
-use everstep_store::{Disk, Faults, Faulty, Error, Fjall, Memory, Store};
+use everstep_store::{Disk, Error, Faults, Faulty, Fjall, Memory, Store};
 use tempfile::TempDir;
 
 struct InMemory(Disk);

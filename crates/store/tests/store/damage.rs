@@ -35,7 +35,11 @@ fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() { copy(&entry.path(), &target) } else { std::fs::copy(entry.path(), target).map(drop).unwrap() }
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target)
+        } else {
+            std::fs::copy(entry.path(), target).map(drop).unwrap()
+        }
     }
 }
 
@@ -70,24 +74,45 @@ fn trim(journal: &Path) {
     std::fs::write(journal, bytes).unwrap();
 }
 
-/// Changes the journal of a copy and opens it: how many batches are there, or the refusal.
+/// A copy of a folder, whose journal is changed and opened again and again.
+struct Victim<'a> {
+    original: &'a TempDir,
+    copy: TempDir,
+}
+
+impl<'a> Victim<'a> {
+    fn of(original: &'a TempDir) -> Self {
+        let victim = tempfile::tempdir().unwrap();
+        copy(original.path(), victim.path());
+        Self { original, copy: victim }
+    }
+
+    /// How many batches are there after a change of the journal, or the refusal.
+    fn opened_after(&mut self, change: impl FnOnce(&mut Vec<u8>)) -> Result<usize, Error> {
+        let mut bytes = std::fs::read(journal(self.original.path())).unwrap();
+        change(&mut bytes);
+        std::fs::write(journal(self.copy.path()), bytes).unwrap();
+        let watermark = std::fs::read(self.copy.path().join("watermark")).unwrap();
+        let found = Fjall::open(self.copy.path()).map(|store| count(&store));
+        let is_untouched = std::fs::read(self.copy.path().join("watermark")).unwrap() == watermark;
+        if found.is_ok() || !is_untouched {
+            *self = Self::of(self.original);
+        }
+        found
+    }
+}
+
 fn opened_after(folder: &TempDir, change: impl FnOnce(&mut Vec<u8>)) -> Result<usize, Error> {
-    let victim = tempfile::tempdir().unwrap();
-    copy(folder.path(), victim.path());
-    let path = journal(victim.path());
-    let mut bytes = std::fs::read(&path).unwrap();
-    change(&mut bytes);
-    std::fs::write(&path, bytes).unwrap();
-    Fjall::open(victim.path()).map(|store| count(&store))
+    Victim::of(folder).opened_after(change)
 }
 
 #[test]
 fn after_an_orderly_end_no_flipped_bit_loses_anything_unseen() {
     let folder = closed();
     let length = std::fs::read(journal(folder.path())).unwrap().len();
-    let mut refused = 0;
+    let (mut refused, mut victim) = (0, Victim::of(&folder));
     for at in 0..length {
-        match opened_after(&folder, |bytes| bytes[at] ^= 1 << (at % 8)) {
+        match victim.opened_after(|bytes| bytes[at] ^= 1 << (at % 8)) {
             Ok(found) => assert_eq!(found, GROUPS as usize, "byte {at}"),
             Err(Error::Damaged { .. }) => refused += 1,
             Err(other) => panic!("byte {at}: {other}"),
@@ -111,9 +136,9 @@ fn after_an_orderly_end_no_shortened_journal_goes_unseen() {
 fn after_a_crash_damage_reaches_the_last_group_at_most() {
     let folder = crashed();
     let length = std::fs::read(journal(folder.path())).unwrap().len();
-    let trailer = length - 4;
+    let (trailer, mut victim) = (length - 4, Victim::of(&folder));
     for at in 0..length {
-        match opened_after(&folder, |bytes| bytes[at] ^= 1 << (at % 8)) {
+        match victim.opened_after(|bytes| bytes[at] ^= 1 << (at % 8)) {
             Ok(found) if at < trailer => assert_eq!(found, GROUPS as usize, "byte {at}"),
             Ok(found) => assert!(found + 1 >= GROUPS as usize, "byte {at}"),
             Err(Error::Damaged { .. }) => {}
