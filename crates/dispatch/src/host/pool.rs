@@ -86,6 +86,8 @@ struct Seat {
     retired: bool,
     parked: usize,
     parked_at: Instant,
+    /// Invocations answered for which it has not asked for work again.
+    returning: usize,
 }
 
 struct Pool {
@@ -96,6 +98,8 @@ struct Pool {
     idle: Vec<WorkerId>,
     workers: usize,
     starting: usize,
+    /// Slots that are about to ask for work: who calls again at once must not cause a cold start.
+    returning: usize,
 }
 
 impl Pool {
@@ -103,6 +107,7 @@ impl Pool {
     fn wanted(&self) -> usize {
         self.queue
             .len()
+            .saturating_sub(self.returning)
             .div_ceil(self.capacity)
             .saturating_sub(self.starting)
     }
@@ -157,6 +162,7 @@ impl Pools {
             idle: Vec::new(),
             workers: 0,
             starting: 0,
+            returning: 0,
         });
         let mut job = Box::new(job(Arc::clone(&pool.spec)));
         while let Some(id) = pool.idle.pop() {
@@ -200,6 +206,10 @@ impl Pools {
             seat.phase = Phase::Live;
             pool.starting -= 1;
         }
+        if seat.returning > 0 {
+            seat.returning -= 1;
+            pool.returning -= 1;
+        }
         if self.closed || seat.retired || yields || seat.phase == Phase::Stopping {
             seat.phase = Phase::Stopping;
             return Assignment::Stop;
@@ -213,6 +223,26 @@ impl Pools {
         seat.parked += 1;
         seat.parked_at = Instant::now();
         Assignment::Park
+    }
+
+    /// A worker has answered and will ask for work again in a moment.
+    pub(super) fn answered(&mut self, id: WorkerId) {
+        if let Some(seat) = self.seats.get_mut(&id)
+            && let Some(pool) = self.pools.get_mut(&seat.key)
+        {
+            seat.returning += 1;
+            pool.returning += 1;
+        }
+    }
+
+    /// It did not: nobody should count on it any longer.
+    pub(super) fn overdue(&mut self, id: WorkerId) -> Vec<Launch> {
+        if let Some(seat) = self.seats.get_mut(&id)
+            && let Some(pool) = self.pools.get_mut(&seat.key)
+        {
+            pool.returning -= std::mem::take(&mut seat.returning);
+        }
+        self.plan()
     }
 
     /// Withdraws the parked requests of a worker that has been idle for long. False: work is already on its way to it.
@@ -270,6 +300,7 @@ impl Pools {
             && let Some(pool) = self.pools.get_mut(&seat.key)
         {
             pool.workers -= 1;
+            pool.returning -= seat.returning;
             if seat.phase == Phase::Starting {
                 pool.starting -= 1;
             }
@@ -458,6 +489,7 @@ impl Pools {
                 retired: false,
                 parked: 0,
                 parked_at: Instant::now(),
+                returning: 0,
             },
         );
         Some(Launch {

@@ -25,6 +25,9 @@ const REST: Duration = Duration::from_secs(3600);
 /// A process may answer and end without hearing the reply; its last request is then still on its way through the socket.
 const LAST_WORDS: Duration = Duration::from_millis(20);
 
+/// After an answer, how long the pool counts on the worker's next request before it starts another one.
+const RETURN: Duration = Duration::from_millis(50);
+
 type NextReply = oneshot::Sender<Result<Delivery, Refusal>>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,8 @@ struct Worker {
     /// An invocation has already been failed because this worker did not become ready.
     blamed: bool,
     idle_since: Instant,
+    /// When the pool stops counting on the return of this worker.
+    return_by: Option<Instant>,
     ending: Ending,
     shutting_down: bool,
 }
@@ -88,6 +93,7 @@ pub(super) async fn run(shared: Arc<Shared>, launch: Launch) {
                 init_told: false,
                 blamed: false,
                 idle_since: now,
+                return_by: None,
                 ending: Ending::No,
                 shutting_down: false,
             };
@@ -146,10 +152,9 @@ impl Worker {
         if self.init.is_none() {
             return self.born + self.shared.options.init_timeout;
         }
-        if let Some(first) = self.running.iter().map(|running| running.deadline).min() {
-            return first;
-        }
-        self.idle_since + self.idle_limit()
+        let first = self.running.iter().map(|running| running.deadline).min();
+        let limit = first.unwrap_or_else(|| self.idle_since + self.idle_limit());
+        self.return_by.map_or(limit, |by| by.min(limit))
     }
 
     /// A worker that neither runs nor asks for work has hung after its answer.
@@ -167,6 +172,11 @@ impl Worker {
             Ending::Terminated(kill_at) if now >= kill_at => return self.kill(),
             Ending::Terminated(_) | Ending::Killed => return,
             Ending::No | Ending::WhenIdle => {}
+        }
+        if self.return_by.is_some_and(|by| now >= by) {
+            self.return_by = None;
+            let launches = self.shared.pools().overdue(self.id);
+            self.shared.start(launches);
         }
         if self.init.is_none() {
             if now >= self.born + self.shared.options.init_timeout {
@@ -244,6 +254,7 @@ impl Worker {
             return;
         }
         self.idle_since = Instant::now();
+        self.return_by = None;
         self.init.get_or_insert_with(|| self.born.elapsed());
         let on_the_way = self.prune_waiters();
         if let Some(job) = self.pending.pop_front() {
@@ -346,6 +357,8 @@ impl Worker {
             self.journal
                 .platform(Some(&running.job.invocation.request_id), line);
         }
+        self.shared.pools().answered(self.id);
+        self.return_by = Some(Instant::now() + RETURN);
         running.finish(result, self.journal.tail());
         self.journal.current(&self.running);
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A runtime that misbehaves on request."""
-import json, os, socket, sys, http.client
+import json, os, socket, time, http.client
 
 api = os.environ["AWS_LAMBDA_RUNTIME_API"]
 base = "/2018-06-01/runtime"
@@ -23,7 +23,10 @@ def hang_up():
     host, _, port = api.partition(":")
     lost = socket.create_connection((host, int(port)))
     lost.sendall(f"GET {base}/invocation/next HTTP/1.1\r\nHost: {api}\r\n\r\n".encode())
+    time.sleep(0.05)
     lost.close()
+    time.sleep(0.05)
+    open(os.environ["MARK"], "w").close()
 
 
 while True:

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -44,6 +45,7 @@ async fn a_full_host_refuses_and_a_deadline_ends_the_wait() {
     .await;
     let spec = fixture.function(Runtime::Python, PID);
     fixture.value(&spec, "0").await;
+    eventually("an idle worker", || fixture.host.stats().pools[0].idle == 1).await;
     let busy = {
         let (host, spec) = (fixture.host.clone(), spec.clone());
         tokio::spawn(async move { host.invoke(&spec, invocation("1")).await })
@@ -97,6 +99,7 @@ def handler(event, context):
 "#;
     let spec = fixture.function(Runtime::Python, text);
     let pids = fixture.value(&spec, "0").await;
+    eventually("an idle worker", || fixture.host.stats().pools[0].idle == 1).await;
     let running = {
         let (host, spec) = (fixture.host.clone(), spec.clone());
         tokio::spawn(async move { host.invoke(&spec, invocation("1000")).await })
@@ -186,6 +189,33 @@ async fn workers_die_with_a_killed_host() {
     for pid in pids {
         eventually("the end of a worker", || !alive(pid)).await;
     }
+}
+
+#[tokio::test]
+async fn a_start_ends_what_a_killed_host_left_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut survivor = Command::new("sleep")
+        .arg("1000")
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let pid = survivor.id();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let ticks = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19);
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let record = format!(
+        r#"{{"pid":{pid},"started_ticks":{},"boot":"{}"}}"#,
+        ticks.unwrap(),
+        boot.trim()
+    );
+    let scratch = folder.path().join("scratch");
+    std::fs::create_dir_all(scratch.join("processes")).unwrap();
+    std::fs::create_dir_all(scratch.join("workers/1/tmp")).unwrap();
+    std::fs::write(scratch.join(format!("processes/{pid}")), record).unwrap();
+    let host = FunctionHost::start(options(&folder)).await.unwrap();
+    assert!(!survivor.wait().unwrap().success());
+    assert!(!scratch.join("workers/1").exists());
+    host.shutdown().await;
 }
 
 #[tokio::test]

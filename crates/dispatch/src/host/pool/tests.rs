@@ -178,3 +178,19 @@ fn a_pool_without_workers_and_jobs_is_forgotten() {
     pools.gone(worker.id);
     assert!(pools.stats().is_empty() && pools.is_empty());
 }
+
+#[test]
+fn who_calls_again_at_once_waits_for_the_worker_that_answered() {
+    let mut pools = Pools::new(limits(4, 4));
+    let (first, _a) = submit(&mut pools, "f", "a");
+    let worker = first.unwrap().remove(0);
+    pools.ready(worker.id);
+    pools.answered(worker.id);
+    let (again, _b) = submit(&mut pools, "f", "b");
+    assert!(again.unwrap().is_empty());
+    assert_eq!(job_id(pools.ready(worker.id)).as_deref(), Some("b"));
+    pools.answered(worker.id);
+    let (third, _c) = submit(&mut pools, "f", "c");
+    assert!(third.unwrap().is_empty());
+    assert_eq!(pools.overdue(worker.id).len(), 1, "it has hung");
+}
