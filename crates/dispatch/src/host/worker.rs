@@ -26,7 +26,7 @@ const REST: Duration = Duration::from_secs(3600);
 const LAST_WORDS: Duration = Duration::from_millis(20);
 
 /// After an answer, how long the pool counts on the worker's next request before it starts another one.
-const RETURN: Duration = Duration::from_millis(50);
+const RETURN: Duration = Duration::from_millis(100);
 
 type NextReply = oneshot::Sender<Result<Delivery, Refusal>>;
 

@@ -197,7 +197,11 @@ async fn a_program_that_is_not_there_is_named() {
 
 #[tokio::test]
 async fn an_answer_at_the_limit_passes_and_one_above_is_refused() {
-    let fixture = start(|options| options.response_limit = 1000).await;
+    let fixture = start(|options| {
+        options.response_limit = 1000;
+        options.max_workers_per_function = 1;
+    })
+    .await;
     let python = "def handler(e, c): return 'x' * e";
     let node = "export const handler = async (e) => 'x'.repeat(e);";
     for (runtime, text) in [(Runtime::Python, python), (Runtime::Node, node)] {

@@ -220,7 +220,8 @@ async fn a_start_ends_what_a_killed_host_left_behind() {
 
 #[tokio::test]
 async fn a_thousand_invocations_are_quick() {
-    let fixture = start(|_| {}).await;
+    // One worker: a stall of the machine must not look like a need for a second.
+    let fixture = start(|options| options.max_workers_per_function = 1).await;
     for (name, runtime, text) in [
         ("python", Runtime::Python, PYTHON_ECHO),
         ("node", Runtime::Node, NODE_ECHO),
@@ -240,17 +241,8 @@ async fn a_thousand_invocations_are_quick() {
         println!("{name}: p50 {:?}, p99 {:?}", took[500], took[990]);
         // A delayed acknowledgement would make it 40 ms; the rest is left to the machine's mood.
         assert!(took[500] < Duration::from_millis(10));
-        assert_eq!(
-            fixture
-                .host
-                .stats()
-                .pools
-                .iter()
-                .map(|pool| pool.workers)
-                .sum::<usize>(),
-            1
-        );
         fixture.host.retire(&spec.arn, None).await;
     }
+    assert_eq!(fixture.host.stats().processes, 2);
     fixture.host.shutdown().await;
 }
