@@ -18,8 +18,10 @@
 #![forbid(unsafe_code)]
 
 mod artifacts;
+mod callbacks;
 mod errors;
 mod events;
+mod gateway;
 mod http;
 mod lambda;
 mod logs;

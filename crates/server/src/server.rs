@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use everstep_engine::Handle;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -13,7 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::errors::Code;
 use crate::http::App;
-use crate::{Options, artifacts, lambda, rest};
+use crate::rest::Problem;
+use crate::{Options, artifacts, callbacks, gateway, lambda, rest};
 
 /// The server could not begin to listen.
 #[derive(Debug, thiserror::Error)]
@@ -64,11 +68,32 @@ impl Server {
 }
 
 fn router(app: App) -> Router {
-    Router::new()
+    let routes = Router::new()
         .merge(rest::routes())
         .merge(artifacts::routes())
-        .fallback(lambda::serve)
+        .merge(callbacks::routes());
+    routes
+        .method_not_allowed_fallback(elsewhere)
+        .fallback(elsewhere)
         .with_state(app)
+}
+
+/// AWS's paths, then the routes of functions; both are matched by hand, on the raw path.
+async fn elsewhere(State(app): State<App>, request: hyper::Request<Body>) -> Response {
+    if lambda::speaks(&request) {
+        return lambda::serve(app, request).await;
+    }
+    let (head, body) = request.into_parts();
+    let answered = gateway::serve(&app, &head, body).await;
+    let unknown = || {
+        Err(Problem::new(
+            Code::UnknownRoute,
+            "There is nothing at this address",
+        ))
+    };
+    answered
+        .unwrap_or_else(unknown)
+        .unwrap_or_else(Problem::into_response)
 }
 
 async fn serve(listener: TcpListener, app: App) {

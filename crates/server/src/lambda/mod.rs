@@ -19,7 +19,6 @@ mod reply;
 mod route;
 mod versions;
 
-use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use hyper::Request;
 use hyper::header::HeaderMap;
@@ -37,8 +36,14 @@ pub(crate) struct Call<'a> {
     body: bytes::Bytes,
 }
 
-/// Answers every path that looks like AWS's.
-pub(crate) async fn serve(State(app): State<App>, request: Request<axum::body::Body>) -> Response {
+/// Whether a request is for AWS's API: its paths begin with a date, and CloudWatch Logs has a header.
+pub(crate) fn speaks(request: &Request<axum::body::Body>) -> bool {
+    let path = request.uri().path().as_bytes();
+    let is_date = matches!(path, [b'/', a, b, c, d, b'-', _, _, b'-', _, _, ..] if [a, b, c, d].iter().all(|digit| digit.is_ascii_digit()));
+    is_date || (path == b"/" && request.headers().contains_key("x-amz-target"))
+}
+
+pub(crate) async fn serve(app: App, request: Request<axum::body::Body>) -> Response {
     let (head, body) = request.into_parts();
     let answer = match route::find(&head.method, head.uri.path(), &head.headers) {
         Ok(Target { operation, name }) => {

@@ -1,0 +1,75 @@
+//! HTTP routes that functions answer, as API Gateway's proxy integration has it: the request becomes an event, the function's answer a response.
+
+mod answer;
+mod event;
+mod pattern;
+
+use axum::response::Response;
+use bytes::Bytes;
+use everstep_engine::Call;
+use hyper::http::request::Parts;
+
+use crate::errors::Code;
+use crate::http::{self, App};
+use crate::lambda::arn::function_arn;
+use crate::rest::Problem;
+use pattern::Found;
+
+/// Answers a request by the first route that fits; `None` when none does.
+pub(crate) async fn serve(
+    app: &App,
+    head: &Parts,
+    body: axum::body::Body,
+) -> Option<Result<Response, Problem>> {
+    let found = pattern::find(&app.options.routes, &head.method, head.uri.path())?;
+    Some(answer_by(app, head, body, found).await)
+}
+
+async fn answer_by(
+    app: &App,
+    head: &Parts,
+    body: axum::body::Body,
+    found: Found<'_>,
+) -> Result<Response, Problem> {
+    let limits = app.options.limits;
+    let body = http::read(body, limits.invoke_bytes_max, limits.body_timeout).await?;
+    let function = &found.route.function;
+    let (name, qualifier) = function
+        .split_once(':')
+        .map_or((function.as_str(), None), |(name, qualifier)| {
+            (name, Some(qualifier))
+        });
+    let resolved = app.handle.resolve(name, qualifier).await?;
+    if resolved.revision.config.durable.is_some() {
+        let text = format!("{name} is durable: put a plain function before it that starts it");
+        return Err(Problem::new(Code::FunctionFailed, text));
+    }
+    let request_id = uuid::Uuid::new_v4().to_string();
+    let payload = Bytes::from(event::write(app, head, &body, &found, &request_id));
+    let arn = function_arn(&app.options, name, qualifier.unwrap_or_default());
+    let called = app.handle.call(Call {
+        address: resolved.revision.address(),
+        arn: if qualifier.is_some() {
+            arn.qualified()
+        } else {
+            arn.unqualified()
+        },
+        version: resolved.version,
+        request_id,
+        payload,
+        trace_id: None,
+        client_context: None,
+        tenant_id: None,
+    });
+    match called.await?.result {
+        Ok(result) => answer::read(&result),
+        Err(error) => {
+            let error = String::from_utf8_lossy(&error);
+            tracing::error!(function = name, %error, "a function behind a route failed");
+            Err(Problem::new(
+                Code::FunctionFailed,
+                format!("{name} failed; its log says why"),
+            ))
+        }
+    }
+}
