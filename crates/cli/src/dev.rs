@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions};
 use everstep_engine::{ClockMode, Engine, Handle, Options, Storage};
-use tokio::net::TcpListener;
+use everstep_server::Server;
 
 use crate::client::URL_FILE;
 use crate::{output, parent};
@@ -63,7 +63,7 @@ impl Dev {
         }
         std::fs::create_dir_all(&self.data).with_context(|| format!("the data folder {} can't be made", self.data.display()))?;
         let data = self.data.canonicalize()?;
-        let listener = TcpListener::bind(self.listen).await.map_err(|error| everstep_server::errors::cannot_listen(self.listen, &error))?;
+        let listener = Server::listen(self.listen).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let mut host = HostOptions::new(data.join("logs"), data.join("scratch"), url.clone());
         host.python.clone_from(&self.python);
@@ -77,12 +77,10 @@ impl Dev {
         };
         let engine = Engine::open(&storage, dispatcher, Options { clock, ..Options::default() })?;
         let handle = engine.handle().clone();
-        let options = everstep_server::Options::new(url.clone(), region, data.join("logs"));
-        let server = everstep_server::serve(listener, self.with_routes(options), handle.clone());
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let serving = tokio::spawn(server.until(async move {
-            let _ = stopped.await;
-        }));
+        let options = everstep_server::Options { region, logs: Some(data.join("logs")), ..Default::default() };
+        let options = self.with_routes(options);
+        let stop = options.shutdown.clone();
+        let serving = tokio::spawn(Server::serve(listener, options, handle.clone())?);
         let demo = self.start_demo(&handle, &data, &url);
         std::fs::write(data.join(URL_FILE), &url)?;
         output::line(format!("everstep ready {url}"))?;
@@ -98,7 +96,7 @@ impl Dev {
             ended = failed => ended?,
         };
         drop(demo);
-        let _ = stop.send(());
+        stop.cancel();
         host.shutdown().await;
         let _ = serving.await;
 

@@ -42,8 +42,10 @@ impl Dispatcher for FunctionDispatcher {
             match (work.task.target.kind, work.payload) {
                 (TargetKind::Function, WorkPayload::Late(late)) => {
                     let Late::Durable(invocation) = *late;
-                    let output = inner.invoke(&handle, execution, &work.task.target.address, &invocation).await;
-                    inner.report(&handle, execution, invocation.generation, output).await;
+                    let address = &work.task.target.address;
+                    if let Some(output) = inner.invoke(&handle, execution, address, &invocation).await {
+                        inner.report(&handle, execution, invocation.generation, output).await;
+                    }
                 }
                 (kind, _) => tracing::error!(%execution, ?kind, "no way out leads to this kind of target"),
             }
@@ -70,13 +72,19 @@ impl Dispatcher for FunctionDispatcher {
 }
 
 impl Inner {
-    async fn invoke(&self, handle: &Handle, execution: ExecutionId, address: &str, invocation: &Invocation) -> Output {
+    /// How the invocation ended; `None` when it did not: the host is ending or has no room, and the task's lease or the next start
+    /// brings it back.
+    async fn invoke(&self, handle: &Handle, execution: ExecutionId, address: &str, invocation: &Invocation) -> Option<Output> {
         match self.run(handle, execution, address, invocation).await {
-            Ok(outcome) => output(invocation.mode, outcome),
-            Err(error) => Output::Error {
+            Ok(Outcome { result: Err(error), .. }) if error.kind == ErrorKind::Host => {
+                tracing::info!(%execution, error = error.error_type, "an invocation was not run; it will be");
+                None
+            }
+            Ok(outcome) => Some(output(invocation.mode, outcome)),
+            Err(error) => Some(Output::Error {
                 failure: Failure::new("Runtime.NotStarted", error.to_string()),
                 class: ErrorClass::Runtime,
-            },
+            }),
         }
     }
 
@@ -143,7 +151,7 @@ const fn class(error: &FunctionError) -> ErrorClass {
     match error.kind {
         ErrorKind::Handler => ErrorClass::Handler,
         ErrorKind::Timeout => ErrorClass::Timeout,
-        ErrorKind::Runtime | ErrorKind::Exit | ErrorKind::Init => ErrorClass::Runtime,
+        ErrorKind::Runtime | ErrorKind::Exit | ErrorKind::Init | ErrorKind::Host => ErrorClass::Runtime,
     }
 }
 

@@ -45,15 +45,33 @@ impl Server {
         handle: Handle,
     ) -> Result<(SocketAddr, impl Future<Output = ()> + Send + 'static), BindError> {
         let wanted = options.listen;
-        let refused = |source: std::io::Error| match source.kind() {
+        let listener = Self::listen(wanted).await?;
+        let address = local(&listener, wanted)?;
+        Ok((address, Self::serve(listener, options, handle)?))
+    }
+
+    /// Takes an address before there is anything to serve on it: functions are told it before the engine recovers.
+    ///
+    /// # Errors
+    /// [`BindError`].
+    pub async fn listen(wanted: SocketAddr) -> Result<TcpListener, BindError> {
+        let listener = TcpListener::bind(wanted).await;
+        listener.map_err(|source| match source.kind() {
             std::io::ErrorKind::AddrInUse => BindError::PortInUse { address: wanted },
-            _ => BindError::Unavailable {
-                address: wanted,
-                source,
-            },
-        };
-        let listener = TcpListener::bind(wanted).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
+            _ => BindError::Unavailable { address: wanted, source },
+        })
+    }
+
+    /// Serves on an address that was taken.
+    ///
+    /// # Errors
+    /// [`BindError::Unavailable`] when the listener has no address any more.
+    pub fn serve(
+        listener: TcpListener,
+        options: Options,
+        handle: Handle,
+    ) -> Result<impl Future<Output = ()> + Send + 'static, BindError> {
+        let address = local(&listener, options.listen)?;
         let base = options
             .public_url
             .clone()
@@ -63,8 +81,13 @@ impl Server {
             base: base.trim_end_matches('/').into(),
             options: Arc::new(options),
         };
-        Ok((address, serve(listener, app)))
+        Ok(serve(listener, app))
     }
+}
+
+fn local(listener: &TcpListener, wanted: SocketAddr) -> Result<SocketAddr, BindError> {
+    let unavailable = |source| BindError::Unavailable { address: wanted, source };
+    listener.local_addr().map_err(unavailable)
 }
 
 fn router(app: App) -> Router {

@@ -53,6 +53,9 @@ fn segment(text: &str) -> String {
     encoded
 }
 
+/// The pages that explain error codes.
+static PAGES: include_dir::Dir<'_> = include_dir::include_dir!("$CARGO_MANIFEST_DIR/../../docs/errors");
+
 /// Explains an error code.
 #[derive(Args)]
 pub struct Explain {
@@ -63,7 +66,7 @@ pub struct Explain {
 impl Explain {
     pub fn run(self) -> Result<()> {
         let code = self.code.to_uppercase();
-        match everstep_server::errors::page(&code) {
+        match PAGES.get_file(format!("{code}.md")).and_then(include_dir::File::contents_utf8) {
             Some(page) => output::line(page.trim_end()),
             None => Err(Failed::Refused { status: 404, code: None, message: format!("there is no error code {code}") }.into()),
         }
