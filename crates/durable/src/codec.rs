@@ -378,7 +378,7 @@ impl Settings {
         ] {
             to.str(part);
         }
-        to.str(&self.address);
+        to.str(&self.revision);
         to.u32(self.function_timeout_s);
         to.option(self.execution_timeout_s.as_ref(), |to, s| to.u32(*s));
         to.u16(self.retention_days);
@@ -412,7 +412,7 @@ impl Settings {
                 name: from.str()?,
                 version: from.str()?,
             },
-            address: from.str()?,
+            revision: from.str()?,
             function_timeout_s: from.u32()?,
             execution_timeout_s: from.option(Reader::u32)?,
             retention_days: from.u16()?,

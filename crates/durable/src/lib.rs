@@ -13,12 +13,23 @@
 //!
 //! Read next: `model` (the words), `request` (what can be asked), `event` (what happens), `checkpoint` (the rules).
 
+mod answer;
+mod apply;
+mod checkpoint;
 mod codec;
 mod event;
+mod invocation;
+mod machine;
 mod model;
+mod operations;
+mod output;
 mod request;
+mod state;
+mod view;
+pub mod wire;
 
 pub use event::{Event, InvocationError, StepRetry};
+pub use machine::{Durable, Late};
 pub use model::{
     Action, ChainedInvokeOptions, Details, ExecutionSnapshot, FunctionArn, Identity, Mode,
     OperationKind, OperationSnapshot, Update, UpdateOptions,
@@ -27,3 +38,4 @@ pub use request::{
     ErrorClass, Invocation, InvocationRetry, Limits, Output, Position, Refusal, Reply, Request,
     Settings,
 };
+pub use state::State;

@@ -8,7 +8,7 @@ use crate::model::{ExecutionSnapshot, FunctionArn, Identity, Mode, OperationSnap
 
 /// What a checkpoint token says, besides the execution: the engine signs and verifies it. Within an execution later positions are
 /// greater, and only the latest is good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The invocation that may use it.
     pub generation: Generation,
@@ -157,8 +157,8 @@ pub struct Invocation {
 pub struct Settings {
     pub mode: Mode,
     pub function: FunctionArn,
-    /// Where invocations go, a task's target: the immutable revision, so that a running execution keeps the code it began with.
-    pub address: String,
+    /// The immutable revision that invocations go to, so that a running execution keeps the code it began with.
+    pub revision: String,
     /// Of one invocation.
     pub function_timeout_s: u32,
     /// Of the whole execution, 1..=31,622,400; a plain function has none.
@@ -236,4 +236,18 @@ impl InvocationRetry {
             jitter_percent: 0,
         },
     };
+}
+
+impl Default for InvocationRetry {
+    fn default() -> Self {
+        Self::DURABLE
+    }
+}
+
+impl Settings {
+    /// What a task's target says: `FUNCTION/REVISION`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("{}/{}", self.function.name, self.revision)
+    }
 }
