@@ -70,6 +70,7 @@ impl Run {
             name: arn("n"),
             input,
             settings: settings.encode(),
+            retention_ms: 1,
             parent: None,
         };
         let (answer, shown) = run.turn(Input::Start(start));
