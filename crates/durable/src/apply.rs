@@ -1,0 +1,340 @@
+//! How events change the state. Total: an event about an operation that is not there changes nothing.
+
+use everstep_core::{Failure, OperationStatus, Payload, Stamp, Timestamp};
+
+use crate::event::{Event, StepRetry};
+use crate::model::{Details, OperationKind};
+use crate::request::{ErrorClass, Position};
+use crate::state::{ANSWER_KEPT_MS, ANSWERS_KEPT_MAX, Given, Running, State};
+
+pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
+    let at = stamp.at;
+    state.count(size(event));
+    match event {
+        Event::ExecutionStarted { input, settings } => {
+            state.settings = Some(settings.clone());
+            let given = input.clone();
+            if let Some(execution) = state.operations.first_mut() {
+                execution.details = Details::Execution { input: given };
+            }
+        }
+        Event::ExecutionSucceeded { result } => {
+            state.result.clone_from(result);
+            close(state, OperationStatus::Succeeded, at);
+        }
+        Event::ExecutionFailed { error } => {
+            state.error = Some(error.clone());
+            close(state, OperationStatus::Failed, at);
+        }
+        Event::ExecutionTimedOut => close(state, OperationStatus::TimedOut, at),
+        Event::ExecutionStopped { error } => {
+            state.error = Some(error.clone());
+            close(state, OperationStatus::Stopped, at);
+        }
+        Event::Declared { kind, identity, .. } => state.declare(identity.clone(), blank(*kind), at),
+        Event::InvocationStarted {
+            request_id,
+            position,
+        } => {
+            state.position = *position;
+            state.invocation = Some(Running {
+                generation: position.generation,
+                request_id: request_id.clone(),
+                started: at,
+            });
+            state.updated = std::mem::take(&mut state.unseen).into_iter().collect();
+            state.stirred = false;
+        }
+        Event::InvocationCompleted { error, .. } => {
+            state.invocation = None;
+            state.updated.clear();
+            count_failure(state, error.as_ref().map(|error| error.class));
+        }
+        Event::Answered {
+            position,
+            client_token,
+            next,
+        } => {
+            let changed = std::mem::take(&mut state.unseen);
+            state.stirred = false;
+            let operations = changed
+                .into_iter()
+                .filter_map(|operation| state.operation(operation).cloned())
+                .collect();
+            answered(
+                state,
+                Given {
+                    at,
+                    position: *position,
+                    client_token: client_token.clone(),
+                    next: *next,
+                    operations,
+                },
+            );
+        }
+        _ => of_operation(state, event, at),
+    }
+}
+
+fn of_operation(state: &mut State, event: &Event, at: Timestamp) {
+    match event {
+        Event::ContextStarted { operation } => state.change(*operation, |_| {}),
+        Event::ContextSucceeded {
+            operation,
+            result: given,
+            replay_children: replay,
+        } => {
+            state.end(*operation, OperationStatus::Succeeded, at, |details| {
+                if let Details::Context {
+                    replay_children,
+                    result,
+                    ..
+                } = details
+                {
+                    *replay_children = *replay;
+                    result.clone_from(given);
+                }
+            });
+            state.prune_below(*operation);
+        }
+        Event::ContextFailed { operation, error } => {
+            state.end(*operation, OperationStatus::Failed, at, |details| {
+                set_error(details, error)
+            });
+            state.prune_below(*operation);
+        }
+        Event::WaitStarted {
+            operation,
+            duration_s,
+            scheduled_end,
+        } => {
+            let details = Details::Wait {
+                duration_s: *duration_s,
+                scheduled_end: *scheduled_end,
+            };
+            state.change(*operation, |snapshot| snapshot.details = details);
+        }
+        Event::WaitSucceeded { operation, .. } => {
+            state.end(*operation, OperationStatus::Succeeded, at, |_| {});
+            state.stirred = true;
+        }
+        Event::WaitCancelled { operation } => {
+            state.end(*operation, OperationStatus::Cancelled, at, |_| {})
+        }
+        _ => of_callback(state, event, at),
+    }
+}
+
+fn of_callback(state: &mut State, event: &Event, at: Timestamp) {
+    match event {
+        Event::CallbackStarted {
+            operation,
+            timeout_s,
+            heartbeat_s,
+        } => {
+            let details = Details::Callback {
+                timeout_s: *timeout_s,
+                heartbeat_s: *heartbeat_s,
+                result: None,
+                error: None,
+            };
+            state.change(*operation, |snapshot| snapshot.details = details);
+        }
+        Event::CallbackSucceeded { operation, result } => {
+            state.end(*operation, OperationStatus::Succeeded, at, |details| {
+                set_result(details, result.as_ref())
+            });
+            state.stirred = true;
+        }
+        Event::CallbackFailed { operation, error } => {
+            state.end(*operation, OperationStatus::Failed, at, |details| {
+                set_error(details, error)
+            });
+            // AWS does not invoke for a failure without any content.
+            state.stirred |= !error.is_empty();
+        }
+        Event::CallbackTimedOut { operation, error } => {
+            state.end(*operation, OperationStatus::TimedOut, at, |details| {
+                set_error(details, error)
+            });
+            state.stirred = true;
+        }
+        _ => of_step(state, event, at),
+    }
+}
+
+fn of_step(state: &mut State, event: &Event, at: Timestamp) {
+    match event {
+        Event::StepStarted { operation } => state.change(*operation, |snapshot| {
+            snapshot.status = OperationStatus::Started;
+            if let Details::Step { next_attempt, .. } = &mut snapshot.details {
+                *next_attempt = None;
+            }
+        }),
+        Event::StepReady { operation } => {
+            state.change(*operation, |snapshot| {
+                snapshot.status = OperationStatus::Ready
+            });
+            state.stirred = true;
+        }
+        Event::StepSucceeded {
+            operation,
+            result: given,
+            attempt,
+            retry,
+        } => {
+            state.change(*operation, |snapshot| {
+                (snapshot.status, snapshot.ended) =
+                    after_attempt(retry.as_ref(), OperationStatus::Succeeded, at);
+                if let Details::Step {
+                    attempt: count,
+                    next_attempt,
+                    result,
+                    error,
+                } = &mut snapshot.details
+                {
+                    *count = *attempt;
+                    *next_attempt = retry.map(|retry| retry.due);
+                    result.clone_from(given);
+                    *error = None;
+                }
+            });
+        }
+        Event::StepFailed {
+            operation,
+            error: given,
+            attempt,
+            retry,
+        } => {
+            state.change(*operation, |snapshot| {
+                (snapshot.status, snapshot.ended) =
+                    after_attempt(retry.as_ref(), OperationStatus::Failed, at);
+                if let Details::Step {
+                    attempt: count,
+                    next_attempt,
+                    error,
+                    ..
+                } = &mut snapshot.details
+                {
+                    *count = *attempt;
+                    *next_attempt = retry.map(|retry| retry.due);
+                    *error = Some(given.clone());
+                }
+            });
+        }
+        _ => {}
+    }
+}
+
+const fn after_attempt(
+    retry: Option<&StepRetry>,
+    closed: OperationStatus,
+    at: Timestamp,
+) -> (OperationStatus, Option<Timestamp>) {
+    match retry {
+        Some(_) => (OperationStatus::Pending, None),
+        None => (closed, Some(at)),
+    }
+}
+
+fn set_result(details: &mut Details, given: Option<&Payload>) {
+    if let Details::Context { result, .. } | Details::Callback { result, .. } = details {
+        *result = given.cloned();
+    }
+}
+
+fn set_error(details: &mut Details, given: &Failure) {
+    if let Details::Context { error, .. } | Details::Callback { error, .. } = details {
+        *error = Some(given.clone());
+    }
+}
+
+fn close(state: &mut State, status: OperationStatus, at: Timestamp) {
+    state.end(everstep_core::Operation(0), status, at, |_| {});
+    state.invocation = None;
+}
+
+fn count_failure(state: &mut State, class: Option<ErrorClass>) {
+    let immediate_max = state
+        .settings
+        .as_ref()
+        .map_or(0, |settings| settings.retry.immediate_max);
+    match class {
+        None => (state.failed_immediate, state.failed_delayed) = (0, 0),
+        Some(ErrorClass::Runtime) if state.failed_immediate < immediate_max => {
+            state.failed_immediate += 1
+        }
+        Some(_) => state.failed_delayed = state.failed_delayed.saturating_add(1),
+    }
+}
+
+fn answered(state: &mut State, given: Given) {
+    // The sequence moves on also when there is no next token, so that no position is ever used twice.
+    state.position = given.next.unwrap_or(Position {
+        sequence: given.position.sequence.saturating_add(1),
+        ..given.position
+    });
+    let at = given.at;
+    state.answers.push_back(given);
+    while state.answers.len() > ANSWERS_KEPT_MAX
+        || state
+            .answers
+            .front()
+            .is_some_and(|old| at.since_ms(old.at) > ANSWER_KEPT_MS)
+    {
+        state.answers.pop_front();
+    }
+}
+
+fn blank(kind: OperationKind) -> Details {
+    match kind {
+        OperationKind::Execution => Details::Execution { input: None },
+        OperationKind::Context => Details::Context {
+            replay_children: false,
+            result: None,
+            error: None,
+        },
+        OperationKind::Step => Details::Step {
+            attempt: 0,
+            next_attempt: None,
+            result: None,
+            error: None,
+        },
+        OperationKind::Wait => Details::Wait {
+            duration_s: 0,
+            scheduled_end: Timestamp::NEVER,
+        },
+        OperationKind::Callback => Details::Callback {
+            timeout_s: None,
+            heartbeat_s: None,
+            result: None,
+            error: None,
+        },
+        OperationKind::ChainedInvoke => Details::ChainedInvoke {
+            function_name: "".into(),
+            tenant_id: None,
+            result: None,
+            error: None,
+        },
+    }
+}
+
+fn size(event: &Event) -> usize {
+    match event {
+        Event::ExecutionStarted { input: payload, .. }
+        | Event::ExecutionSucceeded { result: payload }
+        | Event::ContextSucceeded {
+            result: payload, ..
+        }
+        | Event::StepSucceeded {
+            result: payload, ..
+        }
+        | Event::CallbackSucceeded {
+            result: payload, ..
+        } => payload.as_ref().map_or(0, Payload::len),
+        Event::ContextFailed { error, .. }
+        | Event::StepFailed { error, .. }
+        | Event::CallbackFailed { error, .. } => error.len(),
+        _ => 0,
+    }
+}

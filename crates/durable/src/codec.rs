@@ -1,0 +1,441 @@
+//! The persisted form of events and settings. The numbers are stable and never reused; 6, 7 and 20–24 are kept for AWS's events about
+//! pauses and chained invokes, internal events begin at 64.
+
+use std::sync::Arc;
+
+use everstep_core::codec::{Corrupt, Reader, Writer};
+use everstep_core::{Backoff, Failure, Generation, Operation, Payload, Timestamp};
+
+use crate::event::{Event, InvocationError, StepRetry};
+use crate::model::{FunctionArn, Identity, Mode, OperationKind};
+use crate::request::{ErrorClass, InvocationRetry, Limits, Position, Settings};
+
+pub(crate) fn encode_event(event: &Event, to: &mut Writer) {
+    match event {
+        Event::ExecutionStarted { input, settings } => {
+            to.u8(1);
+            payload(to, input.as_ref());
+            settings.write(to);
+        }
+        Event::ExecutionSucceeded { result } => {
+            to.u8(2);
+            payload(to, result.as_ref());
+        }
+        Event::ExecutionFailed { error } => {
+            to.u8(3);
+            error.encode(to);
+        }
+        Event::ExecutionTimedOut => to.u8(4),
+        Event::ExecutionStopped { error } => {
+            to.u8(5);
+            error.encode(to);
+        }
+        Event::InvocationCompleted {
+            generation,
+            request_id,
+            started,
+            error,
+        } => {
+            to.u8(25);
+            to.u32(generation.0);
+            to.str(request_id);
+            to.u64(started.0);
+            to.option(error.as_ref(), |to, error| {
+                error.failure.encode(to);
+                to.u8(error.class as u8);
+            });
+        }
+        Event::InvocationStarted {
+            request_id,
+            position,
+        } => {
+            to.u8(66);
+            to.str(request_id);
+            write_position(to, position);
+        }
+        Event::Answered {
+            position,
+            client_token,
+            next,
+        } => {
+            to.u8(67);
+            write_position(to, position);
+            to.option(client_token.as_ref(), |to, token| to.str(token));
+            to.option(next.as_ref(), write_position);
+        }
+        _ => encode_of_operation(event, to),
+    }
+}
+
+fn encode_of_operation(event: &Event, to: &mut Writer) {
+    let mut head = |tag: u8, operation: &Operation| {
+        to.u8(tag);
+        to.u32(operation.0);
+    };
+    match event {
+        Event::ContextStarted { operation } => head(8, operation),
+        Event::ContextSucceeded {
+            operation,
+            result,
+            replay_children,
+        } => {
+            head(9, operation);
+            payload(to, result.as_ref());
+            to.bool(*replay_children);
+        }
+        Event::ContextFailed { operation, error } => {
+            head(10, operation);
+            error.encode(to);
+        }
+        Event::WaitStarted {
+            operation,
+            duration_s,
+            scheduled_end,
+        } => {
+            head(11, operation);
+            to.u32(*duration_s);
+            to.u64(scheduled_end.0);
+        }
+        Event::WaitSucceeded {
+            operation,
+            duration_s,
+        } => {
+            head(12, operation);
+            to.u32(*duration_s);
+        }
+        Event::WaitCancelled { operation } => head(13, operation),
+        Event::StepStarted { operation } => head(14, operation),
+        Event::StepSucceeded {
+            operation,
+            result,
+            attempt,
+            retry,
+        } => {
+            head(15, operation);
+            payload(to, result.as_ref());
+            attempts(to, *attempt, retry.as_ref());
+        }
+        Event::StepFailed {
+            operation,
+            error,
+            attempt,
+            retry,
+        } => {
+            head(16, operation);
+            error.encode(to);
+            attempts(to, *attempt, retry.as_ref());
+        }
+        Event::Declared {
+            operation,
+            kind,
+            identity,
+        } => {
+            head(64, operation);
+            to.u8(*kind as u8);
+            write_identity(to, identity);
+        }
+        Event::StepReady { operation } => head(65, operation),
+        _ => encode_of_callback(event, to),
+    }
+}
+
+fn encode_of_callback(event: &Event, to: &mut Writer) {
+    match event {
+        Event::CallbackStarted {
+            operation,
+            timeout_s,
+            heartbeat_s,
+        } => {
+            to.u8(17);
+            to.u32(operation.0);
+            to.option(timeout_s.as_ref(), |to, s| to.u32(*s));
+            to.option(heartbeat_s.as_ref(), |to, s| to.u32(*s));
+        }
+        Event::CallbackSucceeded { operation, result } => {
+            to.u8(18);
+            to.u32(operation.0);
+            payload(to, result.as_ref());
+        }
+        Event::CallbackFailed { operation, error } => {
+            to.u8(19);
+            to.u32(operation.0);
+            error.encode(to);
+        }
+        Event::CallbackTimedOut { operation, error } => {
+            to.u8(26);
+            to.u32(operation.0);
+            error.encode(to);
+        }
+        _ => {}
+    }
+}
+
+pub(crate) fn decode_event(from: &mut Reader<'_>) -> Result<Event, Corrupt> {
+    let tag = from.u8()?;
+    Ok(match tag {
+        1 => Event::ExecutionStarted {
+            input: from.option(Payload::decode)?,
+            settings: Box::new(Settings::read(from)?),
+        },
+        2 => Event::ExecutionSucceeded {
+            result: from.option(Payload::decode)?,
+        },
+        3 => Event::ExecutionFailed {
+            error: Failure::decode(from)?,
+        },
+        4 => Event::ExecutionTimedOut,
+        5 => Event::ExecutionStopped {
+            error: Failure::decode(from)?,
+        },
+        25 => Event::InvocationCompleted {
+            generation: Generation(from.u32()?),
+            request_id: from.str()?,
+            started: Timestamp(from.u64()?),
+            error: from.option(|from| {
+                Ok(InvocationError {
+                    failure: Failure::decode(from)?,
+                    class: read_class(from)?,
+                })
+            })?,
+        },
+        66 => Event::InvocationStarted {
+            request_id: from.str()?,
+            position: read_position(from)?,
+        },
+        67 => Event::Answered {
+            position: read_position(from)?,
+            client_token: from.option(text)?,
+            next: from.option(read_position)?,
+        },
+        _ => decode_of_operation(tag, from)?,
+    })
+}
+
+fn decode_of_operation(tag: u8, from: &mut Reader<'_>) -> Result<Event, Corrupt> {
+    if !matches!(tag, 8..=19 | 26 | 64 | 65) {
+        return Err(Corrupt::tag("durable event", tag));
+    }
+    let operation = Operation(from.u32()?);
+    Ok(match tag {
+        8 => Event::ContextStarted { operation },
+        9 => Event::ContextSucceeded {
+            operation,
+            result: from.option(Payload::decode)?,
+            replay_children: from.bool()?,
+        },
+        10 => Event::ContextFailed {
+            operation,
+            error: Failure::decode(from)?,
+        },
+        11 => Event::WaitStarted {
+            operation,
+            duration_s: from.u32()?,
+            scheduled_end: Timestamp(from.u64()?),
+        },
+        12 => Event::WaitSucceeded {
+            operation,
+            duration_s: from.u32()?,
+        },
+        13 => Event::WaitCancelled { operation },
+        14 => Event::StepStarted { operation },
+        15 => Event::StepSucceeded {
+            operation,
+            result: from.option(Payload::decode)?,
+            attempt: from.u32()?,
+            retry: from.option(read_retry)?,
+        },
+        16 => Event::StepFailed {
+            operation,
+            error: Failure::decode(from)?,
+            attempt: from.u32()?,
+            retry: from.option(read_retry)?,
+        },
+        17 => Event::CallbackStarted {
+            operation,
+            timeout_s: from.option(Reader::u32)?,
+            heartbeat_s: from.option(Reader::u32)?,
+        },
+        18 => Event::CallbackSucceeded {
+            operation,
+            result: from.option(Payload::decode)?,
+        },
+        19 => Event::CallbackFailed {
+            operation,
+            error: Failure::decode(from)?,
+        },
+        26 => Event::CallbackTimedOut {
+            operation,
+            error: Failure::decode(from)?,
+        },
+        64 => Event::Declared {
+            operation,
+            kind: read_kind(from)?,
+            identity: read_identity(from)?,
+        },
+        _ => Event::StepReady { operation },
+    })
+}
+
+fn payload(to: &mut Writer, value: Option<&Payload>) {
+    to.option(value, |to, value| value.encode(to));
+}
+
+fn attempts(to: &mut Writer, attempt: u32, retry: Option<&StepRetry>) {
+    to.u32(attempt);
+    to.option(retry, |to, retry| {
+        to.u32(retry.delay_s);
+        to.u64(retry.due.0);
+    });
+}
+
+fn read_retry(from: &mut Reader<'_>) -> Result<StepRetry, Corrupt> {
+    Ok(StepRetry {
+        delay_s: from.u32()?,
+        due: Timestamp(from.u64()?),
+    })
+}
+
+fn write_position(to: &mut Writer, position: &Position) {
+    to.u32(position.generation.0);
+    to.u64(position.sequence);
+}
+
+fn read_position(from: &mut Reader<'_>) -> Result<Position, Corrupt> {
+    Ok(Position {
+        generation: Generation(from.u32()?),
+        sequence: from.u64()?,
+    })
+}
+
+fn write_identity(to: &mut Writer, identity: &Identity) {
+    to.str(&identity.id);
+    for part in [&identity.parent, &identity.name, &identity.sub_kind] {
+        to.option(part.as_ref(), |to, part| to.str(part));
+    }
+}
+
+fn read_identity(from: &mut Reader<'_>) -> Result<Identity, Corrupt> {
+    Ok(Identity {
+        id: text(from)?,
+        parent: from.option(text)?,
+        name: from.option(text)?,
+        sub_kind: from.option(text)?,
+    })
+}
+
+fn text(from: &mut Reader<'_>) -> Result<Arc<str>, Corrupt> {
+    from.str().map(Arc::from)
+}
+
+fn read_kind(from: &mut Reader<'_>) -> Result<OperationKind, Corrupt> {
+    let number = from.u8()?;
+    OperationKind::ALL
+        .into_iter()
+        .find(|kind| *kind as u8 == number)
+        .ok_or(Corrupt::tag("operation kind", number))
+}
+
+fn read_class(from: &mut Reader<'_>) -> Result<ErrorClass, Corrupt> {
+    match from.u8()? {
+        1 => Ok(ErrorClass::Handler),
+        2 => Ok(ErrorClass::Runtime),
+        3 => Ok(ErrorClass::Timeout),
+        tag => Err(Corrupt::tag("error class", tag)),
+    }
+}
+
+impl Settings {
+    /// The form that [`everstep_core::Start::settings`] carries.
+    #[must_use]
+    pub fn encode(&self) -> bytes::Bytes {
+        let mut to = Writer::versioned();
+        self.write(&mut to);
+        to.finish()
+    }
+
+    /// # Errors
+    /// [`Corrupt`] when the bytes are not settings of this machine.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
+        let mut from = Reader::versioned(bytes)?;
+        let settings = Self::read(&mut from)?;
+        if from.is_empty() {
+            Ok(settings)
+        } else {
+            Err(Corrupt::Malformed {
+                what: "durable settings",
+            })
+        }
+    }
+
+    fn write(&self, to: &mut Writer) {
+        to.u8(self.mode as u8);
+        for part in [
+            &self.function.partition,
+            &self.function.region,
+            &self.function.account,
+            &self.function.name,
+            &self.function.version,
+        ] {
+            to.str(part);
+        }
+        to.str(&self.revision);
+        to.u32(self.function_timeout_s);
+        to.option(self.execution_timeout_s.as_ref(), |to, s| to.u32(*s));
+        to.u16(self.retention_days);
+        to.u32(self.retry.immediate_max);
+        to.u32(self.retry.delayed_max);
+        to.u64(self.retry.backoff.first_ms);
+        to.u32(self.retry.backoff.factor_percent);
+        to.u64(self.retry.backoff.max_ms);
+        to.u32(self.retry.backoff.jitter_percent);
+        to.u32(self.limits.operations_max);
+        to.u64(self.limits.bytes_max);
+        to.u32(self.limits.payload_bytes_max);
+        to.u32(self.limits.error_bytes_max);
+        to.u32(self.limits.result_bytes_max);
+        to.u32(self.limits.page_bytes_max);
+        to.option(self.trace_header.as_ref(), |to, text| to.str(text));
+        to.option(self.tenant_id.as_ref(), |to, text| to.str(text));
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Corrupt> {
+        Ok(Self {
+            mode: match from.u8()? {
+                1 => Mode::Durable,
+                2 => Mode::Plain,
+                tag => return Err(Corrupt::tag("execution mode", tag)),
+            },
+            function: FunctionArn {
+                partition: from.str()?,
+                region: from.str()?,
+                account: from.str()?,
+                name: from.str()?,
+                version: from.str()?,
+            },
+            revision: from.str()?,
+            function_timeout_s: from.u32()?,
+            execution_timeout_s: from.option(Reader::u32)?,
+            retention_days: from.u16()?,
+            retry: InvocationRetry {
+                immediate_max: from.u32()?,
+                delayed_max: from.u32()?,
+                backoff: Backoff {
+                    first_ms: from.u64()?,
+                    factor_percent: from.u32()?,
+                    max_ms: from.u64()?,
+                    jitter_percent: from.u32()?,
+                },
+            },
+            limits: Limits {
+                operations_max: from.u32()?,
+                bytes_max: from.u64()?,
+                payload_bytes_max: from.u32()?,
+                error_bytes_max: from.u32()?,
+                result_bytes_max: from.u32()?,
+                page_bytes_max: from.u32()?,
+            },
+            trace_header: from.option(Reader::str)?,
+            tenant_id: from.option(Reader::str)?,
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! The machine: which command leads to which rule.
+
+use everstep_core::{
+    Command, Execution, Failure, Machine, Operation, Outcome, Reply as KernelReply, Stamp, Start,
+    Status, Task, Timer, TimerKind, Turn, View,
+};
+
+use crate::event::Event;
+use crate::model::{Identity, Mode, OperationKind};
+use crate::operations::{callback, step, wait};
+use crate::request::{Invocation, Reply, Request, Settings};
+use crate::state::State;
+use crate::{answer, apply, checkpoint, invocation, view};
+
+/// Operation 0: the execution itself.
+pub(crate) const EXECUTION: Operation = Operation(0);
+
+// Persisted and never reused. When two are due at the same time for one operation, the lower goes first.
+pub(crate) const EXECUTION_TIMEOUT: TimerKind = TimerKind(1);
+pub(crate) const INVOCATION_RETRY: TimerKind = TimerKind(2);
+pub(crate) const WAIT: TimerKind = TimerKind(3);
+pub(crate) const STEP_RETRY: TimerKind = TimerKind(4);
+pub(crate) const CALLBACK_TIMEOUT: TimerKind = TimerKind(5);
+pub(crate) const CALLBACK_HEARTBEAT: TimerKind = TimerKind(6);
+
+/// AWS Lambda durable functions, and plain functions invoked asynchronously.
+#[derive(Clone, Copy, Debug)]
+pub struct Durable;
+
+/// What a task of this machine carries.
+pub type Late = Invocation;
+
+impl Machine for Durable {
+    type State = State;
+    type Event = Event;
+    type Request = Request;
+    type Reply = Reply;
+    type Late = Late;
+
+    fn handle(turn: &mut Turn<'_, Self>, command: Command<Request>) -> KernelReply<Reply> {
+        match command {
+            Command::Start(start) => begin(turn, start),
+            Command::Settled {
+                operation, outcome, ..
+            } => {
+                settled(turn, operation, outcome);
+                KernelReply::Done
+            }
+            Command::TimerDue { operation, kind } => {
+                due(turn, operation, kind);
+                KernelReply::Done
+            }
+            Command::TaskLost { .. } => {
+                KernelReply::Refused("an invocation is repeated, never lost")
+            }
+            Command::Stop { failure } => {
+                turn.emit(Event::ExecutionStopped {
+                    error: failure.unwrap_or_default(),
+                });
+                turn.close(Status::Stopped);
+                KernelReply::Done
+            }
+            Command::Pause { .. } | Command::Resume { .. } => {
+                KernelReply::Refused("this version can't pause an execution")
+            }
+            Command::Redrive => KernelReply::Refused("this version can't redrive an execution"),
+            Command::Request(request) => requested(turn, request),
+        }
+    }
+
+    fn apply(state: &mut State, event: &Event, stamp: Stamp) {
+        apply::apply(state, event, stamp);
+    }
+
+    fn late(execution: &Execution, state: &State, task: &Task) -> Option<Late> {
+        invocation::late(execution, state, task)
+    }
+
+    fn view(_execution: &Execution, state: &State) -> View {
+        view::view(state)
+    }
+}
+
+fn begin(turn: &mut Turn<'_, Durable>, start: Start) -> KernelReply<Reply> {
+    let Ok(settings) = Settings::decode(&start.settings) else {
+        return KernelReply::Refused("the settings can't be read");
+    };
+    let timeout = settings
+        .execution_timeout_s
+        .filter(|_| settings.mode == Mode::Durable);
+    let identity = Identity {
+        id: turn.execution().id().to_string().into(),
+        parent: None,
+        name: Some(start.name.into()),
+        sub_kind: None,
+    };
+    turn.emit(Event::Declared {
+        operation: EXECUTION,
+        kind: OperationKind::Execution,
+        identity,
+    });
+    turn.emit(Event::ExecutionStarted {
+        input: start.input,
+        settings: Box::new(settings),
+    });
+    if let Some(seconds) = timeout {
+        let due = turn.now().after_seconds(u64::from(seconds));
+        turn.set_timer(Timer {
+            operation: EXECUTION,
+            kind: EXECUTION_TIMEOUT,
+            due,
+            heartbeat_ms: None,
+        });
+    }
+    invocation::invoke(turn);
+    KernelReply::Done
+}
+
+fn settled(turn: &mut Turn<'_, Durable>, operation: Operation, outcome: Outcome) {
+    if turn
+        .state()
+        .operation(operation)
+        .is_some_and(|snapshot| snapshot.kind() == OperationKind::Callback)
+    {
+        callback::settled(turn, operation, outcome);
+        invocation::wake(turn);
+    }
+}
+
+fn due(turn: &mut Turn<'_, Durable>, operation: Operation, kind: TimerKind) {
+    match kind {
+        EXECUTION_TIMEOUT => {
+            turn.emit(Event::ExecutionTimedOut);
+            turn.close(Status::TimedOut);
+            return;
+        }
+        INVOCATION_RETRY => return invocation::invoke(turn),
+        WAIT => wait::due(turn, operation),
+        STEP_RETRY => step::due(turn, operation),
+        CALLBACK_TIMEOUT => callback::timed_out(
+            turn,
+            operation,
+            Failure::new("Callback.Timeout", "Callback timed out"),
+        ),
+        CALLBACK_HEARTBEAT => {
+            callback::timed_out(
+                turn,
+                operation,
+                Failure::new("Callback.Heartbeat", "Callback timed out on heartbeat"),
+            );
+        }
+        _ => {}
+    }
+    invocation::wake(turn);
+}
+
+fn requested(turn: &mut Turn<'_, Durable>, request: Request) -> KernelReply<Reply> {
+    match request {
+        Request::Checkpoint {
+            position,
+            client_token,
+            updates,
+        } => KernelReply::Own(checkpoint::checkpoint(
+            turn,
+            position,
+            client_token,
+            updates,
+        )),
+        Request::State {
+            position,
+            marker,
+            max_items,
+        } => KernelReply::Own(answer::state_for(
+            turn,
+            position,
+            marker.as_deref(),
+            max_items,
+        )),
+        Request::Describe => match answer::describe(turn.execution(), turn.state()) {
+            Some(snapshot) => KernelReply::Own(Reply::Described(Box::new(snapshot))),
+            None => KernelReply::Refused("the execution has not begun"),
+        },
+        Request::Identify { operations } => {
+            KernelReply::Own(checkpoint::identify(turn.state(), &operations))
+        }
+        Request::Finish { generation, output } => invocation::finish(turn, generation, output),
+    }
+}

@@ -1,0 +1,62 @@
+//! The common operation tree.
+
+use everstep_core::{Failure, View, ViewOperation};
+
+use crate::model::{Details, OperationSnapshot};
+use crate::state::State;
+
+pub(crate) fn view(state: &State) -> View {
+    View {
+        operations: state
+            .operations
+            .iter()
+            .map(|snapshot| show(state, snapshot))
+            .collect(),
+    }
+}
+
+fn show(state: &State, snapshot: &OperationSnapshot) -> ViewOperation {
+    let waiting = snapshot.is_waiting();
+    let (attempts, due) = match &snapshot.details {
+        Details::Step {
+            attempt,
+            next_attempt,
+            ..
+        } => (*attempt, *next_attempt),
+        Details::Wait { scheduled_end, .. } => (0, Some(*scheduled_end)),
+        Details::Execution { .. }
+        | Details::Context { .. }
+        | Details::Callback { .. }
+        | Details::ChainedInvoke { .. } => (0, None),
+    };
+    ViewOperation {
+        operation: snapshot.operation,
+        parent: snapshot
+            .identity
+            .parent
+            .as_ref()
+            .and_then(|id| state.by_id(id))
+            .map(|parent| parent.operation),
+        id: snapshot.identity.id.to_string(),
+        kind: snapshot.kind().as_str(),
+        sub_kind: snapshot.identity.sub_kind.as_deref().map(str::to_owned),
+        name: snapshot.identity.name.as_deref().map(str::to_owned),
+        status: snapshot.status,
+        started: snapshot.started,
+        ended: snapshot.ended,
+        attempts,
+        due: due.filter(|_| waiting),
+        failure: failure(state, snapshot),
+    }
+}
+
+fn failure(state: &State, snapshot: &OperationSnapshot) -> Option<Failure> {
+    match &snapshot.details {
+        Details::Execution { .. } => state.error.clone(),
+        Details::Context { error, .. }
+        | Details::Step { error, .. }
+        | Details::Callback { error, .. }
+        | Details::ChainedInvoke { error, .. } => error.clone(),
+        Details::Wait { .. } => None,
+    }
+}

@@ -1,0 +1,294 @@
+//! The scripts. Each line is a command or an update of the checkpoint above it; what it leads to is the snapshot.
+//!
+//! `start`, `plain`, `at MS`, `checkpoint G.S [client]`, `+ KIND ACTION ID [key=value …]`, `state G.S ITEMS [MARKER]`, `late`, `finish G …`,
+//! `callback ID …`, `wake`, `stop`, `describe`.
+
+use std::fmt::Write as _;
+
+use everstep_core::{Answer, Failure, Generation, Input, Outcome, Payload, Timestamp};
+use everstep_durable::{
+    Action, Details, ErrorClass, Identity, Limits, Mode, OperationKind, OperationSnapshot, Output,
+    Position, Reply, Request, Update, UpdateOptions,
+};
+
+use crate::run::Run;
+
+pub fn play(script: &str) -> String {
+    let mut out = String::new();
+    let mut run: Option<Run> = None;
+    let mut lines = script.lines().peekable();
+    while let Some(line) = lines.next() {
+        writeln!(out, "{line}").unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let shown = match words.as_slice() {
+            [] | ["#", ..] => continue,
+            [kind @ ("start" | "plain"), rest @ ..] => {
+                let (made, shown) = begin(kind, rest);
+                run = Some(made);
+                shown
+            }
+            ["at", ms] => {
+                run.as_mut().unwrap().now = Timestamp(ms.parse().unwrap());
+                continue;
+            }
+            ["late"] => vec![late(run.as_ref().unwrap())],
+            ["checkpoint", token, client @ ..] => {
+                let mut updates = Vec::new();
+                while let Some(line) = lines.next_if(|line| line.starts_with('+')) {
+                    writeln!(out, "{line}").unwrap();
+                    updates.push(update(line));
+                }
+                let client_token = client.first().map(|&text| text.to_owned());
+                let request = Request::Checkpoint {
+                    position: position(token),
+                    client_token,
+                    updates,
+                };
+                turn(run.as_mut().unwrap(), Input::Request(request))
+            }
+            words => {
+                let input = input(run.as_ref().unwrap(), words);
+                turn(run.as_mut().unwrap(), input)
+            }
+        };
+        for line in shown {
+            writeln!(out, "    {line}").unwrap();
+        }
+    }
+    out
+}
+
+fn begin(kind: &str, options: &[&str]) -> (Run, Vec<String>) {
+    let mut limits = Limits::default();
+    let mut timeout = None;
+    for option in options {
+        let (key, value) = option.split_once('=').unwrap();
+        let value: u32 = value.parse().unwrap();
+        match key {
+            "timeout" => timeout = Some(value),
+            "operations" => limits.operations_max = value,
+            "page" => limits.page_bytes_max = value,
+            "payload" => limits.payload_bytes_max = value,
+            "error" => limits.error_bytes_max = value,
+            "result" => limits.result_bytes_max = value,
+            "bytes" => limits.bytes_max = u64::from(value),
+            _ => panic!("{key}"),
+        }
+    }
+    Run::new(
+        if kind == "plain" {
+            Mode::Plain
+        } else {
+            Mode::Durable
+        },
+        timeout,
+        limits,
+        "\"in\"",
+    )
+}
+
+fn input(run: &Run, words: &[&str]) -> Input<Request> {
+    match words {
+        ["wake"] => Input::Wake,
+        ["stop"] => Input::Stop {
+            failure: Some(Failure::new("Stopped", "by hand")),
+        },
+        ["describe"] => Input::Request(Request::Describe),
+        ["state", token, items, marker @ ..] => Input::Request(Request::State {
+            position: position(token),
+            marker: marker.first().map(|&text| text.to_owned()),
+            max_items: items.parse().unwrap(),
+        }),
+        ["finish", generation, rest @ ..] => Input::Request(Request::Finish {
+            generation: Generation(generation.parse().unwrap()),
+            output: output(rest),
+        }),
+        ["callback", id, rest @ ..] => Input::Settle {
+            operation: run.cell.state().by_id(id).unwrap().operation,
+            generation: Generation(0),
+            outcome: match rest {
+                ["ok"] => Outcome::Succeeded(None),
+                ["ok", payload] => Outcome::Succeeded(Some(Payload::from((*payload).to_owned()))),
+                ["fail"] => Outcome::Failed(Failure::default()),
+                ["fail", kind] => Outcome::Failed(Failure::new(*kind, "no")),
+                other => panic!("{other:?}"),
+            },
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+fn output(words: &[&str]) -> Output {
+    match words {
+        ["error", class, kind] => {
+            let class = match *class {
+                "runtime" => ErrorClass::Runtime,
+                "timeout" => ErrorClass::Timeout,
+                _ => ErrorClass::Handler,
+            };
+            Output::Error {
+                failure: Failure::new(*kind, "gone"),
+                class,
+            }
+        }
+        ["value", json] => Output::Succeeded {
+            result: Some(Payload::from((*json).to_owned())),
+        },
+        json => Output::parse(json.join(" ").as_bytes()),
+    }
+}
+
+fn update(line: &str) -> Update {
+    let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+    let [kind, action, id, rest @ ..] = words.as_slice() else {
+        panic!("{line}")
+    };
+    let mut identity = Identity {
+        id: (*id).into(),
+        parent: None,
+        name: None,
+        sub_kind: None,
+    };
+    let (mut payload, mut error, mut options) = (None, None, UpdateOptions::default());
+    for pair in rest {
+        let (key, value) = pair.split_once('=').unwrap();
+        match key {
+            "parent" => identity.parent = Some(value.into()),
+            "name" => identity.name = Some(value.into()),
+            "sub" => identity.sub_kind = Some(value.into()),
+            "payload" => payload = Some(Payload::from(value.to_owned())),
+            "error" => error = Some(Failure::new(value, "no")),
+            "delay" => options.next_attempt_delay_s = value.parse().ok(),
+            "wait" => options.wait_s = value.parse().ok(),
+            "timeout" => options.callback_timeout_s = value.parse().ok(),
+            "heartbeat" => options.callback_heartbeat_s = value.parse().ok(),
+            "replay" => options.replay_children = value == "true",
+            _ => panic!("{key}"),
+        }
+    }
+    let (kind, action) = (
+        OperationKind::parse(kind).unwrap(),
+        Action::parse(action).unwrap(),
+    );
+    Update {
+        identity,
+        kind,
+        action,
+        payload,
+        error,
+        options,
+    }
+}
+
+fn position(text: &str) -> Position {
+    let (generation, sequence) = text.split_once('.').unwrap();
+    Position {
+        generation: Generation(generation.parse().unwrap()),
+        sequence: sequence.parse().unwrap(),
+    }
+}
+
+fn turn(run: &mut Run, input: Input<Request>) -> Vec<String> {
+    let (answer, mut shown) = run.turn(input);
+    let line = match answer {
+        Answer::Own(reply) => show(&reply),
+        other => format!("{other:?}"),
+    };
+    shown.push(format!("= {line}"));
+    shown
+}
+
+fn late(run: &Run) -> String {
+    let task = run.cell.execution().tasks().next().expect("a task is out");
+    let Some(given) = run.cell.late(task) else {
+        return "nothing to do".to_owned();
+    };
+    let operations: Vec<String> = given.operations.iter().map(snapshot).collect();
+    let Position {
+        generation,
+        sequence,
+    } = given.position;
+    format!(
+        "gets token {generation}.{sequence} [{}] marker {:?} updated {:?} payload {:?}",
+        operations.join(", "),
+        given.next_marker,
+        given.updated_operation_ids,
+        given.payload
+    )
+}
+
+fn show(reply: &Reply) -> String {
+    let list = |operations: &[OperationSnapshot]| {
+        operations
+            .iter()
+            .map(snapshot)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match reply {
+        Reply::Checkpoint {
+            next,
+            operations,
+            next_marker,
+        } => {
+            let next = next.map_or("none".to_owned(), |next| {
+                format!("{}.{}", next.generation, next.sequence)
+            });
+            format!("token {next} [{}] marker {next_marker:?}", list(operations))
+        }
+        Reply::State {
+            operations,
+            next_marker,
+        } => format!("[{}] marker {next_marker:?}", list(operations)),
+        Reply::Described(execution) => {
+            format!(
+                "{} result {:?} error {:?} times out {:?}",
+                execution.status, execution.result, execution.error, execution.times_out
+            )
+        }
+        Reply::Refused(refusal) => format!("{}: {refusal}", refusal.exception()),
+        other => format!("{other:?}"),
+    }
+}
+
+fn snapshot(snapshot: &OperationSnapshot) -> String {
+    let id = if snapshot.kind() == OperationKind::Execution {
+        "-"
+    } else {
+        &snapshot.identity.id
+    };
+    let mut text = format!(
+        "{id} {} {}",
+        snapshot.kind().as_str(),
+        snapshot.status.as_str()
+    );
+    match &snapshot.details {
+        Details::Step {
+            attempt,
+            next_attempt,
+            result,
+            error,
+        } => {
+            write!(text, " attempt {attempt}").unwrap();
+            if let Some(at) = next_attempt {
+                write!(text, " next {at}").unwrap();
+            }
+            outcome(&mut text, result.as_ref(), error.as_ref());
+        }
+        Details::Context { result, error, .. } | Details::Callback { result, error, .. } => {
+            outcome(&mut text, result.as_ref(), error.as_ref());
+        }
+        Details::Wait { scheduled_end, .. } => write!(text, " until {scheduled_end}").unwrap(),
+        Details::Execution { .. } | Details::ChainedInvoke { .. } => {}
+    }
+    text
+}
+
+fn outcome(text: &mut String, result: Option<&Payload>, error: Option<&Failure>) {
+    if let Some(Payload::Inline(bytes)) = result {
+        write!(text, " {}", String::from_utf8_lossy(bytes)).unwrap();
+    }
+    if let Some(kind) = error.and_then(|error| error.kind.as_ref()) {
+        write!(text, " !{kind}").unwrap();
+    }
+}
