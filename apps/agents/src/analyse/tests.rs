@@ -59,7 +59,7 @@ fn analyse_sources(sources: &Map<String, Value>) -> Analysis {
 #[test]
 fn evidence_is_numbered_and_everything_refers_to_it() {
     let corpus = Corpus::shipped();
-    let topic = crate::corpus::SHIPPED_TOPIC.to_owned();
+    let topic = crate::corpus::TOPIC.to_owned();
     let findings = research(
         &corpus,
         &Request {

@@ -18,7 +18,7 @@ fn ask(corpus: &Corpus, topic: &str, parameters: Parameters) -> Findings {
 fn the_shipped_corpus_answers_its_topic_from_every_source() {
     let corpus = Corpus::shipped();
     assert!((8..=12).contains(&corpus.documents.len()));
-    let findings = ask(&corpus, crate::corpus::SHIPPED_TOPIC, Parameters::default());
+    let findings = ask(&corpus, crate::corpus::TOPIC, Parameters::default());
     assert_eq!(findings.sources_cited.len(), corpus.documents.len());
     for finding in &findings.key_findings {
         let document = corpus
@@ -30,7 +30,7 @@ fn the_shipped_corpus_answers_its_topic_from_every_source() {
         assert_eq!(&document.text[start..end], finding.quote.text);
         assert!((0.0..=1.0).contains(&finding.relevance));
     }
-    let again = ask(&corpus, crate::corpus::SHIPPED_TOPIC, Parameters::default());
+    let again = ask(&corpus, crate::corpus::TOPIC, Parameters::default());
     assert_eq!(findings, again, "the same question has the same answer");
 }
 

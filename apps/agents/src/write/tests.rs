@@ -7,7 +7,7 @@ use crate::corpus::Corpus;
 use crate::research;
 
 fn analysis() -> Analysis {
-    let topic = crate::corpus::SHIPPED_TOPIC.to_owned();
+    let topic = crate::corpus::TOPIC.to_owned();
     let request = research::Request {
         topic,
         ..research::Request::default()
