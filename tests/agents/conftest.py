@@ -40,7 +40,7 @@ class Listener:
 
 
 class AgentProcess:
-    """One agent, served by the `everstep` binary; it ends when its standard input closes."""
+    """One agent, served by the `everstep` binary."""
 
     def __init__(self, kind, state, artifact_url):
         command = [os.environ["EVERSTEP_BIN"], "agent", kind, "--state", str(state), "--artifact-url", artifact_url]
@@ -57,6 +57,7 @@ class AgentProcess:
         self.close()
 
     def close(self):
+        self.process.terminate()
         self.process.stdin.close()
         self.process.wait(timeout=30)
         self.process.stdout.close()

@@ -121,3 +121,15 @@ fn research_data_of_other_shapes_is_taken_as_far_as_it_goes() {
         1
     );
 }
+
+fn in_doubles(value: Value) -> Value {
+    match value {
+        Value::Number(number) => json!(number.as_f64().unwrap()),
+        Value::Array(items) => items.into_iter().map(in_doubles).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, member)| (name, in_doubles(member)))
+            .collect(),
+        other => other,
+    }
+}

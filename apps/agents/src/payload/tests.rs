@@ -49,3 +49,10 @@ fn each_wrong_parameter_is_named() {
         assert_eq!(Parameters::read(Some(&parameters)).unwrap_err(), text);
     }
 }
+
+#[test]
+fn whole_numbers_come_back_from_doubles_and_nothing_else_changes() {
+    let sent = json!({"a": [1.0, -2.0, 0.5, 1e300, "3.0", null, true], "b": {"c": 7, "d": 1e16}});
+    let read = json!({"a": [1, -2, 0.5, 1e300, "3.0", null, true], "b": {"c": 7, "d": 1e16}});
+    assert_eq!(whole_numbers(sent), read);
+}
