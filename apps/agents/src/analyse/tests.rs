@@ -85,9 +85,12 @@ fn evidence_is_numbered_and_everything_refers_to_it() {
     // The wire does not change it.
     let wire = serde_json::to_value(&analysis).unwrap();
     assert_eq!(Analysis::read(&wire), analysis);
+    let wire = serde_json::to_value(&findings).unwrap();
+    assert_eq!(Findings::read(&wire), findings);
     assert_eq!(
-        Findings::read(&serde_json::to_value(&findings).unwrap()),
-        findings
+        Findings::read(&in_doubles(wire)),
+        findings,
+        "numbers as protobuf sends them"
     );
 }
 
