@@ -18,6 +18,7 @@ pub use themes::Theme;
 
 use crate::document::Quote;
 use crate::language;
+use crate::payload;
 use crate::research::{Findings, Gap};
 
 /// A quoted sentence with the number by which the rest of the analysis names it; numbers start at 1.
@@ -115,7 +116,7 @@ pub fn analyse(findings: &Findings, topic: &str) -> Analysis {
 impl Findings {
     /// Reads research data of any shape that has been seen: this crate's, the README's with plain sentences, or a text.
     pub fn read(value: &Value) -> Self {
-        intake::findings(value)
+        intake::findings(&payload::whole_numbers(value.clone()))
     }
 }
 

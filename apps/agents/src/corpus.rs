@@ -9,7 +9,7 @@ use crate::document::{Document, Format};
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/corpus");
 
 /// The topic that the shipped corpus is about.
-pub const SHIPPED_TOPIC: &str = "Long-duration energy storage for a renewable grid";
+pub const TOPIC: &str = "Long-duration energy storage for a renewable grid";
 
 /// Largest file that is read; a longer one is left out and named in [`Corpus::skipped`].
 pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;

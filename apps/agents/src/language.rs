@@ -13,9 +13,9 @@ const SENTENCE_WORDS_MIN: usize = 4;
 const UNFINISHED_WORDS_MIN: usize = 8;
 
 /// Words after which a full stop does not end a sentence.
-const ABBREVIATIONS: [&str; 20] = [
-    "e.g", "i.e", "etc", "dr", "mr", "mrs", "ms", "prof", "vs", "approx", "no", "fig", "al", "cf",
-    "st", "jr", "sr", "inc", "ltd", "ca",
+const ABBREVIATIONS: [&str; 19] = [
+    "e.g", "i.e", "etc", "dr", "mr", "mrs", "ms", "prof", "vs", "approx", "fig", "al", "cf", "st",
+    "jr", "sr", "inc", "ltd", "ca",
 ];
 
 /// Words that carry no content of their own, in lower case.
@@ -176,6 +176,9 @@ fn ends_sentence(before: &str, after: &str) -> bool {
         .next()
         .unwrap_or_default();
     let last = last.trim_start_matches(['(', '[', '"', '“']);
+    if last.eq_ignore_ascii_case("no") && next.is_some_and(|next| next.is_ascii_digit()) {
+        return false;
+    }
     let is_initial = last.chars().count() == 1 && last.chars().all(char::is_uppercase);
     !is_initial && !ABBREVIATIONS.contains(&last.to_lowercase().as_str())
 }

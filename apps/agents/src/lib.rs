@@ -45,6 +45,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All three, in the order in which the workflow needs them.
+    pub const ALL: [Self; 3] = [Self::Researcher, Self::Analyst, Self::Writer];
+
     /// The name in the agent card and on the command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -77,7 +80,7 @@ impl std::str::FromStr for Kind {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        [Self::Researcher, Self::Analyst, Self::Writer]
+        Self::ALL
             .into_iter()
             .find(|kind| kind.name() == name)
             .ok_or_else(|| format!("{name} is none of researcher, analyst, writer"))

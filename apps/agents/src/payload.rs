@@ -107,5 +107,28 @@ fn count(members: &Map<String, Value>, name: &str) -> Result<Option<usize>, Stri
     }
 }
 
+/// Data parts may have travelled through protobuf's Struct, whose only number is a double: 10 arrives as 10.0. Turns such
+/// numbers back into whole ones, so that places and counts can be read as what they are.
+pub fn whole_numbers(value: Value) -> Value {
+    /// Above this a double no longer tells neighbouring whole numbers apart.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            Some(double)
+                if number.is_f64() && double.fract() == 0.0 && double.abs() < EXACT_MAX =>
+            {
+                Value::from(double as i64)
+            }
+            _ => Value::Number(number),
+        },
+        Value::Array(items) => items.into_iter().map(whole_numbers).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, member)| (name, whole_numbers(member)))
+            .collect(),
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests;

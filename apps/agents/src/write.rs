@@ -12,7 +12,7 @@ pub use feedback::{Outcome, Request};
 
 use crate::analyse::Analysis;
 use crate::document::Quote;
-use crate::payload::Parameters;
+use crate::payload::{Parameters, whole_numbers};
 
 const SUMMARY_CHARACTERS_MAX: usize = 500;
 
@@ -114,7 +114,7 @@ pub fn write(analysis: &Analysis, feedback: &str, topic: &str, parameters: &Para
 impl Analysis {
     /// Reads an analysis of any shape that has been seen: this crate's, or an object of which only some members fit, or a text.
     pub fn read(value: &Value) -> Self {
-        compose::intake(value)
+        compose::intake(&whole_numbers(value.clone()))
     }
 }
 

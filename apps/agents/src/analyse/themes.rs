@@ -63,12 +63,15 @@ pub(super) fn find(readings: &[Reading<'_>]) -> Vec<FoundTheme> {
     ranked.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.0.cmp(&b.0)));
     let mut chosen: Vec<(Vec<String>, Candidate)> = Vec::new();
     for (stems, candidate) in ranked {
+        // A phrase inside another of nearly the same frequency is the same thing; but a single word, such as the name of
+        // a kind, never swallows the phrases that tell its kinds apart.
         let is_same = chosen.iter().any(|(other, known)| {
             let (few, many) = (
                 candidate.sentences.len().min(known.sentences.len()),
                 candidate.sentences.len().max(known.sentences.len()),
             );
-            (contains(other, &stems) || contains(&stems, other)) && few * 10 >= many * 6
+            (contains(other, &stems) || other.len() > 1 && contains(&stems, other))
+                && few * 10 >= many * 6
         });
         if !is_same && chosen.len() < FOUND_MAX {
             chosen.push((stems, candidate));

@@ -52,7 +52,7 @@ impl Artifacts {
                 .body(body.clone())
         })
         .await
-        .map_err(|reason| format!("cannot store the artifact: {reason}"))?;
+        .map_err(|failure| format!("cannot store the artifact: {}", failure.text))?;
         Ok(json!({
             "artifact_type": "s3_reference",
             "s3_uri": format!("s3://{}/{key}", self.bucket),
@@ -78,7 +78,7 @@ impl Artifacts {
             .ok_or_else(|| format!("the reference {uri} is not in the bucket {}", self.bucket))?;
         let answer = outgoing::send(pauses, || http.get(format!("{}/{key}", self.url)))
             .await
-            .map_err(|reason| format!("cannot fetch the artifact: {reason}"))?;
+            .map_err(|failure| format!("cannot fetch the artifact: {}", failure.text))?;
         let too_long = || format!("the artifact has more than {FETCH_BYTES_MAX} bytes");
         let mut answer = answer;
         let mut body: Vec<u8> = Vec::new();

@@ -4,24 +4,24 @@ use a2a::{StreamResponse, Task, TaskPushNotificationConfig, TaskState};
 use serde_json::{Value, json};
 
 use super::jobs::Agent;
-use super::outgoing;
+use super::outgoing::{self, Failure};
 use super::tasks::{Callback, Record};
 
 const TOKEN_HEADER: &str = "X-A2A-Notification-Token";
 
-/// Tells every address that the task asked for. What could not be told is tried again after a restart; until then the
-/// caller's own polling finds the result.
+/// Tells every address that the task asked for. An address that could not be reached is tried again after a restart; until
+/// then the caller's own polling finds the result. One that refuses is not asked again.
 pub(super) async fn deliver(agent: &Agent, record: &Record) {
     let mut all_told = true;
     for config in &record.push {
-        all_told &= log(
+        all_told &= is_settled(
             &record.task.id,
             "push",
             push(agent, config, &record.task).await,
         );
     }
     if let Some(callback) = &record.callback {
-        all_told &= log(
+        all_told &= is_settled(
             &record.task.id,
             "callback",
             call_back(agent, callback, &record.task).await,
@@ -32,9 +32,10 @@ pub(super) async fn deliver(agent: &Agent, record: &Record) {
     }
     let marked = agent
         .tasks
-        .change(&record.task.id, |record| {
-            record.delivered = true;
-            true
+        .change(&record.task.id, |now| {
+            // An address that was added meanwhile has a delivery of its own.
+            now.delivered = now.push == record.push;
+            now.delivered
         })
         .await;
     if let Err(reason) = marked {
@@ -42,21 +43,31 @@ pub(super) async fn deliver(agent: &Agent, record: &Record) {
     }
 }
 
-fn log(task: &str, way: &str, told: Result<(), String>) -> bool {
-    match &told {
-        Ok(()) => tracing::info!(task, way, "result_delivered"),
-        Err(reason) => tracing::error!(task, way, reason, "result_not_delivered"),
+/// Whether nothing more is to be said to this address.
+fn is_settled(task: &str, way: &str, told: Result<(), Failure>) -> bool {
+    match told {
+        Ok(()) => {
+            tracing::info!(task, way, "result_delivered");
+            true
+        }
+        Err(failure) => {
+            let (reason, is_refusal) = (failure.text, failure.is_refusal);
+            tracing::error!(task, way, reason, is_refusal, "result_not_delivered");
+            is_refusal
+        }
     }
-    told.is_ok()
 }
 
 async fn push(
     agent: &Agent,
     config: &TaskPushNotificationConfig,
     task: &Task,
-) -> Result<(), String> {
-    let body = serde_json::to_vec(&StreamResponse::Task(task.clone()))
-        .map_err(|reason| reason.to_string())?;
+) -> Result<(), Failure> {
+    let body =
+        serde_json::to_vec(&StreamResponse::Task(task.clone())).map_err(|reason| Failure {
+            text: reason.to_string(),
+            is_refusal: true,
+        })?;
     outgoing::send(&agent.options.retry_pauses, || {
         let mut request = agent
             .http
@@ -79,7 +90,7 @@ async fn push(
     .map(|_| ())
 }
 
-async fn call_back(agent: &Agent, callback: &Callback, task: &Task) -> Result<(), String> {
+async fn call_back(agent: &Agent, callback: &Callback, task: &Task) -> Result<(), Failure> {
     let body = callback_body(&callback.token, task);
     outgoing::send(&agent.options.retry_pauses, || {
         agent.http.post(&callback.url).json(&body)

@@ -10,6 +10,13 @@ pub(super) fn is_callable(url: &str) -> bool {
         .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
+/// Why a call did not succeed.
+pub(super) struct Failure {
+    pub text: String,
+    /// Whether the other side has understood and refused, so that asking again later is no use.
+    pub is_refusal: bool,
+}
+
 /// Sends the request, again after each of `pauses`, until it succeeds or fails for good.
 ///
 /// # Errors
@@ -17,24 +24,32 @@ pub(super) fn is_callable(url: &str) -> bool {
 pub(super) async fn send(
     pauses: &[Duration],
     request: impl Fn() -> RequestBuilder,
-) -> Result<Response, String> {
+) -> Result<Response, Failure> {
     let mut pauses = pauses.iter();
     loop {
         let failure = match request().send().await {
             Ok(answer) if answer.status().is_success() => return Ok(answer),
             Ok(answer) => {
                 let status = answer.status();
-                let failure = format!("answered {status}");
+                let text = format!("answered {status}");
                 if !is_temporary(status) {
-                    return Err(failure);
+                    return Err(Failure {
+                        text,
+                        is_refusal: true,
+                    });
                 }
-                failure
+                text
             }
             Err(reason) => describe(reason),
         };
         match pauses.next() {
             Some(pause) => tokio::time::sleep(*pause).await,
-            None => return Err(failure),
+            None => {
+                return Err(Failure {
+                    text: failure,
+                    is_refusal: false,
+                });
+            }
         }
     }
 }

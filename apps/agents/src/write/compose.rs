@@ -52,12 +52,16 @@ pub(super) fn draft(
 /// “Shorter” is measured against what would have been written; a stated limit is never exceeded.
 fn words_max(unrevised: usize, requests: &[Request], word_limit: Option<usize>) -> usize {
     let base = word_limit.unwrap_or(WORDS_DEFAULT);
-    requests.iter().fold(base, |words, request| match request {
-        Request::AtMost { words: asked, .. } => words.min(*asked),
+    let wished = requests.iter().fold(base, |words, request| match request {
         Request::Shorter { .. } => words.min(unrevised) * 6 / 10,
         Request::Longer { .. } if word_limit.is_none() => words * 16 / 10,
         _ => words,
-    })
+    });
+    let stated = requests.iter().filter_map(|request| match request {
+        Request::AtMost { words, .. } => Some(*words),
+        _ => None,
+    });
+    stated.fold(wished, usize::min)
 }
 
 /// Replaces numbers of the evidence by citation numbers in the order of use.

@@ -15,7 +15,7 @@ struct Chain {
 }
 
 async fn run(feedback: &str, parameters: Value) -> Chain {
-    let topic = everstep_agents::corpus::SHIPPED_TOPIC;
+    let topic = everstep_agents::corpus::TOPIC;
     let researcher = Peer::of(Kind::Researcher).await;
     let findings = output(&researcher.work("r", research_payload()).await).clone();
     let analyst = Peer::of(Kind::Analyst).await;

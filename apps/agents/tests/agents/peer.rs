@@ -145,5 +145,5 @@ pub fn output(task: &Value) -> &Value {
 }
 
 pub fn research_payload() -> Value {
-    json!({"task": "research", "topic": everstep_agents::corpus::SHIPPED_TOPIC, "parameters": {}, "workflow_id": "wf-1"})
+    json!({"task": "research", "topic": everstep_agents::corpus::TOPIC, "parameters": {}, "workflow_id": "wf-1"})
 }

@@ -1,0 +1,89 @@
+"""Agents as processes, and a listener that takes their pushes."""
+
+import json
+import os
+import pathlib
+import queue
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+CORPUS = ROOT / "apps/agents/corpus"
+
+
+class Listener:
+    """Takes every POST and PUT, keeps it, and answers 200."""
+
+    def __init__(self):
+        self.seen = queue.Queue()
+        seen = self.seen
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                seen.put((self.path, dict(self.headers.items()), json.loads(body)))
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            do_PUT = do_POST
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class AgentProcess:
+    """One agent, served by the `everstep` binary."""
+
+    def __init__(self, kind, state, artifact_url):
+        command = [os.environ["EVERSTEP_BIN"], "agent", kind, "--state", str(state), "--artifact-url", artifact_url]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("EVERSTEP_LLM_")}
+        self.log = open(state.parent / f"{kind}.log", "ab")
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, env=environment, text=True
+        )
+        self.url = self.process.stdout.readline().strip()
+        assert self.url.startswith("http://"), f"the {kind} does not start, see {self.log.name}"
+
+    def kill(self):
+        self.process.kill()
+        self.close()
+
+    def close(self):
+        self.process.terminate()
+        self.process.stdin.close()
+        self.process.wait(timeout=30)
+        self.process.stdout.close()
+        self.log.close()
+
+
+@pytest.fixture
+def listener():
+    listener = Listener()
+    yield listener
+    listener.server.shutdown()
+    listener.server.server_close()
+
+
+@pytest.fixture
+def start_agent(tmp_path, listener):
+    started = []
+
+    def start(kind):
+        state = tmp_path / kind
+        state.mkdir(exist_ok=True)
+        agent = AgentProcess(kind, state, f"{listener.url}/artifacts/everstep-artifacts")
+        started.append(agent)
+        return agent
+
+    yield start
+    for agent in started:
+        if agent.process.returncode is None:
+            agent.close()
