@@ -37,7 +37,7 @@ pub type Column<'a> = (&'a str, &'a str);
 /// Writes rows as a table without frames.
 pub fn table(columns: &[Column<'_>], rows: &[Value]) -> Result<()> {
     let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::TableStyle::None);
+    table.load_style(comfy_table::presets::NOTHING);
     table.set_header(columns.iter().map(|(title, _)| *title));
     for row in rows {
         table.add_row(columns.iter().map(|(_, path)| text(row.pointer(path).unwrap_or(&Value::Null))));
