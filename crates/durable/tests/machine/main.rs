@@ -1,9 +1,14 @@
 //! The machine as its callers meet it: scripts (`cases/*.case`, one for each rule or trap) and properties.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on says where")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't go on says where"
+)]
 
 mod properties;
 mod run;
+mod scale;
 mod script;
 
 use std::path::Path;
