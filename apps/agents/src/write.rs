@@ -4,6 +4,7 @@
 mod compose;
 mod feedback;
 mod markdown;
+mod revise;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
