@@ -58,7 +58,10 @@ impl Server {
         let listener = TcpListener::bind(wanted).await;
         listener.map_err(|source| match source.kind() {
             std::io::ErrorKind::AddrInUse => BindError::PortInUse { address: wanted },
-            _ => BindError::Unavailable { address: wanted, source },
+            _ => BindError::Unavailable {
+                address: wanted,
+                source,
+            },
         })
     }
 
@@ -86,7 +89,10 @@ impl Server {
 }
 
 fn local(listener: &TcpListener, wanted: SocketAddr) -> Result<SocketAddr, BindError> {
-    let unavailable = |source| BindError::Unavailable { address: wanted, source };
+    let unavailable = |source| BindError::Unavailable {
+        address: wanted,
+        source,
+    };
     listener.local_addr().map_err(unavailable)
 }
 

@@ -44,6 +44,13 @@ impl Call<'_> {
         if self.body.is_empty() {
             return Ok(T::default());
         }
+        // A list would be read as a structure's members in their order.
+        if self.body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            return Err(Error::new(
+                Exception::InvalidRequestContent,
+                "Could not parse request body into json: it is no object",
+            ));
+        }
         serde_json::from_slice(&self.body).map_err(|error| Error::json(&error))
     }
 

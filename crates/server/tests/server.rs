@@ -1,0 +1,20 @@
+//! The server over HTTP, with an engine on the memory store and a worker written in Rust.
+
+#[path = "server/artifacts.rs"]
+mod artifacts;
+#[path = "server/callbacks.rs"]
+mod callbacks;
+#[path = "server/checkpoints.rs"]
+mod checkpoints;
+#[path = "server/codes.rs"]
+mod codes;
+#[path = "server/executions.rs"]
+mod executions;
+#[path = "server/functions.rs"]
+mod functions;
+#[path = "server/gateway.rs"]
+mod gateway;
+#[path = "server/harness.rs"]
+mod harness;
+#[path = "server/rest.rs"]
+mod rest;

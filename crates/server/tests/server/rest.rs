@@ -1,0 +1,196 @@
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_is_started_shown_listed_and_stopped() {
+    let world = World::new().await;
+    assert_eq!(world.get("/health").await.json()["status"], "ok");
+    let (arn, _, _jobs) = world
+        .waiting("puppet", json!({ "TimeoutSeconds": 600 }))
+        .await;
+    let id = arn.rsplit('/').next().expect("an id");
+    let shown = world.get(&format!("/executions/{id}")).await.json();
+    assert_eq!(shown["execution"]["arn"], arn.as_str());
+    assert_eq!(shown["execution"]["status"], "RUNNING");
+    assert_eq!(shown["waiting_for"][0]["what"], "callback");
+    let kinds: Vec<&Value> = shown["operations"]
+        .as_array()
+        .expect("operations")
+        .iter()
+        .map(|operation| &operation["kind"])
+        .collect();
+    assert!(kinds.contains(&&json!("CALLBACK")));
+    let events = world
+        .get(&format!("/executions/{id}/history?order=newest&limit=1"))
+        .await
+        .json();
+    assert_eq!(events["events"][0]["EventType"], "InvocationCompleted");
+    let next = events["next"].as_str().expect("more");
+    let older = world
+        .get(&format!(
+            "/executions/{id}/history?order=newest&cursor={next}"
+        ))
+        .await
+        .json();
+    assert_eq!(older["events"].as_array().map(Vec::len), Some(2));
+    let started = world
+        .post(
+            "/functions/puppet/start",
+            &json!({ "name": "n-1", "input": { "a": 1 } }),
+        )
+        .await;
+    assert_eq!(
+        (started.status, started.json()["existing"].as_bool()),
+        (201, Some(false))
+    );
+    let again = world
+        .post(
+            "/functions/puppet/start",
+            &json!({ "name": "n-1", "input": { "a": 1 } }),
+        )
+        .await;
+    assert_eq!(
+        (again.status, again.json()["existing"].as_bool()),
+        (200, Some(true))
+    );
+    let other = world
+        .post(
+            "/functions/puppet/start",
+            &json!({ "name": "n-1", "input": 2 }),
+        )
+        .await;
+    other.is_problem(409, "E0113");
+    let listed = async |query: &str| {
+        world.get(&format!("/executions?{query}")).await.json()["executions"]
+            .as_array()
+            .map(Vec::len)
+    };
+    assert_eq!(listed("").await, Some(2));
+    assert_eq!(
+        (
+            listed("name_prefix=n-").await,
+            listed("status=running&function=puppet").await
+        ),
+        (Some(1), Some(2))
+    );
+    let stopped = world
+        .send(Method::POST, &format!("/executions/{id}/stop"), &[], "")
+        .await
+        .json();
+    assert_eq!(stopped["status"], "STOPPED");
+    assert_eq!(listed("status=STOPPED").await, Some(1));
+    let page = world.get("/executions?limit=1").await.json();
+    let next = page["next"].as_str().expect("more");
+    assert_eq!(listed(&format!("cursor={next}")).await, Some(1));
+    world
+        .get("/executions?color=red")
+        .await
+        .is_problem(400, "E0112");
+    world
+        .get("/executions?cursor=!")
+        .await
+        .is_problem(400, "E0112");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_have_names() {
+    let world = World::new().await;
+    let agent =
+        json!({ "url": "http://127.0.0.1:9000", "description": "finds things" }).to_string();
+    assert_eq!(
+        world
+            .send(Method::PUT, "/agents/researcher", &[], agent)
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        world.get("/agents/researcher").await.json()["url"],
+        "http://127.0.0.1:9000"
+    );
+    assert_eq!(
+        world.get("/agents").await.json()["agents"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+    world.get("/agents/nobody").await.is_problem(404, "E0122");
+    let wrong = json!({ "url": "file:///etc" }).to_string();
+    world
+        .send(Method::PUT, "/agents/x", &[], wrong)
+        .await
+        .is_problem(400, "E0112");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_are_read_by_name_and_through_cloudwatch() {
+    let world = World::new().await;
+    world.create("echo", false).await;
+    std::fs::create_dir_all(world.logs()).expect("a folder");
+    let line = |second: u32, text: &str| {
+        json!({ "time": format!("2026-11-21T07:00:0{second}.000000Z"), "requestId": "r-1", "stream": "stdout", "logStream": "s", "message": text }).to_string()
+    };
+    std::fs::write(
+        world.logs().join("echo.log.1"),
+        line(1, "first word") + "\n",
+    )
+    .expect("a file");
+    std::fs::write(
+        world.logs().join("echo.log"),
+        line(2, "second word") + "\n" + &line(3, "third") + "\n{\"half",
+    )
+    .expect("a file");
+    let all = world.get("/functions/echo/logs").await.json();
+    let messages: Vec<_> = all["lines"]
+        .as_array()
+        .expect("lines")
+        .iter()
+        .map(|line| line["message"].clone())
+        .collect();
+    assert_eq!(
+        messages,
+        [json!("first word"), json!("second word"), json!("third")]
+    );
+    assert_eq!(
+        world.get("/functions/echo/logs?after=2").await.json()["lines"][0]["message"],
+        "third"
+    );
+    let filter = async |body: Value| {
+        let headers = [
+            ("x-amz-target", "Logs_20140328.FilterLogEvents"),
+            ("content-type", "application/x-amz-json-1.1"),
+        ];
+        world
+            .send(Method::POST, "/", &headers, body.to_string())
+            .await
+    };
+    let found = filter(
+        json!({ "logGroupName": "/aws/lambda/echo", "filterPattern": "\"word\"", "limit": 1 }),
+    )
+    .await
+    .json();
+    assert_eq!(found["events"][0]["message"], "first word");
+    let next = found["nextToken"].as_str().expect("more");
+    let rest = filter(
+        json!({ "logGroupName": "/aws/lambda/echo", "filterPattern": "word", "nextToken": next }),
+    )
+    .await
+    .json();
+    assert_eq!(
+        (
+            rest["events"].as_array().map(Vec::len),
+            rest["events"][0]["timestamp"].as_u64()
+        ),
+        (Some(1), Some(1_795_244_402_000))
+    );
+    let none = filter(json!({ "logGroupName": "/aws/lambda/nobody" })).await;
+    assert_eq!(
+        (
+            none.status,
+            none.json()["__type"].as_str().map(str::to_owned)
+        ),
+        (400, Some("ResourceNotFoundException".to_owned()))
+    );
+}
