@@ -23,10 +23,23 @@ pub struct Client {
 impl Client {
     /// A client of the server at `url`, or else of the one that runs on `folder`, or else of the default address.
     pub fn new(url: Option<&str>, folder: &Path) -> Result<Self> {
-        let noted = || std::fs::read_to_string(folder.join(URL_FILE)).ok().map(|url| url.trim().to_owned());
-        let url = url.map(str::to_owned).or_else(noted).unwrap_or_else(|| DEFAULT_URL.to_owned());
-        let http = reqwest::blocking::Client::builder().timeout(Duration::from_secs(60)).no_proxy().build()?;
-        Ok(Self { url: url.trim_end_matches('/').to_owned(), http })
+        let noted = || {
+            std::fs::read_to_string(folder.join(URL_FILE))
+                .ok()
+                .map(|url| url.trim().to_owned())
+        };
+        let url = url
+            .map(str::to_owned)
+            .or_else(noted)
+            .unwrap_or_else(|| DEFAULT_URL.to_owned());
+        let http = reqwest::blocking::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .no_proxy()
+            .build()?;
+        Ok(Self {
+            url: url.trim_end_matches('/').to_owned(),
+            http,
+        })
     }
 
     pub fn url(&self) -> &str {
@@ -60,26 +73,43 @@ impl Client {
     pub fn post_raw(&self, path: &str, body: Option<String>) -> Result<Value> {
         let request = self.http.post(format!("{}{path}", self.url));
         self.send(match body {
-            Some(body) => request.header("content-type", "application/json").body(body),
+            Some(body) => request
+                .header("content-type", "application/json")
+                .body(body),
             None => request,
         })
     }
 
     fn absolute(&self, path: &str) -> String {
-        if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) }
+        if path.starts_with("http") {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.url)
+        }
     }
 
     fn send(&self, request: reqwest::blocking::RequestBuilder) -> Result<Value> {
         let text = self.send_text(request)?;
-        if text.is_empty() { Ok(Value::Null) } else { serde_json::from_str(&text).context("the server's answer is not JSON") }
+        if text.is_empty() {
+            Ok(Value::Null)
+        } else {
+            serde_json::from_str(&text).context("the server's answer is not JSON")
+        }
     }
 
     fn send_text(&self, request: reqwest::blocking::RequestBuilder) -> Result<String> {
-        let unreachable = |error: reqwest::Error| Failed::Unreachable { url: self.url.clone(), detail: innermost(&error) };
+        let unreachable = |error: reqwest::Error| Failed::Unreachable {
+            url: self.url.clone(),
+            detail: innermost(&error),
+        };
         let response = request.send().map_err(unreachable)?;
         let status = response.status().as_u16();
         let text = response.text().map_err(unreachable)?;
-        if status < 400 { Ok(text) } else { Err(refusal(status, &text).into()) }
+        if status < 400 {
+            Ok(text)
+        } else {
+            Err(refusal(status, &text).into())
+        }
     }
 }
 
@@ -95,6 +125,12 @@ fn innermost(error: &dyn std::error::Error) -> String {
 fn refusal(status: u16, text: &str) -> Failed {
     let body: Value = serde_json::from_str(text).unwrap_or_default();
     let member = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
-    let message = ["detail", "message", "Message", "error", "title"].into_iter().find_map(member);
-    Failed::Refused { status, code: member("code"), message: message.unwrap_or_else(|| format!("the server answered {status}: {text}")) }
+    let message = ["detail", "message", "Message", "error", "title"]
+        .into_iter()
+        .find_map(member);
+    Failed::Refused {
+        status,
+        code: member("code"),
+        message: message.unwrap_or_else(|| format!("the server answered {status}: {text}")),
+    }
 }

@@ -52,16 +52,26 @@ impl Dev {
     pub fn run(self) -> Result<()> {
         let filter = tracing_subscriber::EnvFilter::try_from_env("EVERSTEP_LOG")
             .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,everstep=info"));
-        tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        tracing_subscriber::fmt()
+            .json()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .init();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
         runtime.block_on(self.serve())
     }
 
     async fn serve(self) -> Result<()> {
         if !self.listen.ip().is_loopback() {
-            bail!("{} is not a loopback address: `everstep dev` has no authentication and listens on this machine alone", self.listen);
+            bail!(
+                "{} is not a loopback address: `everstep dev` has no authentication and listens on this machine alone",
+                self.listen
+            );
         }
-        std::fs::create_dir_all(&self.data).with_context(|| format!("the data folder {} can't be made", self.data.display()))?;
+        std::fs::create_dir_all(&self.data)
+            .with_context(|| format!("the data folder {} can't be made", self.data.display()))?;
         let data = self.data.canonicalize()?;
         let listener = Server::listen(self.listen).await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -69,22 +79,46 @@ impl Dev {
         host.python.clone_from(&self.python);
         let region = host.region.clone();
         let host = FunctionHost::start(host).await?;
-        let dispatcher = Arc::new(FunctionDispatcher::new(host.clone(), url.clone(), data.join("code")));
-        let storage = if self.memory { Storage::Memory { blobs: data.join("blobs") } } else { Storage::Folder(data.clone()) };
+        let dispatcher = Arc::new(FunctionDispatcher::new(
+            host.clone(),
+            url.clone(),
+            data.join("code"),
+        ));
+        let storage = if self.memory {
+            Storage::Memory {
+                blobs: data.join("blobs"),
+            }
+        } else {
+            Storage::Folder(data.clone())
+        };
         let clock = match self.clock {
             ClockArgument::Real => ClockMode::Real,
             ClockArgument::Skip => ClockMode::Skip,
         };
-        let engine = Engine::open(&storage, dispatcher, Options { clock, ..Options::default() })?;
+        let engine = Engine::open(
+            &storage,
+            dispatcher,
+            Options {
+                clock,
+                ..Options::default()
+            },
+        )?;
         let handle = engine.handle().clone();
-        let options = everstep_server::Options { region, logs: Some(data.join("logs")), ..Default::default() };
+        let options = everstep_server::Options {
+            region,
+            logs: Some(data.join("logs")),
+            ..Default::default()
+        };
         let options = self.with_routes(options);
         let stop = options.shutdown.clone();
         let serving = tokio::spawn(Server::serve(listener, options, handle.clone())?);
         let demo = self.start_demo(&handle, &data, &url);
         std::fs::write(data.join(URL_FILE), &url)?;
         output::line(format!("everstep ready {url}"))?;
-        output::note(format!("REST     {url}/executions\nLambda   AWS_ENDPOINT_URL_LAMBDA={url}\nData     {}", data.display()));
+        output::note(format!(
+            "REST     {url}/executions\nLambda   AWS_ENDPOINT_URL_LAMBDA={url}\nData     {}",
+            data.display()
+        ));
         let demo = demo.await?;
         let engine = Arc::new(engine);
         let failed = {
@@ -108,7 +142,8 @@ impl Dev {
 /// A folder below the data folder, made when it is not there.
 pub fn subfolder(data: &Path, name: &str) -> Result<PathBuf> {
     let folder = data.join(name);
-    std::fs::create_dir_all(&folder).with_context(|| format!("{} can't be made", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("{} can't be made", folder.display()))?;
     Ok(folder)
 }
 
@@ -126,14 +161,25 @@ impl Dev {
 #[cfg(feature = "demo")]
 impl Dev {
     fn with_routes(&self, options: everstep_server::Options) -> everstep_server::Options {
-        if self.no_demo { options } else { crate::demo::with_routes(options) }
+        if self.no_demo {
+            options
+        } else {
+            crate::demo::with_routes(options)
+        }
     }
 
-    async fn start_demo(&self, handle: &Handle, data: &Path, url: &str) -> Result<Option<crate::demo::Agents>> {
+    async fn start_demo(
+        &self,
+        handle: &Handle,
+        data: &Path,
+        url: &str,
+    ) -> Result<Option<crate::demo::Agents>> {
         if self.no_demo {
             return Ok(None);
         }
         crate::demo::register(handle, data).await?;
-        crate::demo::Agents::start(handle, data, url, self.sources.as_deref()).await.map(Some)
+        crate::demo::Agents::start(handle, data, url, self.sources.as_deref())
+            .await
+            .map(Some)
     }
 }

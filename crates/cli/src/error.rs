@@ -10,15 +10,22 @@ pub enum Failed {
     Outcome(String),
     #[error("{0}")]
     Usage(String),
-    #[error("no server answers at {url}: {detail}\nStart one with `everstep dev`, or name another with --url.")]
+    #[error(
+        "no server answers at {url}: {detail}\nStart one with `everstep dev`, or name another with --url."
+    )]
     Unreachable { url: String, detail: String },
     /// The server said no; the code is its error code, where it gave one.
     #[error("{message}{}", hint(.code.as_deref()))]
-    Refused { status: u16, code: Option<String>, message: String },
+    Refused {
+        status: u16,
+        code: Option<String>,
+        message: String,
+    },
 }
 
 fn hint(code: Option<&str>) -> String {
-    code.map(|code| format!(" ({code}; `everstep explain {code}` tells more)")).unwrap_or_default()
+    code.map(|code| format!(" ({code}; `everstep explain {code}` tells more)"))
+        .unwrap_or_default()
 }
 
 impl Failed {
@@ -27,7 +34,9 @@ impl Failed {
             Self::Outcome(_) => 1,
             Self::Usage(_) => 2,
             Self::Refused { status: 404, .. } => 3,
-            Self::Refused { status: 409 | 412, .. } => 4,
+            Self::Refused {
+                status: 409 | 412, ..
+            } => 4,
             Self::Unreachable { .. } => 5,
             Self::Refused { .. } => 6,
         }

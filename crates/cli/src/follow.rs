@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub fn until_closed(client: &Client, id: &str) -> Result<Value> {
     loop {
         let described = client.get(&format!("/executions/{id}"))?;
-        if described.get("status").and_then(Value::as_str) != Some("RUNNING") {
+        if status(&described) != "RUNNING" {
             return Ok(described);
         }
         std::thread::sleep(PAUSE);
@@ -27,13 +27,26 @@ pub fn print_outcome(described: &Value, format: Format) -> Result<()> {
     if format == Format::Json {
         output::json(described)?;
     }
-    let status = described.get("status").and_then(Value::as_str).unwrap_or_default();
+    let status = status(described);
     if status == "SUCCEEDED" {
         if format == Format::Table {
-            output::line(output::text(described.get("result").unwrap_or(&Value::Null)))?;
+            output::line(output::text(
+                described.get("result").unwrap_or(&Value::Null),
+            ))?;
         }
         return Ok(());
     }
-    let error = described.get("error").map(output::text).unwrap_or_default();
+    let error = described
+        .pointer("/error/message")
+        .map(output::text)
+        .unwrap_or_default();
     Err(Failed::Outcome(format!("the execution ended {status}: {error}")).into())
+}
+
+/// The status of a described execution.
+pub fn status(described: &Value) -> &str {
+    described
+        .pointer("/execution/status")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }

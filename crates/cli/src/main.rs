@@ -66,9 +66,7 @@ enum Command {
     /// Explain an error code
     Explain(verbs::Explain),
     /// Print completions for a shell, to be sourced from its start-up file
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
     /// Serve one of the research agents
     #[cfg(feature = "demo")]
     #[command(hide = true)]
@@ -81,7 +79,11 @@ enum Command {
 
 fn main() -> ExitCode {
     let everstep = Everstep::parse();
-    let context = verbs::Context { url: everstep.url, format: everstep.output, folder: PathBuf::from(".everstep") };
+    let context = verbs::Context {
+        url: everstep.url,
+        format: everstep.output,
+        folder: PathBuf::from(".everstep"),
+    };
     let done = match everstep.command {
         Command::Dev(dev) => dev.run(),
         #[cfg(feature = "demo")]
@@ -101,7 +103,12 @@ fn main() -> ExitCode {
         Command::Reject(verb) => verb.run(&context),
         Command::Explain(verb) => verb.run(),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Everstep::command(), "everstep", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Everstep::command(),
+                "everstep",
+                &mut std::io::stdout(),
+            );
             Ok(())
         }
     };

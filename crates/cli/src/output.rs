@@ -40,7 +40,11 @@ pub fn table(columns: &[Column<'_>], rows: &[Value]) -> Result<()> {
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header(columns.iter().map(|(title, _)| *title));
     for row in rows {
-        table.add_row(columns.iter().map(|(_, path)| text(row.pointer(path).unwrap_or(&Value::Null))));
+        table.add_row(
+            columns
+                .iter()
+                .map(|(_, path)| text(row.pointer(path).unwrap_or(&Value::Null))),
+        );
     }
     let drawn = table.to_string();
     drawn.lines().try_for_each(|row| line(row.trim_end()))

@@ -28,7 +28,10 @@ pub struct AgentProcess {
 
 impl AgentProcess {
     pub fn run(self) -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
         runtime.block_on(async {
             let options = Options {
                 sources: self.sources,
@@ -41,7 +44,9 @@ impl AgentProcess {
                 // The parent reads this line; when it is gone, so is the reason to go on.
                 let _ = output::line(format!("http://{address}"));
             };
-            serve_until(options, announce, parent::asked_to_end(true)).await.context("the agent ended")
+            serve_until(options, announce, parent::asked_to_end(true))
+                .await
+                .context("the agent ended")
         })
     }
 }
@@ -53,37 +58,68 @@ pub struct Agents {
 
 impl Agents {
     /// Starts the agents and gives their names their addresses.
-    pub async fn start(handle: &Handle, data: &Path, url: &str, sources: Option<&Path>) -> Result<Self> {
+    pub async fn start(
+        handle: &Handle,
+        data: &Path,
+        url: &str,
+        sources: Option<&Path>,
+    ) -> Result<Self> {
         let mut started = Vec::new();
         for kind in Kind::ALL {
             started.push((kind, spawn(kind, data, url, sources)?));
         }
         let mut children = Vec::new();
         for (kind, mut child) in started {
-            let address = address(&mut child).await.with_context(|| format!("the {} does not start", kind.name()))?;
+            let address = address(&mut child)
+                .await
+                .with_context(|| format!("the {} does not start", kind.name()))?;
             let description = format!("The research workflow's {}", kind.name());
-            handle.put_agent(&Agent { name: kind.name().to_owned(), url: address, description }).await?;
+            handle
+                .put_agent(&Agent {
+                    name: kind.name().to_owned(),
+                    url: address,
+                    description,
+                })
+                .await?;
             children.push(child);
         }
-        Ok(Self { _children: children })
+        Ok(Self {
+            _children: children,
+        })
     }
 }
 
 fn spawn(kind: Kind, data: &Path, url: &str, sources: Option<&Path>) -> Result<Child> {
     let state = subfolder(&subfolder(data, "agents")?, kind.name())?;
-    let log = std::fs::File::options().create(true).append(true).open(subfolder(data, "logs")?.join(format!("agent-{}.log", kind.name())))?;
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(subfolder(data, "logs")?.join(format!("agent-{}.log", kind.name())))?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("agent").arg(kind.name()).arg("--state").arg(state);
-    command.arg("--artifact-url").arg(format!("{url}/artifacts/everstep-artifacts"));
+    command
+        .arg("agent")
+        .arg(kind.name())
+        .arg("--state")
+        .arg(state);
+    command
+        .arg("--artifact-url")
+        .arg(format!("{url}/artifacts/everstep-artifacts"));
     if let Some(sources) = sources {
         command.arg("--sources").arg(sources);
     }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .kill_on_drop(true);
     Ok(command.spawn()?)
 }
 
 async fn address(child: &mut Child) -> Result<String> {
     let stdout = child.stdout.take().context("it has no standard output")?;
     let mut lines = BufReader::new(stdout).lines();
-    lines.next_line().await?.context("it ended before it was ready; its log says why")
+    lines
+        .next_line()
+        .await?
+        .context("it ended before it was ready; its log says why")
 }

@@ -33,8 +33,13 @@ impl Demo {
 
 /// Serves the functions of the research workflow: what the function host starts as `bootstrap`.
 pub fn serve_functions() -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(everstep_research::bootstrap()).map_err(|error| anyhow::anyhow!("{error}"))
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    runtime
+        .block_on(everstep_research::bootstrap())
+        .map_err(|error| anyhow::anyhow!("{error}"))
 }
 
 /// The REST routes of the research workflow.
@@ -56,7 +61,10 @@ pub async fn register(handle: &Handle, data: &Path) -> Result<()> {
         let mut environment: BTreeMap<String, String> = function.environment;
         if function.durable {
             for agent in everstep_agents::Kind::ALL {
-                environment.insert(format!("{}_AGENT_ARN", agent.name().to_uppercase()), agent.name().to_owned());
+                environment.insert(
+                    format!("{}_AGENT_ARN", agent.name().to_uppercase()),
+                    agent.name().to_owned(),
+                );
             }
         }
         environment.extend(overrides());
@@ -70,8 +78,13 @@ pub async fn register(handle: &Handle, data: &Path) -> Result<()> {
             memory_mb: function.memory,
             environment,
             durable: function.durable.then(|| everstep_engine::DurableConfig {
-                execution_timeout_s: function.execution_timeout.and_then(|timeout| u32::try_from(timeout.as_secs()).ok()),
-                retention_days: function.retention_days.and_then(|days| u16::try_from(days).ok()).unwrap_or(14),
+                execution_timeout_s: function
+                    .execution_timeout
+                    .and_then(|timeout| u32::try_from(timeout.as_secs()).ok()),
+                retention_days: function
+                    .retention_days
+                    .and_then(|days| u16::try_from(days).ok())
+                    .unwrap_or(14),
             }),
             log_format: "JSON".to_owned(),
             architecture: std::env::consts::ARCH.replace("aarch64", "arm64"),
@@ -85,7 +98,11 @@ pub async fn register(handle: &Handle, data: &Path) -> Result<()> {
 fn overrides() -> impl Iterator<Item = (String, String)> {
     ["APPROVAL_TIMEOUT_HOURS", "POLL_SECONDS", "EVENT_SINK_URL"]
         .into_iter()
-        .filter_map(|name| std::env::var(name).ok().map(|value| (name.to_owned(), value)))
+        .filter_map(|name| {
+            std::env::var(name)
+                .ok()
+                .map(|value| (name.to_owned(), value))
+        })
 }
 
 async fn upsert(handle: &Handle, name: &str, config: FunctionConfig, code: Code) -> Result<()> {
@@ -94,7 +111,10 @@ async fn upsert(handle: &Handle, name: &str, config: FunctionConfig, code: Code)
         Err(Error::UnknownEntry { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    if present.as_ref().is_some_and(|revision| revision.config == config && revision.code == code) {
+    if present
+        .as_ref()
+        .is_some_and(|revision| revision.config == config && revision.code == code)
+    {
         return Ok(());
     }
     let revision = Revision {
@@ -120,5 +140,7 @@ fn write_bootstrap(data: &Path) -> Result<Code> {
     let script = folder.join("bootstrap");
     std::fs::write(&script, format!("#!/bin/sh\nexec '{quoted}' function\n"))?;
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
-    Ok(Code::Folder { path: folder.display().to_string() })
+    Ok(Code::Folder {
+        path: folder.display().to_string(),
+    })
 }

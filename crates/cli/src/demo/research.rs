@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::screen::Screen;
 use crate::client::{Client, URL_FILE};
 use crate::error::Failed;
-use crate::output;
+use crate::{follow, output};
 
 const DATA: &str = ".everstep";
 const FUNCTION: &str = "ResearchWorkflow";
@@ -52,7 +52,11 @@ impl Drop for Server {
 
 impl Research {
     pub fn run(self) -> Result<()> {
-        let sources = self.sources.as_deref().map(|folder| folder.canonicalize().with_context(|| format!("{} can't be read", folder.display())));
+        let sources = self.sources.as_deref().map(|folder| {
+            folder
+                .canonicalize()
+                .with_context(|| format!("{} can't be read", folder.display()))
+        });
         let sources = sources.transpose()?;
         let server = start_server(sources.as_deref())?;
         let (workflow, mut screen) = self.workflow(&server.client)?;
@@ -62,7 +66,7 @@ impl Research {
         loop {
             let described = server.client.get(&format!("/executions/{execution}"))?;
             screen.show(&described);
-            if described.get("status").and_then(Value::as_str) != Some("RUNNING") {
+            if follow::status(&described) != "RUNNING" {
                 return finish(&server.client, &workflow, &described);
             }
             if !decided && awaits_approval(&described) {
@@ -80,15 +84,29 @@ impl Research {
             && let Some(described) = running(client, id.trim())?
         {
             let screen = Screen::resuming(&described);
-            output::note(format!("Resuming workflow {}: {}", id.trim(), screen.summary()));
+            output::note(format!(
+                "Resuming workflow {}: {}",
+                id.trim(),
+                screen.summary()
+            ));
             return Ok((id.trim().to_owned(), screen));
         }
         let id = uuid::Uuid::new_v4().to_string();
-        let topic = self.topic.clone().unwrap_or_else(|| everstep_agents::corpus::TOPIC.to_owned());
+        let topic = self
+            .topic
+            .clone()
+            .unwrap_or_else(|| everstep_agents::corpus::TOPIC.to_owned());
         // Noted first: whatever happens from here on, the next run asks for this workflow before it begins another.
         write_synced(&noted, &id)?;
-        let started = client.post("/workflows", &json!({ "topic": topic, "parameters": {}, "workflow_id": id }))?;
-        let named = started.get("workflow_id").and_then(Value::as_str).unwrap_or(&id).to_owned();
+        let started = client.post(
+            "/workflows",
+            &json!({ "topic": topic, "parameters": {}, "workflow_id": id }),
+        )?;
+        let named = started
+            .get("workflow_id")
+            .and_then(Value::as_str)
+            .unwrap_or(&id)
+            .to_owned();
         output::note(format!("Topic: {topic}"));
         Ok((named, Screen::new()))
     }
@@ -103,13 +121,25 @@ impl Research {
                 None => return Ok(false),
             }
         } else {
-            output::note(format!("Waiting for a decision: everstep approve {workflow}, or everstep reject {workflow}"));
+            output::note(format!(
+                "Waiting for a decision: everstep approve {workflow}, or everstep reject {workflow}"
+            ));
             return Ok(true);
         };
         match client.post(&format!("/approve/{workflow}"), &decision) {
             Ok(_) => Ok(true),
             // Somebody else was faster, or the time ran out: what became of it is shown by the workflow itself.
-            Err(error) if matches!(error.downcast_ref::<Failed>(), Some(Failed::Refused { status: 409 | 410, .. })) => Ok(true),
+            Err(error)
+                if matches!(
+                    error.downcast_ref::<Failed>(),
+                    Some(Failed::Refused {
+                        status: 409 | 410,
+                        ..
+                    })
+                ) =>
+            {
+                Ok(true)
+            }
             Err(error) => Err(error),
         }
     }
@@ -118,7 +148,10 @@ impl Research {
 /// The decision that was typed; `None` when the input ended.
 fn ask() -> Result<Option<Value>> {
     let mut prompt = std::io::stderr().lock();
-    write!(prompt, "\nThe analysis waits for your approval. [y]es, [n]o, or feedback for the writer: ")?;
+    write!(
+        prompt,
+        "\nThe analysis waits for your approval. [y]es, [n]o, or feedback for the writer: "
+    )?;
     prompt.flush()?;
     let mut line = String::new();
     if std::io::stdin().lock().read_line(&mut line)? == 0 {
@@ -127,14 +160,19 @@ fn ask() -> Result<Option<Value>> {
     let by = std::env::var("USER").unwrap_or_else(|_| "terminal".to_owned());
     Ok(Some(match line.trim() {
         "y" | "Y" | "yes" | "" => json!({ "approved": true, "feedback": "", "approved_by": by }),
-        "n" | "N" | "no" => json!({ "approved": false, "reason": "Rejected in the terminal", "approved_by": by }),
+        "n" | "N" | "no" => {
+            json!({ "approved": false, "reason": "Rejected in the terminal", "approved_by": by })
+        }
         feedback => json!({ "approved": true, "feedback": feedback, "approved_by": by }),
     }))
 }
 
 fn start_server(sources: Option<&Path>) -> Result<Server> {
     let before = std::fs::read_to_string(Path::new(DATA).join(URL_FILE)).ok();
-    let before = before.as_deref().and_then(|url| url.trim().strip_prefix("http://")).map(str::to_owned);
+    let before = before
+        .as_deref()
+        .and_then(|url| url.trim().strip_prefix("http://"))
+        .map(str::to_owned);
     let begun = Instant::now();
     let mut listen = before.unwrap_or_else(|| "127.0.0.1:0".to_owned());
     loop {
@@ -153,14 +191,22 @@ fn start_server(sources: Option<&Path>) -> Result<Server> {
 }
 
 fn try_server(listen: &str, sources: Option<&Path>) -> Result<Server> {
-    std::fs::create_dir_all(DATA).with_context(|| format!("the data folder {DATA} can't be made"))?;
-    let log = std::fs::File::options().create(true).append(true).open(Path::new(DATA).join("server.log"))?;
+    std::fs::create_dir_all(DATA)
+        .with_context(|| format!("the data folder {DATA} can't be made"))?;
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(Path::new(DATA).join("server.log"))?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["dev", "--with-parent", "--data", DATA, "--listen", listen]);
     if let Some(sources) = sources {
         command.arg("--sources").arg(sources);
     }
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn()?;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()?;
     let mut ready = String::new();
     if let Some(stdout) = child.stdout.take() {
         std::io::BufReader::new(stdout).read_line(&mut ready)?;
@@ -174,8 +220,13 @@ fn try_server(listen: &str, sources: Option<&Path>) -> Result<Server> {
 }
 
 fn execution_named(client: &Client, workflow: &str) -> Result<Option<String>> {
-    let page = client.get(&format!("/executions?function={FUNCTION}&name_prefix={workflow}&limit=1"))?;
-    Ok(page.pointer("/executions/0/id").and_then(Value::as_str).map(str::to_owned))
+    let page = client.get(&format!(
+        "/executions?function={FUNCTION}&name_prefix={workflow}&limit=1"
+    ))?;
+    Ok(page
+        .pointer("/executions/0/id")
+        .and_then(Value::as_str)
+        .map(str::to_owned))
 }
 
 fn execution_of(client: &Client, workflow: &str) -> Result<String> {
@@ -185,44 +236,64 @@ fn execution_of(client: &Client, workflow: &str) -> Result<String> {
             return Ok(id);
         }
         if begun.elapsed() > START_PATIENCE {
-            bail!("workflow {workflow} was accepted, but has not begun; {DATA}/server.log says why");
+            bail!(
+                "workflow {workflow} was accepted, but has not begun; {DATA}/server.log says why"
+            );
         }
         std::thread::sleep(PAUSE);
     }
 }
 
 fn running(client: &Client, workflow: &str) -> Result<Option<Value>> {
-    let Some(execution) = execution_named(client, workflow)? else { return Ok(None) };
+    let Some(execution) = execution_named(client, workflow)? else {
+        return Ok(None);
+    };
     let described = client.get(&format!("/executions/{execution}"))?;
-    let runs = described.get("status").and_then(Value::as_str) == Some("RUNNING");
-    Ok(runs.then_some(described))
+    Ok((follow::status(&described) == "RUNNING").then_some(described))
 }
 
 fn awaits_approval(described: &Value) -> bool {
     let operations = described.get("operations").and_then(Value::as_array);
     operations.into_iter().flatten().any(|operation| {
-        let is = |member: &str, value: &str| operation.get(member).and_then(Value::as_str) == Some(value);
+        let is = |member: &str, value: &str| {
+            operation.get(member).and_then(Value::as_str) == Some(value)
+        };
         is("name", "human_approval") && is("kind", "CALLBACK") && is("status", "STARTED")
     })
 }
 
 /// Prints the outcome and writes the report beside the data folder.
 fn finish(client: &Client, workflow: &str, described: &Value) -> Result<()> {
-    let result = parsed(described.get("result"));
-    let outcome = result.get("status").and_then(Value::as_str).unwrap_or_default();
+    let result = described.get("result").unwrap_or(&Value::Null);
+    let outcome = result
+        .get("status")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     match outcome {
         "COMPLETED" => {}
         "REJECTED" => {
             let reason = result.get("reason").map(output::text).unwrap_or_default();
             output::line("REJECTED")?;
-            return Err(Failed::Outcome(format!("workflow {workflow} was rejected: {reason}")).into());
+            return Err(
+                Failed::Outcome(format!("workflow {workflow} was rejected: {reason}")).into(),
+            );
         }
         _ => {
-            let error = described.get("error").map(output::text).unwrap_or_default();
-            return Err(Failed::Outcome(format!("workflow {workflow} ended {}: {error}", output::text(described.get("status").unwrap_or(&Value::Null)))).into());
+            let error = described
+                .pointer("/error/message")
+                .map(output::text)
+                .unwrap_or_default();
+            return Err(Failed::Outcome(format!(
+                "workflow {workflow} ended {}: {error}",
+                follow::status(described)
+            ))
+            .into());
         }
     }
-    let link = result.get("report_url").and_then(Value::as_str).context("the result names no report")?;
+    let link = result
+        .get("report_url")
+        .and_then(Value::as_str)
+        .context("the result names no report")?;
     let report = client.get_text(link)?;
     let markdown = markdown_of(&serde_json::from_str(&report)?);
     let file = |ending: &str| format!("report-{workflow}.{ending}");
@@ -230,26 +301,29 @@ fn finish(client: &Client, workflow: &str, described: &Value) -> Result<()> {
     write_synced(Path::new(&file("md")), &markdown)?;
     output::line("COMPLETED\n")?;
     markdown.lines().take(12).try_for_each(output::line)?;
-    output::line(format!("\nReport  {}\n        {}\nLink    {link}", file("md"), file("json")))
-}
-
-/// Results are JSON text inside JSON, or JSON already.
-fn parsed(value: Option<&Value>) -> Value {
-    match value {
-        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_default(),
-        Some(other) => other.clone(),
-        None => Value::Null,
-    }
+    output::line(format!(
+        "\nReport  {}\n        {}\nLink    {link}",
+        file("md"),
+        file("json")
+    ))
 }
 
 fn markdown_of(report: &Value) -> String {
-    let places = ["/report/markdown/content", "/report/markdown", "/markdown/content", "/markdown"];
-    let found = places.into_iter().find_map(|place| report.pointer(place).and_then(Value::as_str));
+    let places = [
+        "/report/markdown/content",
+        "/report/markdown",
+        "/markdown/content",
+        "/markdown",
+    ];
+    let found = places
+        .into_iter()
+        .find_map(|place| report.pointer(place).and_then(Value::as_str));
     found.unwrap_or_default().to_owned()
 }
 
 fn write_synced(path: &Path, text: &str) -> Result<()> {
-    let mut file = std::fs::File::create(path).with_context(|| format!("{} can't be written", path.display()))?;
+    let mut file = std::fs::File::create(path)
+        .with_context(|| format!("{} can't be written", path.display()))?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     Ok(())

@@ -15,14 +15,24 @@ pub struct Screen {
 
 impl Screen {
     pub fn new() -> Self {
-        Self { shown: HashMap::new(), done_before: 0, waiting_before: Vec::new() }
+        Self {
+            shown: HashMap::new(),
+            done_before: 0,
+            waiting_before: Vec::new(),
+        }
     }
 
     /// A screen for an execution that has come some way already: what succeeded is counted, not shown again.
     pub fn resuming(described: &Value) -> Self {
         let mut screen = Self::new();
         for operation in operations(described) {
-            let (Some(key), Some(name), Some(status)) = (key(operation), member(operation, "name"), member(operation, "status")) else { continue };
+            let (Some(key), Some(name), Some(status)) = (
+                key(operation),
+                member(operation, "name"),
+                member(operation, "status"),
+            ) else {
+                continue;
+            };
             if status == "SUCCEEDED" {
                 screen.done_before += 1;
                 screen.shown.insert(key, status.to_owned());
@@ -35,14 +45,24 @@ impl Screen {
 
     /// Where the execution stood when it was found.
     pub fn summary(&self) -> String {
-        let waiting = if self.waiting_before.is_empty() { String::new() } else { format!(", at {}", self.waiting_before.join(", ")) };
+        let waiting = if self.waiting_before.is_empty() {
+            String::new()
+        } else {
+            format!(", at {}", self.waiting_before.join(", "))
+        };
         format!("{} steps done{waiting}", self.done_before)
     }
 
     /// Prints what is new.
     pub fn show(&mut self, described: &Value) {
         for operation in operations(described) {
-            let (Some(key), Some(name), Some(status)) = (key(operation), member(operation, "name"), member(operation, "status")) else { continue };
+            let (Some(key), Some(name), Some(status)) = (
+                key(operation),
+                member(operation, "name"),
+                member(operation, "status"),
+            ) else {
+                continue;
+            };
             if self.shown.get(&key).map(String::as_str) == Some(status) {
                 continue;
             }
@@ -52,7 +72,11 @@ impl Screen {
                 "FAILED" | "TIMED_OUT" | "STOPPED" | "CANCELLED" => "✗",
                 _ => "…",
             };
-            output::note(format!("{:>8}  {mark} {name}{}", elapsed(described, operation), remark(operation, status)));
+            output::note(format!(
+                "{:>8}  {mark} {name}{}",
+                elapsed(described, operation),
+                remark(operation, status)
+            ));
         }
     }
 }
@@ -68,10 +92,15 @@ fn remark(operation: &Value, status: &str) -> String {
     }
 }
 
-/// Operations that a person can name, without the containers around them.
+/// Operations that a person can name: without containers, and without what happens inside them.
 fn operations(described: &Value) -> impl Iterator<Item = &Value> {
     let all = described.get("operations").and_then(Value::as_array);
-    all.into_iter().flatten().filter(|operation| matches!(member(operation, "kind"), Some("STEP" | "WAIT" | "CALLBACK" | "CHAINED_INVOKE")))
+    all.into_iter().flatten().filter(|operation| operation.get("parent").is_none()).filter(|operation| {
+        matches!(
+            member(operation, "kind"),
+            Some("STEP" | "WAIT" | "CALLBACK" | "CHAINED_INVOKE")
+        )
+    })
 }
 
 fn key(operation: &Value) -> Option<String> {
@@ -84,9 +113,14 @@ fn member<'a>(operation: &'a Value, name: &str) -> Option<&'a str> {
 
 /// From the execution's start to the operation's last change.
 fn elapsed(described: &Value, operation: &Value) -> String {
-    let time = |value: &Value, name: &str| member(value, name).and_then(|text| text.parse::<jiff::Timestamp>().ok());
-    let ended = time(operation, "ended").or_else(|| time(operation, "started"));
-    match (time(described, "started"), ended) {
+    let time = |value: &Value, name: &str| {
+        member(value, name).and_then(|text| text.parse::<jiff::Timestamp>().ok())
+    };
+    let ended = time(operation, "ended_at").or_else(|| time(operation, "started_at"));
+    let begun = described
+        .get("execution")
+        .and_then(|execution| time(execution, "started_at"));
+    match (begun, ended) {
         (Some(begun), Some(ended)) => format!("{:.1} s", ended.duration_since(begun).as_secs_f64()),
         _ => String::new(),
     }

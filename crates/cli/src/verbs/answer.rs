@@ -38,14 +38,25 @@ pub enum Callback {
 impl Callback {
     pub fn run(self, context: &Context) -> Result<()> {
         let client = context.client()?;
-        let path = |id: &str, verb: &str| format!("/2025-12-01/durable-execution-callbacks/{}/{verb}", segment(id));
+        let path = |id: &str, verb: &str| {
+            format!(
+                "/2025-12-01/durable-execution-callbacks/{}/{verb}",
+                segment(id)
+            )
+        };
         match self {
             Self::Succeed { id, result } => {
-                let body = result.map(|result| read_json(&result)).transpose()?.map(|value| value.to_string());
+                let body = result
+                    .map(|result| read_json(&result))
+                    .transpose()?
+                    .map(|value| value.to_string());
                 client.post_raw(&path(&id, "succeed"), body)?;
             }
             Self::Fail { id, error, message } => {
-                client.post(&path(&id, "fail"), &json!({ "ErrorType": error, "ErrorMessage": message }))?;
+                client.post(
+                    &path(&id, "fail"),
+                    &json!({ "ErrorType": error, "ErrorMessage": message }),
+                )?;
             }
             Self::Heartbeat { id } => {
                 client.post_raw(&path(&id, "heartbeat"), None)?;
@@ -94,7 +105,9 @@ impl Reject {
 }
 
 fn decide(context: &Context, workflow: &str, decision: &Value) -> Result<()> {
-    let answer = context.client()?.post(&format!("/approve/{}", segment(workflow)), decision)?;
+    let answer = context
+        .client()?
+        .post(&format!("/approve/{}", segment(workflow)), decision)?;
     match context.format {
         Format::Json => output::json(&answer),
         Format::Table => output::line(output::text(answer.get("status").unwrap_or(&Value::Null))),

@@ -31,16 +31,44 @@ pub struct List {
 impl List {
     pub fn run(self, context: &Context) -> Result<()> {
         let mut query = vec![format!("limit={}", self.limit)];
-        query.extend(self.function.iter().map(|function| format!("function={}", segment(function))));
-        query.extend(self.status.iter().map(|status| format!("status={}", segment(&status.to_uppercase()))));
-        query.extend(self.name_prefix.iter().map(|prefix| format!("name_prefix={}", segment(prefix))));
-        query.extend(self.cursor.iter().map(|cursor| format!("cursor={}", segment(cursor))));
-        let page = context.client()?.get(&format!("/executions?{}", query.join("&")))?;
+        query.extend(
+            self.function
+                .iter()
+                .map(|function| format!("function={}", segment(function))),
+        );
+        query.extend(
+            self.status
+                .iter()
+                .map(|status| format!("status={}", segment(&status.to_uppercase()))),
+        );
+        query.extend(
+            self.name_prefix
+                .iter()
+                .map(|prefix| format!("name_prefix={}", segment(prefix))),
+        );
+        query.extend(
+            self.cursor
+                .iter()
+                .map(|cursor| format!("cursor={}", segment(cursor))),
+        );
+        let page = context
+            .client()?
+            .get(&format!("/executions?{}", query.join("&")))?;
         if context.format == Format::Json {
             return output::json(&page);
         }
-        let rows = page.get("executions").and_then(Value::as_array).cloned().unwrap_or_default();
-        let columns = [("ID", "/id"), ("FUNCTION", "/function"), ("NAME", "/name"), ("STATUS", "/status"), ("STARTED", "/started")];
+        let rows = page
+            .get("executions")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        let columns = [
+            ("ID", "/id"),
+            ("FUNCTION", "/function"),
+            ("NAME", "/name"),
+            ("STATUS", "/status"),
+            ("STARTED", "/started_at"),
+        ];
         output::table(&columns, &rows)?;
         if let Some(cursor) = page.get("next").and_then(Value::as_str) {
             output::note(format!("More: --cursor {cursor}"));
@@ -57,33 +85,72 @@ pub struct Describe {
 
 impl Describe {
     pub fn run(self, context: &Context) -> Result<()> {
-        let described = context.client()?.get(&format!("/executions/{}", segment(&self.id)))?;
+        let described = context
+            .client()?
+            .get(&format!("/executions/{}", segment(&self.id)))?;
         if context.format == Format::Json {
             return output::json(&described);
         }
         for (title, path) in [
-            ("id", "/id"),
-            ("function", "/function"),
-            ("version", "/version"),
-            ("name", "/name"),
-            ("status", "/status"),
-            ("started", "/started"),
-            ("closed", "/closed"),
+            ("id", "/execution/id"),
+            ("function", "/execution/function"),
+            ("version", "/execution/version"),
+            ("name", "/execution/name"),
+            ("status", "/execution/status"),
+            ("started", "/execution/started_at"),
+            ("ended", "/execution/ended_at"),
             ("result", "/result"),
-            ("error", "/error"),
+            ("error", "/error/message"),
         ] {
             if let Some(value) = described.pointer(path).filter(|value| !value.is_null()) {
                 output::line(format!("{title:<9} {}", output::text(value)))?;
             }
         }
-        for waiting in described.get("waits_for").and_then(Value::as_array).into_iter().flatten() {
-            output::line(format!("waits for {}", output::text(waiting)))?;
+        for waiting in described
+            .get("waiting_for")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            output::line(format!("waits     {}", waits_for(waiting)))?;
         }
-        let operations = described.get("operations").and_then(Value::as_array).cloned().unwrap_or_default();
+        let operations = described
+            .get("operations")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         output::line("")?;
-        let columns = [("#", "/number"), ("KIND", "/kind"), ("NAME", "/name"), ("STATUS", "/status"), ("TRIES", "/attempts")];
+        let columns = [
+            ("#", "/number"),
+            ("KIND", "/kind"),
+            ("NAME", "/name"),
+            ("STATUS", "/status"),
+            ("TRIES", "/attempts"),
+        ];
         output::table(&columns, &operations)
     }
+}
+
+/// One line about something that is waited for.
+fn waits_for(waiting: &Value) -> String {
+    let text = |member: &str| {
+        waiting
+            .get(member)
+            .filter(|value| !value.is_null())
+            .map(output::text)
+    };
+    let mut line = format!("for a {}", text("what").unwrap_or_default());
+    for (word, member) in [
+        ("", "name"),
+        ("since ", "since"),
+        ("until ", "until"),
+        ("last heartbeat ", "last_heartbeat_at"),
+    ] {
+        if let Some(text) = text(member) {
+            line.push_str(&format!(", {word}{text}"));
+        }
+    }
+    line
 }
 
 #[derive(Args)]
@@ -100,13 +167,30 @@ pub struct History {
 
 impl History {
     pub fn run(self, context: &Context) -> Result<()> {
-        let path = format!("/executions/{}/history?limit={}&reverse={}", segment(&self.id), self.limit, self.reverse);
+        let path = format!(
+            "/executions/{}/history?limit={}&reverse={}",
+            segment(&self.id),
+            self.limit,
+            self.reverse
+        );
         let page = context.client()?.get(&path)?;
         if context.format == Format::Json {
             return output::json(&page);
         }
-        let rows = page.get("events").and_then(Value::as_array).cloned().unwrap_or_default();
-        output::table(&[("#", "/EventId"), ("EVENT", "/EventType"), ("NAME", "/Name"), ("TIME", "/EventTimestamp")], &rows)
+        let rows = page
+            .get("events")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        output::table(
+            &[
+                ("#", "/EventId"),
+                ("EVENT", "/EventType"),
+                ("NAME", "/Name"),
+                ("TIME", "/EventTimestamp"),
+            ],
+            &rows,
+        )
     }
 }
 
@@ -123,17 +207,27 @@ impl Logs {
     pub fn run(self, context: &Context) -> Result<()> {
         let client = context.client()?;
         let path = format!("/functions/{}/logs", segment(&self.function));
-        let mut shown = 0;
+        let mut page = client.get(&path)?;
         loop {
-            let text = client.get_text(&path)?;
-            // A rotated log is shorter than what was shown of it.
-            let new = text.get(shown..).unwrap_or(&text);
-            new.lines().try_for_each(output::line)?;
-            shown = text.len();
+            for line in page
+                .get("lines")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+            {
+                match context.format {
+                    Format::Json => output::line(line)?,
+                    Format::Table => {
+                        output::line(output::text(line.get("message").unwrap_or(line)))?
+                    }
+                }
+            }
             if !self.follow {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(500));
+            let next = page.get("next").and_then(Value::as_u64).unwrap_or_default();
+            page = client.get(&format!("{path}?after={next}"))?;
         }
     }
 }
@@ -149,10 +243,15 @@ pub struct Stop {
 
 impl Stop {
     pub fn run(self, context: &Context) -> Result<()> {
-        let stopped = context.client()?.post(&format!("/executions/{}/stop", segment(&self.id)), &json!({ "reason": self.reason }))?;
+        let stopped = context.client()?.post(
+            &format!("/executions/{}/stop", segment(&self.id)),
+            &json!({ "message": self.reason }),
+        )?;
         match context.format {
             Format::Json => output::json(&stopped),
-            Format::Table => output::line(output::text(stopped.get("status").unwrap_or(&Value::Null))),
+            Format::Table => {
+                output::line(output::text(stopped.get("status").unwrap_or(&Value::Null)))
+            }
         }
     }
 }

@@ -34,11 +34,14 @@ impl Context {
 /// JSON from an argument: the text itself, `@FILE`, or `-` for standard input.
 fn read_json(argument: &str) -> Result<serde_json::Value> {
     let text = match argument.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file).with_context(|| format!("{file} can't be read"))?,
+        Some(file) => {
+            std::fs::read_to_string(file).with_context(|| format!("{file} can't be read"))?
+        }
         None if argument == "-" => std::io::read_to_string(std::io::stdin())?,
         None => argument.to_owned(),
     };
-    serde_json::from_str(&text).map_err(|error| Failed::Usage(format!("not JSON: {error} in {text:.60}")).into())
+    serde_json::from_str(&text)
+        .map_err(|error| Failed::Usage(format!("not JSON: {error} in {text:.60}")).into())
 }
 
 /// Percent-encodes one segment of a path.
@@ -46,7 +49,9 @@ fn segment(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(byte as char),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(byte as char)
+            }
             _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -54,7 +59,8 @@ fn segment(text: &str) -> String {
 }
 
 /// The pages that explain error codes.
-static PAGES: include_dir::Dir<'_> = include_dir::include_dir!("$CARGO_MANIFEST_DIR/../../docs/errors");
+static PAGES: include_dir::Dir<'_> =
+    include_dir::include_dir!("$CARGO_MANIFEST_DIR/../../docs/errors");
 
 /// Explains an error code.
 #[derive(Args)]
@@ -66,9 +72,17 @@ pub struct Explain {
 impl Explain {
     pub fn run(self) -> Result<()> {
         let code = self.code.to_uppercase();
-        match PAGES.get_file(format!("{code}.md")).and_then(include_dir::File::contents_utf8) {
+        match PAGES
+            .get_file(format!("{code}.md"))
+            .and_then(include_dir::File::contents_utf8)
+        {
             Some(page) => output::line(page.trim_end()),
-            None => Err(Failed::Refused { status: 404, code: None, message: format!("there is no error code {code}") }.into()),
+            None => Err(Failed::Refused {
+                status: 404,
+                code: None,
+                message: format!("there is no error code {code}"),
+            }
+            .into()),
         }
     }
 }

@@ -27,11 +27,16 @@ impl Start {
     pub fn run(self, context: &Context) -> Result<()> {
         let client = context.client()?;
         let body = json!({ "name": self.name, "input": read_json(&self.input)? });
-        let started = client.post(&format!("/functions/{}/start", segment(&self.function)), &body)?;
+        let started = client.post(
+            &format!("/functions/{}/start", segment(&self.function)),
+            &body,
+        )?;
         if !self.wait {
             return match context.format {
                 Format::Json => output::json(&started),
-                Format::Table => output::line(output::text(started.get("id").unwrap_or(&Value::Null))),
+                Format::Table => {
+                    output::line(output::text(started.get("id").unwrap_or(&Value::Null)))
+                }
             };
         }
         let id = output::text(started.get("id").unwrap_or(&Value::Null));

@@ -8,9 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use everstep_core::{
-    EventId, ExecutionId, Failure, OperationStatus, Sequence, Status, ViewOperation,
+    EventId, ExecutionId, Failure, OperationStatus, Payload, Sequence, Status, ViewOperation,
 };
-use everstep_engine::{Cursor, Direction, ExecutionRow, HistoryCursor, ListFilter, Snapshot};
+use everstep_engine::{
+    Cursor, Direction, ExecutionRow, HistoryCursor, ListFilter, Reply, Request, Snapshot,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -176,7 +178,9 @@ pub(super) async fn get(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    let snapshot = app.handle.snapshot(id(&name)?).await?;
+    let id = id(&name)?;
+    let snapshot = app.handle.snapshot(id).await?;
+    let outcome = outcome(&app, id).await?;
     let operations: Vec<_> = snapshot
         .view
         .operations
@@ -189,8 +193,51 @@ pub(super) async fn get(
         .iter()
         .filter_map(|operation| waits_for(&snapshot, operation))
         .collect();
-    let answer = json!({ "execution": Row::of(&app, &snapshot.row), "operations": operations, "waiting_for": waiting });
+    let answer = json!({
+        "execution": Row::of(&app, &snapshot.row),
+        "input": outcome.input,
+        "result": outcome.result,
+        "error": outcome.error,
+        "operations": operations,
+        "waiting_for": waiting,
+    });
     Ok(Json(answer).into_response())
+}
+
+/// What went in and what came out.
+#[derive(Default)]
+struct OutcomeOut {
+    input: Option<Value>,
+    result: Option<Value>,
+    error: Option<FailureOut>,
+}
+
+async fn outcome(app: &App, id: ExecutionId) -> Result<OutcomeOut, Problem> {
+    let asked = Request::Durable(everstep_durable::Request::Describe);
+    let Reply::Durable(everstep_durable::Reply::Described(described)) =
+        app.handle.request(id, asked).await?
+    else {
+        return Ok(OutcomeOut::default());
+    };
+    Ok(OutcomeOut {
+        input: payload(app, id, described.input.as_ref()).await?,
+        result: payload(app, id, described.result.as_ref()).await?,
+        error: described.error.map(Into::into),
+    })
+}
+
+/// A payload as JSON where it is JSON, else as text.
+async fn payload(
+    app: &App,
+    id: ExecutionId,
+    payload: Option<&Payload>,
+) -> Result<Option<Value>, Problem> {
+    let Some(payload) = payload else {
+        return Ok(None);
+    };
+    let bytes = app.handle.payload(id, payload).await?;
+    let json = serde_json::from_slice(&bytes).ok();
+    Ok(json.or_else(|| Some(String::from_utf8_lossy(&bytes).into())))
 }
 
 fn last_beat(snapshot: &Snapshot, operation: &ViewOperation) -> Option<String> {
