@@ -199,6 +199,29 @@ async fn versions_and_aliases_lead_to_the_revision_they_were_made_with() {
         .invoke("echo:live", &[], "7")
         .await
         .is_error(404, "ResourceNotFoundException", "E0101");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_are_listed_in_pages() {
+    let world = World::new().await;
+    world.create("echo", false).await;
+    for handler in ["c.d", "e.f"] {
+        world
+            .post("/2015-03-31/functions/echo/versions", &json!({}))
+            .await;
+        let change = json!({ "Handler": handler }).to_string();
+        world
+            .send(
+                Method::PUT,
+                "/2015-03-31/functions/echo/configuration",
+                &[],
+                change,
+            )
+            .await;
+    }
+    world
+        .post("/2015-03-31/functions/echo/versions", &json!({}))
+        .await;
     let versions = world
         .get("/2015-03-31/functions/echo/versions?MaxItems=2")
         .await
