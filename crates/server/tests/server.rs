@@ -1,5 +1,11 @@
 //! The server over HTTP, with an engine on the memory store and a worker written in Rust.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests may fail as tests do"
+)]
+
 #[path = "server/artifacts.rs"]
 mod artifacts;
 #[path = "server/callbacks.rs"]

@@ -278,10 +278,10 @@ async fn call_plain(
     let failed = called.result.is_err();
     let mut response = answer(called.result.unwrap_or_else(|error| error), failed);
     executed(response.headers_mut(), resolved);
-    if call.header(LOG_TYPE)? == Some("Tail") {
-        if let Ok(tail) = HeaderValue::from_str(&STANDARD.encode(&called.log_tail)) {
-            response.headers_mut().insert(LOG_RESULT, tail);
-        }
+    if call.header(LOG_TYPE)? == Some("Tail")
+        && let Ok(tail) = HeaderValue::from_str(&STANDARD.encode(&called.log_tail))
+    {
+        response.headers_mut().insert(LOG_RESULT, tail);
     }
     Ok(response)
 }

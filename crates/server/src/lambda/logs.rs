@@ -64,16 +64,7 @@ pub(super) async fn filter_log_events(call: &Call<'_>) -> Result<Response, Error
             "Only patterns of plain terms are served; all of them have to occur.",
         ));
     };
-    let lines = match &call.app.options.logs {
-        None => None,
-        Some(folder) => {
-            let (folder, function) = (folder.clone(), function.trim_end_matches(":*").to_owned());
-            let read = tokio::task::spawn_blocking(move || logs::read(&folder, &function)).await;
-            read.map_err(std::io::Error::other)
-                .and_then(|read| read)
-                .map_err(|error| unreadable(&error))?
-        }
-    };
+    let lines = read(call, function).await?;
     let Some(lines) = lines else {
         return Ok(refused("ResourceNotFoundException", NO_GROUP));
     };
@@ -121,6 +112,17 @@ pub(super) async fn filter_log_events(call: &Call<'_>) -> Result<Response, Error
             next_token,
         },
     ))
+}
+
+/// Every line that is kept of a function; `None` without a log.
+async fn read(call: &Call<'_>, function: &str) -> Result<Option<Vec<LogLine>>, Error> {
+    let Some(folder) = call.app.options.logs.clone() else {
+        return Ok(None);
+    };
+    let function = function.trim_end_matches(":*").to_owned();
+    let read = tokio::task::spawn_blocking(move || logs::read(&folder, &function)).await;
+    let read = read.map_err(std::io::Error::other).and_then(|read| read);
+    read.map_err(|error| unreadable(&error))
 }
 
 const NO_GROUP: &str = "The specified log group does not exist.";

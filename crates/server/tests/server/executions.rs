@@ -254,6 +254,12 @@ async fn executions_are_listed_and_stopped() {
         .json();
     let marker = encoded(page["NextMarker"].as_str().expect("more"));
     assert_eq!(listed(&format!("Marker={marker}")).await, [arns[0].clone()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listings_by_nonsense_are_refused() {
+    let world = World::new().await;
+    world.create("puppet", true).await;
     for wrong in ["Statuses=LOST", "StartedAfter=yesterday", "Marker=%21"] {
         let refused = world
             .get(&format!(

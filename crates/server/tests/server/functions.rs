@@ -107,7 +107,7 @@ async fn what_a_function_may_not_be_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn versions_and_aliases_lead_to_the_revision_they_were_made_with() {
+async fn versions_keep_the_revision_they_were_made_with() {
     let world = World::new().await;
     world.create("echo", false).await;
     let publish = async || {
@@ -131,6 +131,26 @@ async fn versions_and_aliases_lead_to_the_revision_they_were_made_with() {
         200
     );
     assert_eq!(publish().await.json()["Version"], "2");
+    let handler = async |qualifier: &str| {
+        let path = format!("/2015-03-31/functions/echo/configuration?Qualifier={qualifier}");
+        world.get(&path).await.json()["Handler"].clone()
+    };
+    assert_eq!(
+        (handler("1").await, handler("2").await),
+        (json!("a.b"), json!("c.d"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aliases_can_be_moved_between_versions() {
+    let world = World::new().await;
+    world.create("echo", false).await;
+    let versions = "/2015-03-31/functions/echo/versions";
+    world.post(versions, &json!({})).await;
+    let change = json!({ "Handler": "c.d" }).to_string();
+    let path = "/2015-03-31/functions/echo/configuration";
+    world.send(Method::PUT, path, &[], change).await;
+    world.post(versions, &json!({})).await;
     let alias = json!({ "Name": "live", "FunctionVersion": "1" });
     assert_eq!(
         world
@@ -144,22 +164,10 @@ async fn versions_and_aliases_lead_to_the_revision_they_were_made_with() {
         .await
         .is_error(409, "ResourceConflictException", "E0113");
     let handler = async |qualifier: &str| {
-        world
-            .get(&format!(
-                "/2015-03-31/functions/echo/configuration?Qualifier={qualifier}"
-            ))
-            .await
-            .json()["Handler"]
-            .clone()
+        let path = format!("/2015-03-31/functions/echo/configuration?Qualifier={qualifier}");
+        world.get(&path).await.json()["Handler"].clone()
     };
-    assert_eq!(
-        (
-            handler("1").await,
-            handler("live").await,
-            handler("2").await
-        ),
-        (json!("a.b"), json!("a.b"), json!("c.d"))
-    );
+    assert_eq!(handler("live").await, "a.b");
     let moved = json!({ "FunctionVersion": "2" }).to_string();
     assert_eq!(
         world
@@ -199,6 +207,29 @@ async fn versions_and_aliases_lead_to_the_revision_they_were_made_with() {
         .invoke("echo:live", &[], "7")
         .await
         .is_error(404, "ResourceNotFoundException", "E0101");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_are_listed_in_pages() {
+    let world = World::new().await;
+    world.create("echo", false).await;
+    for handler in ["c.d", "e.f"] {
+        world
+            .post("/2015-03-31/functions/echo/versions", &json!({}))
+            .await;
+        let change = json!({ "Handler": handler }).to_string();
+        world
+            .send(
+                Method::PUT,
+                "/2015-03-31/functions/echo/configuration",
+                &[],
+                change,
+            )
+            .await;
+    }
+    world
+        .post("/2015-03-31/functions/echo/versions", &json!({}))
+        .await;
     let versions = world
         .get("/2015-03-31/functions/echo/versions?MaxItems=2")
         .await

@@ -35,6 +35,13 @@ async fn an_execution_is_started_shown_listed_and_stopped() {
         .await
         .json();
     assert_eq!(older["events"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_named_start_is_one_execution_and_lists_are_filtered() {
+    let world = World::new().await;
+    let (arn, _, _jobs) = world.waiting("puppet", json!({})).await;
+    let id = arn.rsplit('/').next().expect("an id");
     let started = world
         .post(
             "/functions/puppet/start",
