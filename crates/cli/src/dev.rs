@@ -36,6 +36,9 @@ pub struct Dev {
     /// Python interpreter for functions that name none of their own
     #[arg(long, default_value = "python3", env = "EVERSTEP_PYTHON")]
     pub python: PathBuf,
+    /// Region in the ARNs
+    #[arg(long, default_value = "us-east-1", env = "AWS_REGION")]
+    pub region: String,
     /// End when standard input closes
     #[arg(long, hide = true)]
     pub with_parent: bool,
@@ -77,7 +80,7 @@ impl Dev {
         let url = format!("http://{}", listener.local_addr()?);
         let mut host = HostOptions::new(data.join("logs"), data.join("scratch"), url.clone());
         host.python.clone_from(&self.python);
-        let region = host.region.clone();
+        host.region.clone_from(&self.region);
         let host = FunctionHost::start(host).await?;
         let dispatcher = Arc::new(FunctionDispatcher::new(
             host.clone(),
@@ -105,7 +108,7 @@ impl Dev {
         )?;
         let handle = engine.handle().clone();
         let options = everstep_server::Options {
-            region,
+            region: self.region.clone(),
             logs: Some(data.join("logs")),
             ..Default::default()
         };

@@ -204,7 +204,7 @@ impl Default for Limits {
         Self {
             operations_max: 1_000_000,
             bytes_max: 10_000_000_000,
-            payload_bytes_max: 6 * 1024 * 1024,
+            payload_bytes_max: 1024 * 1024,
             error_bytes_max: 1024 * 1024,
             result_bytes_max: 6 * 1024 * 1024,
             page_bytes_max: 4 * 1024 * 1024,

@@ -6,11 +6,14 @@ use axum::response::{IntoResponse, Response};
 use everstep_core::Kind;
 use everstep_durable::Refusal;
 use hyper::StatusCode;
-use hyper::header::{HeaderValue, RETRY_AFTER};
+use hyper::header::{HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
 
 use super::route::Operation;
 use crate::errors::Code;
 use crate::http::BodyError;
+
+/// What Python's and JavaScript's SDKs compare with.
+const STALE_TOKEN: &str = "Invalid checkpoint token";
 
 /// The exceptions of the service model that are raised, and two of our own for what the model has no word for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,11 +146,20 @@ impl Error {
 
     /// The text is protocol: SDKs take a message that begins so for a stale token, and end the invocation rather than the execution.
     pub(super) fn token(code: Code) -> Self {
-        Self::coded(
-            Exception::InvalidParameterValue,
-            code,
-            "Invalid checkpoint token",
-        )
+        Self::coded(Exception::InvalidParameterValue, code, STALE_TOKEN)
+    }
+
+    /// The same error in the words that the caller's SDK compares: the Rust SDK spells the prefix of a stale token with capitals, and
+    /// fails the whole execution when it reads the others' spelling.
+    pub(super) fn spelled_for(mut self, headers: &HeaderMap) -> Self {
+        let agent = headers
+            .get(USER_AGENT)
+            .and_then(|agent| agent.to_str().ok());
+        if self.message == STALE_TOKEN && agent.is_some_and(|agent| agent.contains("aws-sdk-rust/"))
+        {
+            self.message = "Invalid Checkpoint Token".into();
+        }
+        self
     }
 
     pub(super) fn json(error: &serde_json::Error) -> Self {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::errors::Error;
+use super::pattern::Pattern;
 use super::{Call, reply};
 use crate::logs::{self, LogLine};
 
@@ -58,10 +59,11 @@ pub(super) async fn filter_log_events(call: &Call<'_>) -> Result<Response, Error
     let Some((_, function)) = group.rsplit_once("/aws/lambda/") else {
         return Ok(refused("ResourceNotFoundException", NO_GROUP));
     };
-    let Some(terms) = terms(request.filter_pattern.as_deref().unwrap_or_default()) else {
+    let Some(pattern) = Pattern::parse(request.filter_pattern.as_deref().unwrap_or_default())
+    else {
         return Ok(refused(
             "InvalidParameterException",
-            "Only patterns of plain terms are served; all of them have to occur.",
+            "Only patterns of plain terms, and of JSON members compared with = and !=, are served.",
         ));
     };
     let lines = read(call, function).await?;
@@ -82,7 +84,7 @@ pub(super) async fn filter_log_events(call: &Call<'_>) -> Result<Response, Error
     let matching = lines
         .into_iter()
         .enumerate()
-        .filter(|(_, line)| matches(line, &request, &terms));
+        .filter(|(_, line)| matches(line, &request, &pattern));
     let mut found: Vec<(usize, LogLine)> = matching
         .skip_while(|(at, _)| *at < skipped)
         .take(limit + 1)
@@ -136,7 +138,7 @@ fn unreadable(error: &std::io::Error) -> Error {
     )
 }
 
-fn matches(line: &LogLine, request: &FilterIn, terms: &[String]) -> bool {
+fn matches(line: &LogLine, request: &FilterIn, pattern: &Pattern) -> bool {
     let at = line.unix_ms();
     request.start_time.is_none_or(|start| at >= start)
         && request.end_time.is_none_or(|end| at <= end)
@@ -146,25 +148,7 @@ fn matches(line: &LogLine, request: &FilterIn, terms: &[String]) -> bool {
             .log_stream_name_prefix
             .as_ref()
             .is_none_or(|prefix| line.log_stream.starts_with(prefix))
-        && terms.iter().all(|term| line.message.contains(term))
-}
-
-/// Plain and quoted terms; `None` for a pattern of another kind.
-fn terms(pattern: &str) -> Option<Vec<String>> {
-    let pattern = pattern.trim();
-    if pattern.starts_with(['{', '[', '%', '-', '?']) {
-        return None;
-    }
-    let mut terms = Vec::new();
-    // Every second piece between quotes was inside of them.
-    for (index, piece) in pattern.split('"').enumerate() {
-        if index % 2 == 1 {
-            terms.push(piece.to_owned());
-        } else {
-            terms.extend(piece.split_whitespace().map(str::to_owned));
-        }
-    }
-    Some(terms)
+        && pattern.matches(&line.message)
 }
 
 fn refused(kind: &'static str, message: &str) -> Response {

@@ -14,6 +14,7 @@ mod functions;
 mod history;
 mod invoke;
 mod logs;
+mod pattern;
 mod render;
 mod reply;
 mod route;
@@ -71,7 +72,7 @@ pub(crate) async fn serve(app: App, request: Request<axum::body::Body>) -> Respo
     };
     answer.unwrap_or_else(|error| {
         tracing::debug!(error = error.exception.name(), code = %error.code, "a request was refused");
-        error.into_response()
+        error.spelled_for(&head.headers).into_response()
     })
 }
 
