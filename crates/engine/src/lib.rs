@@ -28,7 +28,9 @@ mod run;
 mod start;
 mod storage;
 
-pub use catalogue::{Agent, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime};
+pub use catalogue::{
+    Agent, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime,
+};
 pub use clock::{Clock, ClockMode};
 pub use dispatcher::{Call, Called, Dispatcher, Pending, Work, WorkPayload};
 pub use error::Error;
