@@ -23,10 +23,12 @@ mod input;
 mod options;
 mod owner;
 mod panics;
+mod pressure;
 mod registry;
 mod run;
 mod start;
 mod storage;
+mod sweep;
 
 pub use catalogue::{
     Agent, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime,

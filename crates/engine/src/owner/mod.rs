@@ -104,6 +104,11 @@ impl Owner {
         std::mem::replace(&mut self.group, next)
     }
 
+    /// How many wait for the group that gathers.
+    pub(crate) const fn gathered(&self) -> usize {
+        self.group.waiting()
+    }
+
     pub(crate) fn has_group(&self) -> bool {
         !self.group.is_empty()
     }
