@@ -63,6 +63,12 @@ impl Queues {
         self.claims.is_empty() && self.ready.is_empty()
     }
 
+    /// How many queues, claims and leases there are.
+    #[cfg(test)]
+    pub(super) fn figures(&self) -> (usize, usize, usize) {
+        (self.queues.len(), self.claims.len(), self.leases.len())
+    }
+
     pub(super) fn push(&mut self, id: ExecutionId, task: &Task, repeated: bool) {
         let queue = self.queues.entry(task.target.clone()).or_default();
         queue.waiting.push_back(Queued {
