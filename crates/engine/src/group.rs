@@ -1,6 +1,7 @@
 //! Group commit: what is queued is written, synced and answered together; the next group gathers meanwhile.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -44,11 +45,16 @@ impl Group {
             .push(write);
     }
 
+    /// How many wait for this group.
+    pub(crate) const fn waiting(&self) -> usize {
+        self.releases.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.writes.is_empty() && self.releases.is_empty()
     }
 
-    fn into_parts(self) -> (Vec<Commit>, Vec<Release>) {
+    pub(crate) fn into_parts(self) -> (Vec<Commit>, Vec<Release>) {
         let commits = self
             .writes
             .into_iter()
@@ -61,6 +67,23 @@ impl Group {
     }
 }
 
+/// Tells the loop when this thread ends by a panic: it would wait for the commit for ever.
+struct Ending<'a>(&'a Handle);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.send_unshed(Input::Committed {
+                group: 0,
+                outcome: Err(Error::Store {
+                    detail: "the thread that commits has panicked".to_owned(),
+                    kind: everstep_core::Kind::Bug,
+                }),
+            });
+        }
+    }
+}
+
 /// The thread that commits one group after the other and releases what waited for it. Ends when the loop has gone or a commit failed.
 pub(crate) fn commit_groups(
     store: &dyn Store,
@@ -68,6 +91,7 @@ pub(crate) fn commit_groups(
     handle: &Handle,
     groups: &Receiver<Group>,
 ) {
+    let _ending = Ending(handle);
     for group in groups {
         let number = group.number;
         let (commits, releases) = group.into_parts();
@@ -79,7 +103,7 @@ pub(crate) fn commit_groups(
         for release in releases {
             match (release, &outcome) {
                 (Release::Reply(reply), _) => reply(outcome.clone()),
-                (Release::Dispatch(work), Ok(())) => dispatcher.dispatch(handle, *work),
+                (Release::Dispatch(work), Ok(())) => send(&**dispatcher, handle, *work),
                 (Release::Purged(execution), Ok(())) => handle.forget_blobs(execution),
                 (Release::Dispatch(_) | Release::Purged(_), Err(_)) => {}
             }
@@ -92,6 +116,16 @@ pub(crate) fn commit_groups(
         if failed {
             return;
         }
+    }
+}
+
+/// A dispatcher that panics loses its own task, which the task's lease finds, and nobody else's.
+fn send(dispatcher: &dyn Dispatcher, handle: &Handle, work: Work) {
+    let (execution, operation) = (work.execution, work.task.operation);
+    let sent = catch_unwind(AssertUnwindSafe(|| dispatcher.dispatch(handle, work)));
+    if let Err(panic) = sent {
+        let detail = crate::panics::describe(panic.as_ref());
+        tracing::error!(%execution, %operation, detail, "the dispatcher crashed on a task");
     }
 }
 

@@ -73,3 +73,19 @@ pub(crate) enum Input {
     },
     Shutdown,
 }
+
+impl Input {
+    /// The execution that has to be in memory for this.
+    pub(crate) const fn execution(&self) -> Option<ExecutionId> {
+        match self {
+            Self::Turn { execution, .. }
+            | Self::Beat { execution, .. }
+            | Self::Snapshot { execution, .. }
+            | Self::Row { execution, .. }
+            | Self::Watch { execution, .. } => Some(*execution),
+            Self::Start { .. } | Self::Find { .. } | Self::Committed { .. } | Self::Shutdown => {
+                None
+            }
+        }
+    }
+}

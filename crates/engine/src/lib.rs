@@ -23,12 +23,16 @@ mod input;
 mod options;
 mod owner;
 mod panics;
+mod pressure;
 mod registry;
 mod run;
 mod start;
 mod storage;
+mod sweep;
 
-pub use catalogue::{Agent, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime};
+pub use catalogue::{
+    Agent, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime,
+};
 pub use clock::{Clock, ClockMode};
 pub use dispatcher::{Call, Called, Dispatcher, Pending, Work, WorkPayload};
 pub use error::Error;

@@ -137,3 +137,19 @@ pub(crate) fn public_events(
         tag => Err(Unreadable::tag("machine", tag)),
     }
 }
+
+/// Why a persisted batch quarantined its execution, if it did.
+pub(crate) fn quarantine_reason(
+    machine: u8,
+    sequence: Sequence,
+    bytes: &[u8],
+) -> Result<Option<String>, Unreadable> {
+    let recorded = match machine {
+        DURABLE => recorded(Batch::<everstep_durable::Event>::decode(sequence, bytes)?),
+        tag => return Err(Unreadable::tag("machine", tag)),
+    };
+    Ok(recorded.kernel.into_iter().find_map(|event| match event {
+        KernelEvent::Quarantined { reason } => Some(reason),
+        _ => None,
+    }))
+}

@@ -1,13 +1,14 @@
 //! The loop: takes what is queued, steps, hands the group over, and goes on gathering while it is committed.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::Duration;
 
 use crate::group::Group;
 use crate::input::Input;
 use crate::owner::Owner;
+use crate::pressure::Pressure;
 use crate::{Clock, Error};
 
 /// Inputs taken in a row before timers and the group have their turn.
@@ -19,15 +20,24 @@ pub(crate) struct Loop {
     pub owner: Owner,
     pub clock: Clock,
     pub inputs: Receiver<Input>,
-    pub waiting: Arc<AtomicUsize>,
+    pub pressure: Arc<Pressure>,
     pub groups: SyncSender<Group>,
     pub ended: Sender<Result<(), Error>>,
+    /// A clock that skips has nowhere to go.
+    pub nothing_ahead: bool,
 }
 
 impl Loop {
     /// Runs until everybody who could wake it has gone, it is told to end, or the store fails.
     pub(crate) fn run(mut self) {
-        let outcome = self.run_until_done();
+        // Panics inside turns never come here; this is one of the engine's own.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.run_until_done()));
+        let outcome = outcome.unwrap_or_else(|panic| {
+            Err(Error::Store {
+                detail: crate::panics::describe(panic.as_ref()),
+                kind: everstep_core::Kind::Bug,
+            })
+        });
         if let Err(error) = &outcome {
             tracing::error!(%error, "the engine ends: recovery will read the truth from the store");
         }
@@ -35,17 +45,20 @@ impl Loop {
     }
 
     fn run_until_done(&mut self) -> Result<(), Error> {
-        let mut committing = false;
+        // How many wait for the group that is being committed.
+        let mut committing = None;
         let mut ending = false;
         loop {
-            self.owner.wake_due(self.clock.now())?;
-            if !committing && self.owner.has_group() {
+            if !ending {
+                self.owner.wake_due(self.clock.now())?;
+            }
+            if committing.is_none() && self.owner.has_group() {
+                committing = Some(self.owner.gathered());
                 if self.groups.send(self.owner.take_group()).is_err() {
                     return Err(Error::Ended);
                 }
-                committing = true;
             }
-            if ending && !committing {
+            if ending && committing.is_none() {
                 return Ok(());
             }
             let mut next = self.next()?;
@@ -57,11 +70,19 @@ impl Loop {
                         outcome: Err(error),
                         ..
                     } => return Err(error),
+                    input if ending && !matches!(input, Input::Committed { .. }) => {
+                        // It came too late: its caller hears that the engine has ended.
+                        drop(input);
+                    }
                     input => {
-                        committing &= !matches!(input, Input::Committed { .. });
+                        if matches!(input, Input::Committed { .. }) {
+                            committing = None;
+                        }
                         self.owner.step(self.clock.now(), input);
                     }
                 }
+                let gathered = self.owner.gathered() + committing.unwrap_or(0);
+                self.pressure.gathered(gathered);
                 taken += 1;
                 next = if taken < INPUTS { self.queued() } else { None };
             }
@@ -73,12 +94,12 @@ impl Loop {
     }
 
     fn took(&self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.pressure.take();
     }
 
     /// The next input; `None` when it is time to look at the timers instead.
     fn next(&mut self) -> Result<Option<Input>, Error> {
-        let patience = if self.clock.skips() && self.owner.is_waiting() {
+        let patience = if self.may_skip() {
             SKIP_AFTER
         } else {
             Duration::from_millis(
@@ -90,6 +111,7 @@ impl Loop {
         };
         match self.inputs.recv_timeout(patience) {
             Ok(input) => {
+                self.nothing_ahead = false;
                 self.took();
                 Ok(Some(input))
             }
@@ -101,12 +123,18 @@ impl Loop {
         }
     }
 
-    fn skip(&self) -> Result<(), Error> {
-        if self.clock.skips()
-            && self.owner.is_waiting()
-            && let Some(due) = self.owner.next_timer_anywhere()?
-        {
-            self.clock.advance_ms(due.since_ms(self.clock.now()));
+    fn may_skip(&self) -> bool {
+        self.clock.skips() && !self.nothing_ahead && self.owner.is_waiting()
+    }
+
+    fn skip(&mut self) -> Result<(), Error> {
+        if !self.may_skip() {
+            return Ok(());
+        }
+        match self.owner.next_timer_anywhere()? {
+            Some(due) => self.clock.advance_ms(due.since_ms(self.clock.now())),
+            // Only an input can bring a timer: until then there is no need to ask the store again.
+            None => self.nothing_ahead = true,
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! An engine's life: open the store, recover, run, end.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -13,6 +13,7 @@ use everstep_store::blobs::Blobs;
 use crate::handle::Inner;
 use crate::input::Input;
 use crate::owner::Owner;
+use crate::pressure::Pressure;
 use crate::run::Loop;
 use crate::{Clock, Dispatcher, Error, Handle, Options, panics};
 
@@ -24,11 +25,12 @@ pub struct Parts {
     pub keyring: Keyring,
 }
 
-/// A running engine. Dropped, it goes on as long as a [`Handle`] is held; [`Engine::shutdown`] ends it in order.
+/// A running engine. [`Engine::shutdown`] ends it in order; dropped, it ends in order without anybody waiting for it.
 pub struct Engine {
     handle: Handle,
     ended: Mutex<Receiver<Result<(), Error>>>,
     threads: Vec<JoinHandle<()>>,
+    over: Arc<AtomicBool>,
 }
 
 impl Engine {
@@ -48,13 +50,20 @@ impl Engine {
             fastrand::u64(..),
         )?;
         let (inputs, received) = mpsc::channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let pressure = Arc::new(Pressure::default());
         // One group is committed while one waits: the third gathers in the owner.
         let (groups, to_commit) = mpsc::sync_channel(1);
         let (ended, has_ended) = mpsc::channel();
+        let over = Arc::new(AtomicBool::new(false));
+        let sweep = crate::sweep::sweep_daily(
+            Arc::downgrade(&parts.store),
+            parts.blobs.clone(),
+            Arc::clone(&over),
+        );
+        tokio::spawn(sweep);
         let handle = Handle::new(Inner {
             inputs,
-            waiting: Arc::clone(&waiting),
+            pressure: Arc::clone(&pressure),
             options,
             clock: clock.clone(),
             store: Arc::clone(&parts.store),
@@ -67,9 +76,10 @@ impl Engine {
             owner,
             clock,
             inputs: received,
-            waiting,
+            pressure,
             groups,
             ended,
+            nothing_ahead: false,
         };
         let committer = {
             let handle = handle.clone();
@@ -83,6 +93,7 @@ impl Engine {
             handle,
             ended: Mutex::new(has_ended),
             threads: vec![looping, committer],
+            over,
         })
     }
 
@@ -102,6 +113,7 @@ impl Engine {
 
     /// Asks the engine to commit and answer what it has taken, and to end: [`Engine::wait`] then returns.
     pub fn finish(&self) {
+        self.over.store(true, Ordering::Relaxed);
         self.handle.send_unshed(Input::Shutdown);
     }
 
@@ -109,13 +121,19 @@ impl Engine {
     ///
     /// # Errors
     /// Why the last commit failed.
-    pub fn shutdown(self) -> Result<(), Error> {
+    pub fn shutdown(mut self) -> Result<(), Error> {
         self.finish();
         let outcome = self.wait();
-        for thread in self.threads {
+        for thread in std::mem::take(&mut self.threads) {
             let _ = thread.join();
         }
         outcome
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

@@ -27,17 +27,32 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Store`] when it can't be opened: in use, damaged, of a later version, or unreadable.
-    pub fn open(storage: &Storage, dispatcher: Arc<dyn Dispatcher>, options: Options) -> Result<Self, Error> {
+    pub fn open(
+        storage: &Storage,
+        dispatcher: Arc<dyn Dispatcher>,
+        options: Options,
+    ) -> Result<Self, Error> {
         let (store, blobs): (Arc<dyn Store>, _) = match storage {
             Storage::Memory { blobs } => (Arc::new(Memory::new()), blobs.clone()),
-            Storage::Folder(folder) => (Arc::new(Fjall::open(folder.join("store"))?), folder.join("blobs")),
+            Storage::Folder(folder) => (
+                Arc::new(Fjall::open(folder.join("store"))?),
+                folder.join("blobs"),
+            ),
         };
         let keyring = keyring(&*store)?;
         let blobs = Blobs::open(&blobs).map_err(|error| Error::Store {
             kind: error.kind(),
             detail: error.to_string(),
         })?;
-        Self::start(Parts { store, blobs, dispatcher, keyring }, options)
+        Self::start(
+            Parts {
+                store,
+                blobs,
+                dispatcher,
+                keyring,
+            },
+            options,
+        )
     }
 }
 
@@ -45,8 +60,13 @@ impl Engine {
 pub(crate) fn keyring(store: &dyn Store) -> Result<Keyring, Error> {
     loop {
         if let Some((_, key)) = store.catalogue(KEY)? {
-            let damaged = || Error::Store { detail: "the signing key is damaged".to_owned(), kind: everstep_core::Kind::Corrupt };
-            return Ok(Keyring::new(key.as_ref().try_into().map_err(|_| damaged())?));
+            let damaged = || Error::Store {
+                detail: "the signing key is damaged".to_owned(),
+                kind: everstep_core::Kind::Corrupt,
+            };
+            return Ok(Keyring::new(
+                key.as_ref().try_into().map_err(|_| damaged())?,
+            ));
         }
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| Error::Store {

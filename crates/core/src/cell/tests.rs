@@ -413,6 +413,17 @@ fn a_quarantined_execution_says_why_and_takes_no_more() {
 }
 
 #[test]
+fn quarantine_does_not_run_the_machine() {
+    let mut run = Run::new();
+    run.step(100, Input::Request(Ask::Timer(1, 5, None)));
+    let told = run.cell.state().len();
+    let reason = "a due timer panics".to_owned();
+    run.step(200, Input::Quarantine { reason });
+    assert_eq!(run.cell.state().len(), told);
+    assert_eq!(run.cell.execution().timers().count(), 0);
+}
+
+#[test]
 fn a_turn_that_records_nothing_leaves_no_trace() {
     let mut run = Run::new();
     let before = run.cell.execution().clone();

@@ -1,11 +1,11 @@
 //! History: the public events of a journal, in pages, both ways.
 
-use everstep_core::{EventId, ExecutionId, Sequence, Timestamp};
+use everstep_core::{EventId, ExecutionId, Sequence, Status, Timestamp};
 use everstep_store::Direction;
 
 use super::Handle;
 use crate::Error;
-use crate::registry::{HistoryEvent, public_events};
+use crate::registry::{HistoryEvent, public_events, quarantine_reason};
 
 /// Batches read at a time.
 const PAGE: usize = 512;
@@ -106,5 +106,28 @@ impl Handle {
                 return Ok(HistoryPage { items, next: None });
             }
         }
+    }
+
+    /// Why an execution was quarantined, with the backtrace of the panic; `None` when it was not.
+    ///
+    /// # Errors
+    /// As [`Handle::history`].
+    pub async fn quarantine_reason(&self, id: ExecutionId) -> Result<Option<String>, Error> {
+        let row = self.row(id).await?;
+        if row.status != Status::Quarantined {
+            return Ok(None);
+        }
+        let last = self
+            .read(move |store| store.journal(id, Sequence(u32::MAX), Direction::Backward, 1))
+            .await?;
+        let Some(last) = last.first() else {
+            return Ok(None);
+        };
+        quarantine_reason(row.machine, last.sequence, &last.batch).map_err(|corrupt| {
+            Error::Damaged {
+                id,
+                detail: format!("batch {}: {corrupt}", last.sequence),
+            }
+        })
     }
 }

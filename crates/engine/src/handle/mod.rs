@@ -4,7 +4,6 @@ mod history;
 mod payloads;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 
 use bytes::Bytes;
@@ -18,13 +17,14 @@ use everstep_store::{Cursor, ExecutionRow, ListFilter, Page, Store};
 use tokio::sync::oneshot;
 
 use crate::input::{Input, ReplyTo};
+use crate::pressure::{Pressure, Urgency};
 use crate::{Call, Called, Clock, Dispatcher, Error, Options, Reply, Request, Snapshot, Started};
 
 pub use history::{HistoryCursor, HistoryItem, HistoryPage};
 
 pub(crate) struct Inner {
     pub inputs: Sender<Input>,
-    pub waiting: Arc<AtomicUsize>,
+    pub pressure: Arc<Pressure>,
     pub options: Options,
     pub clock: Clock,
     pub store: Arc<dyn Store>,
@@ -59,15 +59,6 @@ pub struct StartExecution {
     pub parent: Option<Parent>,
 }
 
-/// How urgent an input is when there is too much: see [`Options::queue_max`].
-#[derive(Clone, Copy)]
-enum Urgency {
-    Start,
-    Read,
-    Request,
-    Never,
-}
-
 impl Handle {
     pub(crate) fn new(inner: Inner) -> Self {
         Self {
@@ -90,10 +81,10 @@ impl Handle {
         &self.inner.blobs
     }
 
-    /// How many commands wait for the loop.
+    /// How many commands wait for the loop or for their commit.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.inner.waiting.load(Ordering::Relaxed)
+        self.inner.pressure.waiting()
     }
 
     /// Synced writes since the store was opened, and bytes of disk in use.
@@ -103,9 +94,14 @@ impl Handle {
     }
 
     pub(crate) fn send_unshed(&self, input: Input) {
-        self.inner.waiting.fetch_add(1, Ordering::Relaxed);
+        self.inner.pressure.queue();
         // Without a loop nobody answers, which the caller sees by its closed reply.
         let _ = self.inner.inputs.send(input);
+    }
+
+    fn admit(&self, urgency: Urgency) -> Result<(), Error> {
+        let max = self.inner.options.queue_max;
+        self.inner.pressure.admit(urgency, max)
     }
 
     async fn ask<T>(
@@ -113,20 +109,7 @@ impl Handle {
         urgency: Urgency,
         input: impl FnOnce(ReplyTo<T>) -> Input,
     ) -> Result<T, Error> {
-        let max = self.inner.options.queue_max;
-        let allowed = match urgency {
-            Urgency::Start => max,
-            Urgency::Read => max + max / 2,
-            Urgency::Request => max * 2,
-            Urgency::Never => usize::MAX,
-        };
-        let waiting = self.waiting();
-        if waiting >= allowed {
-            return Err(Error::Overloaded {
-                waiting,
-                retry_after_s: 1,
-            });
-        }
+        self.admit(urgency)?;
         let (reply, answer) = oneshot::channel();
         self.send_unshed(input(reply));
         answer.await.map_err(|_| Error::Ended)?
@@ -145,6 +128,8 @@ impl Handle {
             retention_ms,
             parent,
         } = start;
+        // Asked here too, so that no blob is written for a start that is turned away.
+        self.admit(Urgency::Start)?;
         let now = self.inner.clock.now();
         let chance = fastrand::u64(..);
         let (id, name) = match name {
@@ -370,7 +355,8 @@ impl Handle {
         {
             Answer::Refused(why) => Err(Error::Refused { id, why }),
             Answer::Done | Answer::AlreadyClosed | Answer::Settled(_) | Answer::Own(_) => {
-                self.row(id).await
+                // What has been done is not unsaid because reads are shed.
+                self.gated_row(Urgency::Never, id).await
             }
         }
     }
@@ -392,7 +378,11 @@ impl Handle {
     /// # Errors
     /// As [`Handle::snapshot`].
     pub async fn row(&self, id: ExecutionId) -> Result<ExecutionRow, Error> {
-        self.ask(Urgency::Read, |reply| Input::Row {
+        self.gated_row(Urgency::Read, id).await
+    }
+
+    async fn gated_row(&self, urgency: Urgency, id: ExecutionId) -> Result<ExecutionRow, Error> {
+        self.ask(urgency, |reply| Input::Row {
             execution: id,
             reply,
         })

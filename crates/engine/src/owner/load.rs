@@ -1,7 +1,9 @@
 //! Executions come into memory when they are touched and leave it when they are not.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use everstep_core::{ExecutionId, Sequence};
-use everstep_store::Direction;
+use everstep_store::{Direction, ExecutionRow};
 
 use super::{Owner, Slot};
 use crate::Error;
@@ -13,15 +15,49 @@ const PAGE: usize = 1_000;
 impl Owner {
     /// Makes sure that the execution is in memory.
     pub(super) fn load(&mut self, id: ExecutionId) -> Result<(), Error> {
-        if self.cells.contains_key(&id) {
+        if let Some(slot) = self.cells.get_mut(&id) {
+            slot.touched = self.tick;
             return Ok(());
         }
-        if self.starts.must_wait(id, self.durable_group) {
+        if self.crashes.must_wait(id) {
             return Err(Error::Crashed {
                 id,
                 detail: "its state is being rebuilt".to_owned(),
             });
         }
+        if self.starts.is_leaving(id) {
+            return Err(Error::UnknownExecution { id });
+        }
+        let read = catch_unwind(AssertUnwindSafe(|| self.read(id)));
+        let (row, cell) = read.unwrap_or_else(|panic| {
+            let detail = crate::panics::describe(panic.as_ref());
+            Err(Error::Damaged { id, detail })
+        })?;
+        self.renew_heartbeats(id, &cell);
+        let slot = Slot {
+            cell,
+            row,
+            group: 0,
+            touched: self.tick,
+        };
+        self.cells.insert(id, slot);
+        Ok(())
+    }
+
+    /// Gives heartbeats whose last sign of life is not known one fresh interval since this owner began.
+    fn renew_heartbeats(&mut self, id: ExecutionId, cell: &AnyCell) {
+        let recovered = self.recovered;
+        for timer in cell.execution().timers() {
+            let fresh = timer.heartbeat_ms.map(|ms| recovered.after_ms(ms));
+            if fresh.is_some_and(|fresh| timer.due < fresh) {
+                let beats = self.beats.entry(id).or_default();
+                beats.entry(timer.operation).or_insert(recovered);
+            }
+        }
+    }
+
+    /// Replays an execution's journal.
+    fn read(&self, id: ExecutionId) -> Result<(ExecutionRow, AnyCell), Error> {
         let row = self
             .store
             .execution(id)?
@@ -33,14 +69,12 @@ impl Owner {
         loop {
             let batches = self.store.journal(id, from, Direction::Forward, PAGE)?;
             for batch in &batches {
-                if batch.sequence != cell.execution().next_sequence() {
-                    return Err(damaged(format!(
-                        "batch {} is missing",
-                        cell.execution().next_sequence()
-                    )));
+                let next = cell.execution().next_sequence();
+                if batch.sequence != next {
+                    return Err(damaged(format!("batch {next} is missing")));
                 }
                 cell.replay(batch.sequence, &batch.batch)
-                    .map_err(|corrupt| damaged(format!("batch {}: {corrupt}", batch.sequence)))?;
+                    .map_err(|corrupt| damaged(format!("batch {next}: {corrupt}")))?;
             }
             if batches.len() < PAGE {
                 break;
@@ -50,16 +84,7 @@ impl Owner {
         if cell.execution().next_sequence() == Sequence(0) {
             return Err(damaged("its journal is empty".to_owned()));
         }
-        self.cells.insert(
-            id,
-            Slot {
-                cell,
-                row,
-                group: 0,
-                touched: self.tick,
-            },
-        );
-        Ok(())
+        Ok((row, cell))
     }
 
     /// Lets go of the executions that were not touched for longest, once there are too many.

@@ -1,6 +1,7 @@
 //! The owner of shards: a synchronous function from an input to writes and releases. It has no thread, no socket and no timer of its own; the
 //! loop feeds it, and so can a simulator.
 
+mod crash;
 mod load;
 mod queue;
 mod recovery;
@@ -22,12 +23,10 @@ use crate::group::{Group, Release};
 use crate::input::{Input, ReplyTo, Snapshot};
 use crate::registry::{AnyCell, Recorded};
 use crate::{Error, Options, Reply, Request};
+use crash::Crashes;
 use queue::Queues;
 use starts::Starts;
 use wake::Wheel;
-
-/// A turn that panics this often takes its execution out of the loop.
-const CRASHES_MAX: u32 = 3;
 
 static NO_BEATS: BTreeMap<Operation, Timestamp> = BTreeMap::new();
 
@@ -52,12 +51,17 @@ pub(crate) struct Owner {
     starts: Starts,
     watchers: HashMap<ExecutionId, Vec<ReplyTo<ExecutionRow>>>,
     beats: HashMap<ExecutionId, BTreeMap<Operation, Timestamp>>,
-    crashes: HashMap<ExecutionId, u32>,
+    crashes: Crashes,
+    /// Heartbeats are counted from here at the earliest: what was seen of them before died with the former owner.
+    recovered: Timestamp,
     random: fastrand::Rng,
     tick: u64,
     durable_group: u64,
     group: Group,
     purge_due: Timestamp,
+    /// Makes a turn panic, before or after the machine ran: the machines give no way to do so.
+    #[cfg(test)]
+    poison: Option<Box<dyn FnMut(ExecutionId) -> bool + Send>>,
 }
 
 impl Owner {
@@ -80,12 +84,15 @@ impl Owner {
             starts: Starts::default(),
             watchers: HashMap::new(),
             beats: HashMap::new(),
-            crashes: HashMap::new(),
+            crashes: Crashes::default(),
+            recovered: now,
             random: fastrand::Rng::with_seed(seed),
             tick: 0,
             durable_group: 0,
             group: Group::new(1),
             purge_due: now,
+            #[cfg(test)]
+            poison: None,
         };
         owner.recover(now)?;
         Ok(owner)
@@ -95,6 +102,11 @@ impl Owner {
     pub(crate) fn take_group(&mut self) -> Group {
         let next = Group::new(self.group.number + 1);
         std::mem::replace(&mut self.group, next)
+    }
+
+    /// How many wait for the group that gathers.
+    pub(crate) const fn gathered(&self) -> usize {
+        self.group.waiting()
     }
 
     pub(crate) fn has_group(&self) -> bool {
@@ -109,6 +121,10 @@ impl Owner {
     /// Handles one input completely, but for its durability: writes and releases gather in the group.
     pub(crate) fn step(&mut self, now: Timestamp, input: Input) {
         self.tick += 1;
+        let input = match input.execution() {
+            Some(id) if self.crashes.must_wait(id) => return self.crashes.park(id, input),
+            _ => input,
+        };
         match input {
             Input::Start {
                 id,
@@ -135,7 +151,7 @@ impl Owner {
                 self.reply(reply, answer);
             }
             Input::Snapshot { execution, reply } => {
-                let answer = self.snapshot(execution);
+                let answer = self.snapshot(now, execution);
                 self.reply(reply, answer);
             }
             Input::Row { execution, reply } => {
@@ -153,6 +169,7 @@ impl Owner {
             } => {
                 self.durable_group = group;
                 self.starts.durable(group);
+                self.rebuild(now);
                 self.evict();
             }
             Input::Committed { .. } | Input::Shutdown => {}
@@ -191,13 +208,25 @@ impl Owner {
         input: everstep_core::Input<Request>,
     ) -> Result<Ran, Error> {
         let (tick, group, seed) = (self.tick, self.group.number, self.seed());
+        #[cfg(test)]
+        let quarantines = matches!(input, everstep_core::Input::Quarantine { .. });
         let beats = self.beats.get(&id).unwrap_or(&NO_BEATS);
         let slot = self
             .cells
             .get_mut(&id)
             .ok_or(Error::UnknownExecution { id })?;
         slot.touched = tick;
-        match catch_unwind(AssertUnwindSafe(|| slot.cell.turn(now, seed, beats, input))) {
+        #[cfg(test)]
+        let poison = &mut self.poison;
+        let turn = AssertUnwindSafe(|| {
+            let ran = slot.cell.turn(now, seed, beats, input);
+            #[cfg(test)]
+            if !quarantines && poison.as_mut().is_some_and(|poison| poison(id)) {
+                std::panic::panic_any("poisoned".to_owned());
+            }
+            ran
+        });
+        match catch_unwind(turn) {
             Ok((answer, recorded)) => {
                 if recorded.is_some() {
                     slot.group = group;
@@ -208,34 +237,12 @@ impl Owner {
         }
     }
 
-    /// The turn is discarded with the state it spoiled; the journal still has the state before. The third time the execution is quarantined.
-    fn crashed(&mut self, now: Timestamp, id: ExecutionId, detail: &str) -> Error {
-        tracing::error!(execution = %id, detail, "a turn crashed and was discarded");
-        let uncommitted = self
-            .cells
-            .remove(&id)
-            .is_some_and(|slot| slot.group > self.durable_group);
-        let count = self.crashes.entry(id).or_insert(0);
-        *count += 1;
-        if *count >= CRASHES_MAX && !uncommitted {
-            self.crashes.remove(&id);
-            if let Err(error) = self.turn(
-                now,
-                id,
-                everstep_core::Input::Quarantine {
-                    reason: detail.to_owned(),
-                },
-            ) {
-                tracing::error!(execution = %id, %error, "an execution could not be quarantined");
-            }
-        } else if uncommitted {
-            // The rows that the state would be rebuilt from are still on their way.
-            self.starts.reload_after(id, self.group.number);
-        }
-        Error::Crashed {
-            id,
-            detail: detail.lines().next().unwrap_or_default().to_owned(),
-        }
+    /// When the next timer of an execution in memory fires.
+    fn next_due(&self, id: ExecutionId) -> Option<Timestamp> {
+        let beats = self.beats.get(&id).unwrap_or(&NO_BEATS);
+        self.cells
+            .get(&id)
+            .and_then(|slot| slot.cell.next_due(beats))
     }
 
     fn seed(&mut self) -> u128 {
@@ -250,11 +257,13 @@ impl Owner {
         generation: Generation,
     ) -> Result<Settlement, Error> {
         self.load(id)?;
+        if self.next_due(id).is_some_and(|due| due <= now) {
+            // A sign of life that comes too late saves nothing, whether or not the loop has come to fire the timer.
+            self.turn(now, id, everstep_core::Input::Wake)?;
+        }
         let slot = self.cells.get(&id).ok_or(Error::UnknownExecution { id })?;
-        let settlement = slot
-            .cell
-            .execution()
-            .settlement(operation, generation, None);
+        let execution = slot.cell.execution();
+        let settlement = execution.settlement(operation, generation, None);
         if settlement == Settlement::Applied {
             self.beats.entry(id).or_default().insert(operation, now);
             self.queues.renew(now, id, operation);
@@ -262,8 +271,15 @@ impl Owner {
         Ok(settlement)
     }
 
-    fn snapshot(&mut self, id: ExecutionId) -> Result<Snapshot, Error> {
+    fn snapshot(&mut self, now: Timestamp, id: ExecutionId) -> Result<Snapshot, Error> {
         self.load(id)?;
+        let slot = self.cells.get(&id).ok_or(Error::UnknownExecution { id })?;
+        let view = match catch_unwind(AssertUnwindSafe(|| slot.cell.view())) {
+            Ok(view) => view,
+            Err(panic) => {
+                return Err(self.crashed(now, id, &crate::panics::describe(panic.as_ref())));
+            }
+        };
         let slot = self.cells.get(&id).ok_or(Error::UnknownExecution { id })?;
         let beats = self
             .beats
@@ -274,7 +290,7 @@ impl Owner {
             .collect();
         Ok(Snapshot {
             row: slot.row.clone(),
-            view: slot.cell.view(),
+            view,
             beats,
         })
     }

@@ -2,17 +2,25 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use everstep_core::{ExecutionId, Operation, Recovery, Target, Task, TaskPayload, Timestamp};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use everstep_core::{
+    ExecutionId, Generation, Operation, Recovery, Target, Task, TaskPayload, Timestamp,
+};
 
 use super::Owner;
-use crate::Options;
 use crate::dispatcher::{Work, WorkPayload};
 use crate::group::Release;
+use crate::{Error, Options};
 
 type Key = (ExecutionId, Operation);
 
+/// How long a task stays out of its queue when its execution can't be read just now.
+const AGAIN_MS: u64 = 1_000;
+
 struct Queued {
     key: Key,
+    generation: Generation,
     repeated: bool,
 }
 
@@ -20,20 +28,22 @@ struct Queued {
 struct Queue {
     waiting: VecDeque<Queued>,
     claimed: usize,
+    /// It stands in [`Queues::ready`].
+    ready: bool,
 }
 
 struct Claim {
     target: Target,
     until: Timestamp,
     lease_ms: u64,
-    recovery: Recovery,
+    generation: Generation,
 }
 
 pub(super) struct Queues {
     queues: HashMap<Target, Queue>,
     claims: HashMap<Key, Claim>,
     leases: BTreeSet<(Timestamp, Key)>,
-    /// Queues that may have both a waiting task and a free place.
+    /// Queues that may have both a waiting task and a free place, each once.
     ready: VecDeque<Target>,
     per_target_max: usize,
 }
@@ -53,13 +63,31 @@ impl Queues {
         self.claims.is_empty() && self.ready.is_empty()
     }
 
+    /// How many queues, claims and leases there are.
+    #[cfg(test)]
+    pub(super) fn figures(&self) -> (usize, usize, usize) {
+        (self.queues.len(), self.claims.len(), self.leases.len())
+    }
+
     pub(super) fn push(&mut self, id: ExecutionId, task: &Task, repeated: bool) {
         let queue = self.queues.entry(task.target.clone()).or_default();
         queue.waiting.push_back(Queued {
             key: (id, task.operation),
+            generation: task.generation,
             repeated,
         });
-        self.ready.push_back(task.target.clone());
+        self.look_at(&task.target);
+    }
+
+    fn look_at(&mut self, target: &Target) {
+        if let Some(queue) = self.queues.get_mut(target)
+            && !queue.ready
+            && !queue.waiting.is_empty()
+            && queue.claimed < self.per_target_max
+        {
+            queue.ready = true;
+            self.ready.push_back(target.clone());
+        }
     }
 
     /// The task is over: its place is free. One that still waits is skipped when its turn comes.
@@ -68,18 +96,19 @@ impl Queues {
             return;
         };
         self.leases.remove(&(claim.until, (id, operation)));
-        self.free(claim.target);
+        self.free(&claim.target);
     }
 
-    fn free(&mut self, target: Target) {
-        let Some(queue) = self.queues.get_mut(&target) else {
+    /// One place less is taken at the target.
+    fn free(&mut self, target: &Target) {
+        let Some(queue) = self.queues.get_mut(target) else {
             return;
         };
         queue.claimed = queue.claimed.saturating_sub(1);
-        if !queue.waiting.is_empty() {
-            self.ready.push_back(target);
-        } else if queue.claimed == 0 {
-            self.queues.remove(&target);
+        if queue.waiting.is_empty() && queue.claimed == 0 && !queue.ready {
+            self.queues.remove(target);
+        } else {
+            self.look_at(target);
         }
     }
 
@@ -88,21 +117,28 @@ impl Queues {
             let Some(queue) = self.queues.get_mut(&target) else {
                 continue;
             };
+            queue.ready = false;
             if queue.claimed >= self.per_target_max {
                 continue;
             }
             if let Some(queued) = queue.waiting.pop_front() {
                 queue.claimed += 1;
-                if !queue.waiting.is_empty() {
-                    self.ready.push_back(target.clone());
-                }
+                self.look_at(&target);
                 return Some((target, queued));
             }
         }
         None
     }
 
-    fn claim(&mut self, key: Key, claim: Claim) {
+    fn claim(&mut self, now: Timestamp, key: Key, target: Target, lease: (Generation, u64)) {
+        let (generation, lease_ms) = lease;
+        let until = now.after_ms(lease_ms);
+        let claim = Claim {
+            target,
+            until,
+            lease_ms,
+            generation,
+        };
         self.leases.insert((claim.until, key));
         self.claims.insert(key, claim);
     }
@@ -137,92 +173,131 @@ impl Owner {
         while let Some((target, queued)) = self.queues.next() {
             if self.queues.claims.contains_key(&queued.key) {
                 // A former generation waited here; the present one is out already.
-                self.queues.free(target);
+                self.queues.free(&target);
                 continue;
             }
-            match self.work(queued.key, queued.repeated) {
-                Some(work) => {
-                    let task = &work.task;
-                    let lease_ms = match (task.heartbeat_ms, task.timeout_ms) {
-                        (Some(ms), _) | (None, Some(ms)) => {
-                            ms.saturating_add(self.options.lease_grace_ms)
-                        }
-                        (None, None) => self.options.lease_default_ms,
-                    };
-                    let claim = Claim {
-                        target,
-                        until: now.after_ms(lease_ms),
-                        lease_ms,
-                        recovery: task.recovery,
-                    };
-                    self.queues.claim(queued.key, claim);
+            match self.work(now, &queued) {
+                Ok(Some(work)) => {
+                    let lease_ms = self.lease_ms(&work.task);
+                    let lease = (queued.generation, lease_ms);
+                    self.queues.claim(now, queued.key, target, lease);
                     self.group.releases.push(Release::Dispatch(Box::new(work)));
                 }
-                None => self.queues.free(target),
+                Ok(None) => self.queues.free(&target),
+                Err(error) => self.put_off(now, &queued, target, &error),
             }
         }
     }
 
-    /// What is sent for a task; `None` when it ended while it waited.
-    fn work(&mut self, (execution, operation): Key, repeated: bool) -> Option<Work> {
-        if let Err(error) = self.load(execution) {
-            tracing::warn!(%execution, %operation, %error, "a task can't be sent: its execution can't be read");
-            return None;
+    fn lease_ms(&self, task: &Task) -> u64 {
+        match task.heartbeat_ms.or(task.timeout_ms) {
+            Some(ms) => ms.saturating_add(self.options.lease_grace_ms),
+            None => self.options.lease_default_ms,
         }
-        let slot = self.cells.get(&execution)?;
-        let task = slot.cell.execution().task(operation)?.clone();
+    }
+
+    /// A task whose execution can't be read now is held by a short lease; one that never can is let go of, while its row stays.
+    fn put_off(&mut self, now: Timestamp, queued: &Queued, target: Target, error: &Error) {
+        let (execution, operation) = queued.key;
+        tracing::warn!(%execution, %operation, %error, "a task can't be sent: its execution can't be read");
+        if matches!(
+            error,
+            Error::UnknownExecution { .. } | Error::Damaged { .. }
+        ) {
+            self.queues.free(&target);
+        } else {
+            let lease = (queued.generation, AGAIN_MS);
+            self.queues.claim(now, queued.key, target, lease);
+        }
+    }
+
+    /// What is sent for a task; `None` when it ended while it waited.
+    fn work(&mut self, now: Timestamp, queued: &Queued) -> Result<Option<Work>, Error> {
+        let (execution, operation) = queued.key;
+        self.load(execution)?;
+        let Some(slot) = self.cells.get(&execution) else {
+            return Ok(None);
+        };
+        let task = slot.cell.execution().task(operation);
+        let Some(task) = task.filter(|task| task.generation == queued.generation) else {
+            return Ok(None);
+        };
+        let task = task.clone();
         let payload = match &task.payload {
             TaskPayload::Stored(payload) => WorkPayload::Stored(payload.clone()),
-            TaskPayload::Late => WorkPayload::Late(Box::new(slot.cell.late(&task)?)),
+            TaskPayload::Late => match catch_unwind(AssertUnwindSafe(|| slot.cell.late(&task))) {
+                Ok(Some(late)) => WorkPayload::Late(Box::new(late)),
+                Ok(None) => return Ok(None),
+                Err(panic) => {
+                    let detail = crate::panics::describe(panic.as_ref());
+                    return Err(self.crashed(now, execution, &detail));
+                }
+            },
         };
-        Some(Work {
+        Ok(Some(Work {
             execution,
             task,
             payload,
-            repeated,
-        })
+            repeated: queued.repeated,
+        }))
     }
 
     /// Gives back what nobody has answered for: to its queue, or to its machine as lost.
     pub(super) fn expire_leases(&mut self, now: Timestamp) {
         while let Some(((id, operation), claim)) = self.queues.expired(now) {
             tracing::warn!(execution = %id, %operation, target = %claim.target.address, "a task's lease ran out");
-            self.queues.free(claim.target);
-            self.resend(now, id, operation, claim.recovery);
+            let task = self.load(id).map(|()| {
+                let slot = self.cells.get(&id);
+                slot.and_then(|slot| slot.cell.execution().task(operation).cloned())
+            });
+            match task {
+                Ok(Some(task)) if task.generation == claim.generation => {
+                    self.queues.free(&claim.target);
+                    match task.recovery {
+                        Recovery::Repeat | Recovery::LookUp => self.queues.push(id, &task, true),
+                        Recovery::Lost => self.lose(now, id, &task),
+                    }
+                }
+                Ok(_) => self.queues.free(&claim.target),
+                Err(error) => {
+                    let queued = Queued {
+                        key: (id, operation),
+                        generation: claim.generation,
+                        repeated: true,
+                    };
+                    self.put_off(now, &queued, claim.target, &error);
+                }
+            }
         }
         self.send_waiting(now);
     }
 
-    /// What happens to a task whose receiver is gone.
-    pub(super) fn resend(
-        &mut self,
-        now: Timestamp,
-        id: ExecutionId,
-        operation: Operation,
-        recovery: Recovery,
-    ) {
-        let task = match self.load(id) {
-            Ok(()) => self
-                .cells
-                .get(&id)
-                .and_then(|slot| slot.cell.execution().task(operation).cloned()),
-            Err(error) => {
-                tracing::error!(execution = %id, %operation, %error, "a task can't be recovered");
-                None
-            }
+    /// Tells the machine that a task's receiver is gone.
+    pub(super) fn lose(&mut self, now: Timestamp, id: ExecutionId, task: &Task) {
+        let lost = everstep_core::Input::TaskLost {
+            operation: task.operation,
+            generation: task.generation,
         };
-        let Some(task) = task else { return };
-        match recovery {
-            Recovery::Repeat | Recovery::LookUp => self.queues.push(id, &task, true),
-            Recovery::Lost => {
-                let lost = everstep_core::Input::TaskLost {
-                    operation,
-                    generation: task.generation,
-                };
-                if let Err(error) = self.turn(now, id, lost) {
-                    tracing::error!(execution = %id, %operation, %error, "a lost task could not be reported");
-                }
-            }
+        let Err(error) = self.turn(now, id, lost) else {
+            return;
+        };
+        tracing::error!(execution = %id, operation = %task.operation, %error, "a lost task could not be reported");
+        if self.starts.is_leaving(id)
+            || matches!(
+                error,
+                Error::UnknownExecution { .. } | Error::Damaged { .. }
+            )
+        {
+            return;
         }
+        // Its place at the target is taken again, until the next try.
+        let lease = (task.generation, AGAIN_MS);
+        let key = (id, task.operation);
+        self.queues
+            .queues
+            .entry(task.target.clone())
+            .or_default()
+            .claimed += 1;
+        self.queues.claim(now, key, task.target.clone(), lease);
     }
 }

@@ -30,16 +30,15 @@ impl Owner {
             self.purge_due = now.after_ms(AGAIN_MS);
         }
         for (expires, id) in expired {
-            // An execution with writes on their way waits for the next round.
-            if self
-                .cells
-                .get(&id)
-                .is_some_and(|slot| slot.group > self.durable_group)
-            {
+            // An execution with writes on their way waits for the next round, and one that goes already goes once.
+            let busy = |slot: &super::Slot| slot.group > self.durable_group;
+            let waits = self.cells.get(&id).is_some_and(busy) || self.crashes.must_wait(id);
+            if waits || self.starts.is_leaving(id) {
                 continue;
             }
-            self.cells.remove(&id);
-            let Some(row) = self.store.execution(id)? else {
+            self.forget(id);
+            let row = self.store.execution(id)?;
+            let Some(row) = row.filter(|row| row.status.is_closed()) else {
                 self.write(
                     shard,
                     Write::Unexpire {
@@ -50,6 +49,7 @@ impl Owner {
                 continue;
             };
             let start = StartKey::new(&row.definition, &row.name);
+            self.starts.leave(self.group.number, id, start);
             self.write(
                 shard,
                 Write::Purge {

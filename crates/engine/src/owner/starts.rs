@@ -1,8 +1,8 @@
-//! Starts are idempotent by name: the second one with the same content is the first.
+//! Starts are idempotent by name: the second one with the same content is the first. A purge gives the name back.
 
 use std::collections::HashMap;
 
-use everstep_core::{ExecutionId, Start, StartKey, Timestamp};
+use everstep_core::{Answer, ExecutionId, Start, StartKey, Timestamp};
 use everstep_store::{StartRow, Write};
 
 use super::{Owner, Slot};
@@ -10,46 +10,38 @@ use crate::Error;
 use crate::input::{ReplyTo, Started};
 use crate::registry::AnyCell;
 
-/// Names whose rows are on their way to the store, and executions that have to wait for theirs.
+type Taken = (ExecutionId, [u8; 32]);
+
+/// Names and purges whose rows are on their way to the store: what the store says of them is not the truth any more.
 #[derive(Default)]
 pub(super) struct Starts {
-    by_key: HashMap<StartKey, (ExecutionId, [u8; 32])>,
-    by_group: Vec<(u64, StartKey)>,
-    reload: HashMap<ExecutionId, u64>,
+    /// The group that changed the name, and who has it now.
+    names: HashMap<StartKey, (u64, Option<Taken>)>,
+    /// The group that purges the execution.
+    leaving: HashMap<ExecutionId, u64>,
 }
 
 impl Starts {
-    fn taken(&mut self, group: u64, key: StartKey, id: ExecutionId, digest: [u8; 32]) {
-        self.by_key.insert(key, (id, digest));
-        self.by_group.push((group, key));
-    }
-
     pub(super) fn durable(&mut self, group: u64) {
-        let by_key = &mut self.by_key;
-        self.by_group.retain(|(written, key)| {
-            let waits = *written > group;
-            if !waits {
-                by_key.remove(key);
-            }
-            waits
-        });
-        self.reload.retain(|_, until| *until > group);
+        self.names.retain(|_, (written, _)| *written > group);
+        self.leaving.retain(|_, written| *written > group);
     }
 
-    /// The execution can be loaded again once `group` is durable.
-    pub(super) fn reload_after(&mut self, id: ExecutionId, group: u64) {
-        self.reload.insert(id, group);
+    /// The execution's rows go with `group`, and so does its name, unless it has become another one's meanwhile.
+    pub(super) fn leave(&mut self, group: u64, id: ExecutionId, name: StartKey) {
+        self.leaving.insert(id, group);
+        self.names.entry(name).or_insert((group, None));
     }
 
-    pub(super) fn must_wait(&self, id: ExecutionId, durable: u64) -> bool {
-        self.reload.get(&id).is_some_and(|until| *until > durable)
+    pub(super) fn is_leaving(&self, id: ExecutionId) -> bool {
+        self.leaving.contains_key(&id)
     }
 }
 
 impl Owner {
-    fn name_owner(&self, key: StartKey) -> Result<Option<(ExecutionId, [u8; 32])>, Error> {
-        if let Some(taken) = self.starts.by_key.get(&key) {
-            return Ok(Some(*taken));
+    fn name_owner(&self, key: StartKey) -> Result<Option<Taken>, Error> {
+        if let Some((_, taken)) = self.starts.names.get(&key) {
+            return Ok(*taken);
         }
         Ok(self
             .store
@@ -116,8 +108,14 @@ impl Owner {
                 touched: self.tick,
             },
         );
-        let (_, recorded) = self.run(now, id, everstep_core::Input::Start(start))?;
-        self.starts.taken(group, key, id, digest);
+        let ran = self.run(now, id, everstep_core::Input::Start(start));
+        let recorded = match ran {
+            Ok((Answer::Refused(why), _)) => Err(Error::Refused { id, why }),
+            Ok((_, recorded)) => Ok(recorded),
+            Err(error) => Err(error),
+        };
+        let recorded = recorded.inspect_err(|_| self.forget(id))?;
+        self.starts.names.insert(key, (group, Some((id, digest))));
         self.write(
             id.shard(),
             Write::Start(StartRow {
@@ -134,5 +132,12 @@ impl Owner {
             id,
             existing: false,
         })
+    }
+
+    /// Lets go of everything about an execution that is in no journal, or in none any more.
+    pub(super) fn forget(&mut self, id: ExecutionId) {
+        self.cells.remove(&id);
+        self.beats.remove(&id);
+        self.crashes.forget(id);
     }
 }

@@ -1,1 +1,8 @@
+//! The owner as a function: inputs in, groups out, no thread and no clock.
 
+mod crashes;
+mod faults;
+mod properties;
+mod queues;
+mod rig;
+mod rows;

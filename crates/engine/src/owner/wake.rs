@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use everstep_core::{ExecutionId, Timestamp};
+use everstep_core::{ExecutionId, Operation, TimerKind, Timestamp};
 use everstep_store::TimerRow;
 
 use super::Owner;
@@ -12,6 +12,8 @@ const HORIZON_MS: u64 = 3_600_000;
 const PAGE: usize = 4_096;
 /// Executions woken in a row before commands have their turn again.
 const WAKES: usize = 256;
+/// When an execution is tried again that could not be woken.
+const AGAIN_MS: u64 = 100;
 
 pub(super) struct Wheel {
     due: BTreeSet<(Timestamp, ExecutionId)>,
@@ -63,9 +65,18 @@ impl Owner {
         if let Some(due) = self.next_timer() {
             return Ok(Some(due));
         }
+        // What is due by then and not in memory belongs to no execution that could be woken.
+        let loaded = TimerRow {
+            due: self.wheel.loaded_until,
+            execution: ExecutionId::from_bytes([u8::MAX; 16]),
+            operation: Operation(u32::MAX),
+            kind: TimerKind(u8::MAX),
+            heartbeat_ms: None,
+        };
         let mut first = None;
         for shard in self.epochs.keys() {
-            let rows = self.store.timers(*shard, Timestamp::NEVER, None, 1)?;
+            let behind = Some(loaded);
+            let rows = self.store.timers(*shard, Timestamp::NEVER, behind, 1)?;
             first = rows.into_iter().map(|row| row.due).chain(first).min();
         }
         Ok(first)
@@ -85,18 +96,22 @@ impl Owner {
             }
             self.wheel.due.remove(&(due, id));
             self.tick += 1;
-            if let Err(error) = self.turn(now, id, everstep_core::Input::Wake) {
-                tracing::warn!(execution = %id, %error, "a timer could not be fired");
-                continue;
-            }
-            // A heartbeat moves its timer without a row, so the next time is asked for here.
-            let beats = self.beats.get(&id).unwrap_or(&super::NO_BEATS);
-            let next = self
-                .cells
-                .get(&id)
-                .and_then(|slot| slot.cell.next_due(beats));
-            if let Some(next) = next.filter(|next| *next > now) {
-                self.wheel.set(next, id);
+            match self.turn(now, id, everstep_core::Input::Wake) {
+                // A heartbeat moves its timer without a row, so the next time is asked for here.
+                Ok(_) => {
+                    if let Some(next) = self.next_due(id).filter(|next| *next > now) {
+                        self.wheel.set(next, id);
+                    }
+                }
+                // A row that was left behind, or nothing that a second look would change.
+                Err(Error::UnknownExecution { .. }) => {}
+                Err(error @ Error::Damaged { .. }) => {
+                    tracing::error!(execution = %id, %error, "a timer can't be fired");
+                }
+                Err(error) => {
+                    tracing::warn!(execution = %id, %error, "a timer could not be fired yet");
+                    self.wheel.due.insert((now.after_ms(AGAIN_MS), id));
+                }
             }
         }
         self.expire_leases(now);

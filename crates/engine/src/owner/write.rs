@@ -24,12 +24,12 @@ impl Owner {
             }),
         );
         for event in recorded.kernel {
-            self.record_kernel(now, id, event);
+            self.record_kernel(id, event);
         }
         self.send_waiting(now);
     }
 
-    fn record_kernel(&mut self, now: Timestamp, id: ExecutionId, event: KernelEvent) {
+    fn record_kernel(&mut self, id: ExecutionId, event: KernelEvent) {
         let shard = id.shard();
         match event {
             KernelEvent::TimerSet(timer) => {
@@ -89,22 +89,27 @@ impl Owner {
             KernelEvent::Settled { operation, .. } | KernelEvent::Shut { operation, .. } => {
                 if let Some(beats) = self.beats.get_mut(&id) {
                     beats.remove(&operation);
+                    if beats.is_empty() {
+                        self.beats.remove(&id);
+                    }
                 }
             }
-            KernelEvent::Closed { status } => self.move_row(id, status, Some(now)),
-            KernelEvent::Quarantined { .. } => self.move_row(id, Status::Quarantined, Some(now)),
-            KernelEvent::Reopened => self.move_row(id, Status::Running, None),
+            KernelEvent::Closed { status } => self.move_row(id, status),
+            KernelEvent::Quarantined { .. } => self.move_row(id, Status::Quarantined),
+            KernelEvent::Reopened => self.move_row(id, Status::Running),
             KernelEvent::Started(_) | KernelEvent::Opened { .. } => {}
         }
     }
 
     /// Status, lists and retention move in one commit.
-    fn move_row(&mut self, id: ExecutionId, status: Status, closed: Option<Timestamp>) {
+    fn move_row(&mut self, id: ExecutionId, status: Status) {
         let Some(slot) = self.cells.get_mut(&id) else {
             return;
         };
         let was = slot.row.list_key();
         let retention_ms = slot.cell.execution().retention_ms();
+        // The execution's own time: the clock may have gone back.
+        let closed = slot.cell.execution().closed();
         let before = slot.row.closed;
         slot.row.status = status;
         slot.row.closed = closed;
@@ -127,6 +132,7 @@ impl Owner {
                 },
             );
             self.beats.remove(&id);
+            self.crashes.forget(id);
             for watcher in self.watchers.remove(&id).unwrap_or_default() {
                 self.reply(watcher, Ok(row.clone()));
             }

@@ -1,0 +1,149 @@
+//! Task queues: places, leases, repetition and loss.
+
+use everstep_core::codec::Writer;
+use everstep_core::{Recovery, Status};
+use everstep_durable::Output;
+use everstep_store::{Commit, TaskRow, Write};
+
+use super::rig::{Rig, SHARDS, callback, wait};
+use crate::Options;
+
+fn narrow(places: usize) -> Rig {
+    Rig::with(Options {
+        in_flight_per_target_max: places,
+        ..Options::default()
+    })
+}
+
+#[test]
+fn no_more_than_the_places_of_a_target_are_out_and_the_rest_follows_in_order() {
+    let mut rig = narrow(2);
+    let ids: Vec<_> = (0..6).map(|n| rig.started(&format!("e{n}"))).collect();
+    assert_eq!(rig.sent.len(), 2);
+    // One that ends while it waits gives its turn away.
+    let _ = rig.stop(ids[2]);
+    for n in [0, 1, 3, 4, 5] {
+        let generation = rig.invocation(ids[n]).expect("it is out").generation;
+        rig.finish(ids[n], generation, Output::Succeeded { result: None });
+        rig.commit();
+        assert_eq!(rig.status(ids[n]), Status::Succeeded);
+    }
+    let order: Vec<_> = rig.sent.iter().map(|work| work.execution).collect();
+    assert_eq!(order, [ids[0], ids[1], ids[3], ids[4], ids[5]]);
+    assert!(rig.owner.queues.is_idle());
+    assert_eq!(
+        rig.owner.queues.figures(),
+        (0, 0, 0),
+        "every place is given back"
+    );
+}
+
+#[test]
+fn a_lease_that_runs_out_sends_the_task_again_under_the_same_generation() {
+    let mut rig = Rig::new();
+    let id = rig.started("one");
+    let first = rig.sent[0].task.clone();
+    rig.pass(60_000 + 59_999);
+    rig.commit();
+    assert_eq!(rig.sent.len(), 1, "its lease holds");
+    rig.pass(1);
+    rig.commit();
+    assert_eq!(rig.sent.len(), 2);
+    assert!(rig.sent[1].repeated && !rig.sent[0].repeated);
+    assert_eq!(
+        rig.sent[1].task.idempotency_key(id),
+        first.idempotency_key(id)
+    );
+    rig.finish(id, first.generation, Output::Succeeded { result: None });
+    rig.pass(3_600_000);
+    rig.commit();
+    assert_eq!(rig.sent.len(), 2, "an ended task has no lease");
+    assert_eq!(rig.owner.queues.figures(), (0, 0, 0));
+}
+
+#[test]
+fn a_restart_repeats_what_was_out_and_reports_what_is_lost_first() {
+    let mut rig = Rig::new();
+    let (repeated, lost) = (rig.started("repeated"), rig.started("lost"));
+    // No task of machine 1 is lost by a crash, so its row is given that policy here.
+    let mut task = rig.sent[1].task.clone();
+    task.recovery = Recovery::Lost;
+    let mut bytes = Writer::versioned();
+    task.encode(&mut bytes);
+    let row = TaskRow {
+        execution: lost,
+        operation: task.operation,
+        generation: task.generation,
+        task: bytes.finish(),
+    };
+    let epochs = rig.store.acquire(&SHARDS).expect("epochs");
+    let shard = lost.shard();
+    let epoch = epochs.iter().find(|(of, _)| *of == shard).expect("owned").1;
+    let writes = vec![Write::PutTask(row)];
+    rig.store.commit(vec![Commit {
+        shard,
+        epoch,
+        writes,
+    }]);
+    rig.sent.clear();
+    let mut rig = rig.crash();
+    assert!(
+        rig.sent.is_empty(),
+        "nothing runs before the loss is durable"
+    );
+    rig.commit();
+    let out: Vec<_> = rig
+        .sent
+        .iter()
+        .map(|work| (work.execution, work.repeated))
+        .collect();
+    assert_eq!(out, [(repeated, true)]);
+    let rows: usize = SHARDS
+        .iter()
+        .map(|shard| rig.store.tasks(*shard, None, 10).expect("rows").len())
+        .sum();
+    assert_eq!(rows, 1, "the lost task's row is gone");
+}
+
+#[test]
+fn a_thousand_parked_executions_are_recovered_and_answered() {
+    let mut rig = Rig::new();
+    let ids: Vec<_> = (0..1_000)
+        .map(|n| {
+            let id = rig.started(&format!("e{n}"));
+            rig.suspend_on(id, vec![callback("c", Some(600), None), wait("w", 1_200)]);
+            rig.commit();
+            id
+        })
+        .collect();
+    let mut rig = rig.crash();
+    rig.sent.clear();
+    rig.commit();
+    assert!(rig.sent.is_empty() && rig.owner.cells.is_empty());
+    let mut asked: Vec<_> = ids[..500]
+        .iter()
+        .map(|id| rig.settle(*id, 1, "1"))
+        .collect();
+    rig.commit();
+    assert!(asked.iter_mut().all(|asked| asked.try_recv().is_ok()));
+    for _ in 0..10 {
+        rig.pass(600_000);
+        rig.commit();
+    }
+    let mut invoked: Vec<_> = rig.sent.iter().map(|work| work.execution).collect();
+    invoked.sort_unstable();
+    invoked.dedup();
+    // Nobody answers, so the leases of those that were out give their places to the others.
+    assert_eq!(invoked.len(), 1_000);
+    while rig.owner.queues.figures().1 > 0 {
+        let out: Vec<_> = std::mem::take(&mut rig.sent);
+        for work in out {
+            let output = Output::Succeeded { result: None };
+            rig.finish(work.execution, work.task.generation, output);
+        }
+        rig.commit();
+    }
+    for id in ids {
+        assert_eq!(rig.status(id), Status::Succeeded);
+    }
+}
