@@ -139,7 +139,7 @@ impl Dev {
         let _ = serving.await;
 
         engine.finish();
-        outcome.context("the engine ended")
+        outcome.map_err(|error| ended(&error))
     }
 }
 
@@ -188,6 +188,18 @@ fn unopened(error: &everstep_engine::Error, data: &Path) -> anyhow::Error {
         status: if code == Code::FolderInUse { 409 } else { 500 },
         code: Some(code.to_string()),
         message: format!("{} can't be opened: {error}", data.display()),
+    }
+    .into()
+}
+
+/// Why an engine ended by itself: its store failed, and only a new start can say what is on disk.
+fn ended(error: &everstep_engine::Error) -> anyhow::Error {
+    Failed::Refused {
+        status: 503,
+        code: Some(Code::of(error).to_string()),
+        message: format!(
+            "the server ended, because {error}. All that was acknowledged is kept; the next start takes it up"
+        ),
     }
     .into()
 }

@@ -154,7 +154,8 @@ impl Code {
     }
 
     /// The code of what the engine refused.
-    pub(crate) fn of(error: &everstep_engine::Error) -> Self {
+    #[must_use]
+    pub fn of(error: &everstep_engine::Error) -> Self {
         use everstep_core::Kind;
         use everstep_engine::Error;
         match error {
