@@ -69,7 +69,10 @@ impl Agents {
     pub async fn register(&mut self, handle: &Handle) -> Result<()> {
         for (kind, child) in &mut self.children {
             let address = address(child).await.with_context(|| {
-                format!("the {0} does not start: logs/agent-{0}.log in the data folder says why", kind.name())
+                format!(
+                    "the {0} does not start: logs/agent-{0}.log in the data folder says why",
+                    kind.name()
+                )
             })?;
             let description = format!("The research workflow's {}", kind.name());
             handle
