@@ -3,86 +3,33 @@
 P1: nothing that was acknowledged is missing after any restart. P2: a step whose result was acknowledged never runs again.
 """
 
-import base64
-import http.client
-import io
+from __future__ import annotations
+
 import json
 import os
-import pathlib
 import random
 import signal
-import socket
-import subprocess
 import threading
 import time
 import urllib.parse
-import zipfile
+from pathlib import Path
+from typing import Any
+
+from functions import create, described, executions, identifier, start
+from served import Server, Unreachable, nobody_left
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "50"))
 SEED = 20261121
 EXECUTIONS_PER_ROUND = 12
-HERE = pathlib.Path(__file__).parent
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Server:
-    """One server folder, served by one process after another on one port."""
-
-    def __init__(self, folder):
-        self.folder, self.port, self.process = folder, free_port(), None
-
-    def start(self):
-        command = [os.environ["EVERSTEP_BIN"], "dev", "--no-demo", "--listen", f"127.0.0.1:{self.port}", "--data", str(self.folder)]
-        self.log = open(self.folder.parent / "server.log", "ab")
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
-        line = self.process.stdout.readline()
-        assert line.startswith("everstep ready"), f"the server does not start: {line!r}, see {self.log.name}"
-
-    def kill(self, signal_number=signal.SIGKILL):
-        self.process.send_signal(signal_number)
-        self.process.wait(timeout=30)
-        self.process.stdout.close()
-        self.log.close()
-
-    def call(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        try:
-            connection.request(method, path, body, headers or {})
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
-
-
-def create_function(server, ledger):
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        file.write(HERE / "function" / "ledger.py", "ledger.py")
-    body = {
-        "FunctionName": "ledger",
-        "Runtime": "python3.12",
-        "Role": "arn:aws:iam::000000000000:role/test",
-        "Handler": "ledger.handler",
-        "Timeout": 60,
-        "Environment": {"Variables": {"LEDGER": str(ledger)}},
-        "Code": {"ZipFile": base64.b64encode(archive.getvalue()).decode()},
-        "DurableConfig": {"ExecutionTimeout": 3600, "RetentionPeriodInDays": 1},
-    }
-    status, text = server.call("POST", "/2015-03-31/functions", json.dumps(body))
-    assert status == 201, text
 
 
 class Load:
     """Starts executions and answers their callbacks; remembers what the server acknowledged."""
 
-    def __init__(self, server, ledger):
+    def __init__(self, server: Server, ledger: Path):
         self.server, self.ledger = server, ledger
-        self.started, self.answered = {}, {}
+        self.started: dict[str, float] = {}
+        self.answered: dict[str, str] = {}
         self.wanted = threading.Semaphore(0)
         self.ended = threading.Event()
         self.lock = threading.Lock()
@@ -92,30 +39,27 @@ class Load:
         for thread in self.threads:
             thread.start()
 
-    def start_some(self):
+    def start_some(self) -> None:
         while not self.ended.is_set():
             if not self.wanted.acquire(timeout=0.1):
                 continue
             with self.lock:
                 self.count += 1
                 name = f"execution-{self.count}"
-            headers = {"X-Amz-Invocation-Type": "Event", "X-Amz-Durable-Execution-Name": name}
             try:
-                status, _ = self.server.call("POST", "/2015-03-31/functions/ledger/invocations?Qualifier=%24LATEST", "{}", headers)
-            except OSError:
-                continue  # not acknowledged: it may or may not exist
-            except http.client.HTTPException:
-                continue
+                status = start(self.server, "ledger", name)
+            except Unreachable:
+                continue  # Not acknowledged: it may or may not exist.
             if status == 202:
                 self.started[name] = time.time()
 
-    def callbacks(self):
+    def callbacks(self) -> dict[str, str]:
         if not self.ledger.exists():
             return {}
         lines = (line.split() for line in self.ledger.read_text().splitlines() if line.startswith("callback "))
         return {line[1]: line[2] for line in lines if len(line) == 3}
 
-    def answer_some(self):
+    def answer_some(self) -> None:
         while not self.ended.is_set():
             for name, callback in self.callbacks().items():
                 if name in self.answered:
@@ -123,34 +67,20 @@ class Load:
                 path = f"/2025-12-01/durable-execution-callbacks/{urllib.parse.quote(callback, safe='')}/succeed"
                 answer = json.dumps({"for": name})
                 try:
-                    status, text = self.server.call("POST", path, answer)
-                except (OSError, http.client.HTTPException):
+                    status, _ = self.server.call("POST", path, answer)
+                except Unreachable:
                     continue
                 if status == 200:
                     self.answered[name] = answer
             time.sleep(0.02)
 
-    def stop(self):
+    def stop(self) -> None:
         self.ended.set()
         for thread in self.threads:
             thread.join(timeout=60)
 
 
-def executions(server):
-    """Every execution by name, over all pages."""
-    found, marker = {}, None
-    while True:
-        query = {"MaxItems": "1000", **({"Marker": marker} if marker else {})}
-        status, text = server.call("GET", "/2025-12-01/functions/ledger/durable-executions?" + urllib.parse.urlencode(query))
-        assert status == 200, text
-        page = json.loads(text)
-        found.update({row["DurableExecutionName"]: row for row in page["DurableExecutions"]})
-        marker = page.get("NextMarker")
-        if not marker:
-            return found
-
-
-def steps_run_again(ledger):
+def steps_run_again(ledger: Path) -> list[str]:
     acknowledged, again = set(), []
     for line in ledger.read_text().splitlines():
         kind, *step = line.split()
@@ -161,29 +91,29 @@ def steps_run_again(ledger):
     return again
 
 
-def test_kill_loses_nothing_that_was_acknowledged(tmp_path):
+def test_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     ledger = tmp_path / "ledger.txt"
-    data = tmp_path / "data"
-    data.mkdir()
-    server = Server(data)
+    server = Server(tmp_path / "data", "--no-demo")
     server.start()
-    create_function(server, ledger)
+    create(server, "ledger", 60, LEDGER=ledger)
     load = Load(server, ledger)
     try:
         for round_number in range(ROUNDS):
             for _ in range(EXECUTIONS_PER_ROUND):
                 load.wanted.release()
             time.sleep(chance.uniform(0.02, 0.8))
-            server.kill()
-            acknowledged = set(load.started)
+            server.end()
+            acknowledged, answered = set(load.started), list(load.answered)
             server.start()
-            missing = acknowledged - set(executions(server))
+            missing = acknowledged - set(executions(server, "ledger"))
             assert not missing, f"round {round_number}: acknowledged and gone: {sorted(missing)}"
+            check_answers(server, load, answered, chance)
         closed = wait_until_closed(server, load)
     finally:
         load.stop()
-        server.kill(signal.SIGTERM)
+        server.end(signal.SIGTERM)
+    nobody_left(server.folder)
     assert len(load.started) >= ROUNDS, "the load was too small to prove anything"
     for name in load.started:
         assert closed[name]["Status"] == "SUCCEEDED", closed[name]
@@ -191,10 +121,19 @@ def test_kill_loses_nothing_that_was_acknowledged(tmp_path):
     print(f"{ROUNDS} kills, {len(load.started)} acknowledged starts, {len(load.answered)} acknowledged callbacks, none lost")
 
 
-def wait_until_closed(server, load, seconds=180):
+def check_answers(server: Server, load: Load, answered: list[str], chance: random.Random) -> None:
+    """Of the callbacks that were acknowledged before the kill, the latest and some others are in the history with their result."""
+    found = executions(server, "ledger")
+    for name in {*answered[-1:], *chance.sample(answered, min(len(answered), 4))}:
+        events = server.history(identifier(found[name]), data=True)
+        results = [e["CallbackSucceededDetails"]["Result"]["Payload"] for e in events if e["EventType"] == "CallbackSucceeded"]
+        assert results == [load.answered[name]], f"{name}: acknowledged {load.answered[name]}, kept {results}"
+
+
+def wait_until_closed(server: Server, load: Load, seconds: float = 180) -> dict[str, dict[str, Any]]:
     deadline = time.time() + seconds
     while time.time() < deadline:
-        found = executions(server)
+        found = executions(server, "ledger")
         if all(name in found and found[name]["Status"] != "RUNNING" for name in load.started):
             check_results(server, found, load)
             return found
@@ -203,9 +142,8 @@ def wait_until_closed(server, load, seconds=180):
     raise AssertionError(f"still running after {seconds} s: {running[:5]}; of {len(running)}")
 
 
-def check_results(server, found, load):
+def check_results(server: Server, found: dict[str, dict[str, Any]], load: Load) -> None:
     for name, answer in list(load.answered.items()):
-        arn = found[name]["DurableExecutionArn"]
-        status, text = server.call("GET", "/2025-12-01/durable-executions/" + urllib.parse.quote(arn, safe=""))
-        assert status == 200, text
-        assert json.loads(text)["Result"] == answer, f"{name}: the acknowledged callback is not its result"
+        status, execution = described(server, found[name])
+        assert status == 200, execution
+        assert execution["Result"] == answer, f"{name}: the acknowledged callback is not its result"

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
-use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions};
+use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions, host};
 use everstep_engine::{ClockMode, Engine, Handle, Options, Storage};
-use everstep_server::Server;
+use everstep_server::{BindError, Code, Server};
 
 use crate::client::URL_FILE;
+use crate::error::Failed;
 use crate::{output, parent};
 
 #[derive(Args, Clone, Debug)]
@@ -76,12 +77,14 @@ impl Dev {
         std::fs::create_dir_all(&self.data)
             .with_context(|| format!("the data folder {} can't be made", self.data.display()))?;
         let data = self.data.canonicalize()?;
-        let listener = Server::listen(self.listen).await?;
+        let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
-        let mut host = HostOptions::new(data.join("logs"), data.join("scratch"), url.clone());
-        host.python.clone_from(&self.python);
-        host.region.clone_from(&self.region);
-        let host = FunctionHost::start(host).await?;
+        let mut options = HostOptions::new(data.join("logs"), data.join("scratch"), url.clone());
+        options.python.clone_from(&self.python);
+        options.region.clone_from(&self.region);
+        let host = FunctionHost::start(options).await.map_err(unhosted)?;
+        // They get ready while the store is read.
+        let mut demo = self.spawn_demo(&data, &url)?;
         let dispatcher = Arc::new(FunctionDispatcher::new(
             host.clone(),
             url.clone(),
@@ -105,7 +108,8 @@ impl Dev {
                 clock,
                 ..Options::default()
             },
-        )?;
+        )
+        .map_err(|error| unopened(&error, &data))?;
         let handle = engine.handle().clone();
         let options = everstep_server::Options {
             region: self.region.clone(),
@@ -114,15 +118,15 @@ impl Dev {
         };
         let options = self.with_routes(options);
         let stop = options.shutdown.clone();
+        // What was in flight at a crash runs already; it is answered only now, when the agents have their new addresses.
+        self.register_demo(&handle, &data, &mut demo).await?;
         let serving = tokio::spawn(Server::serve(listener, options, handle.clone())?);
-        let demo = self.start_demo(&handle, &data, &url);
         std::fs::write(data.join(URL_FILE), &url)?;
         output::line(format!("everstep ready {url}"))?;
         output::note(format!(
             "REST     {url}/executions\nLambda   AWS_ENDPOINT_URL_LAMBDA={url}\nData     {}",
             data.display()
         ));
-        let demo = demo.await?;
         let engine = Arc::new(engine);
         let failed = {
             let engine = Arc::clone(&engine);
@@ -138,7 +142,7 @@ impl Dev {
         let _ = serving.await;
 
         engine.finish();
-        outcome.context("the engine ended")
+        outcome.map_err(|error| ended(&error))
     }
 }
 
@@ -150,13 +154,70 @@ pub fn subfolder(data: &Path, name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// An address that can't be taken, with its code.
+fn unbound(error: BindError) -> anyhow::Error {
+    match error {
+        BindError::PortInUse { address } => Failed::Refused {
+            status: 409,
+            code: Some(Code::PortInUse.to_string()),
+            message: format!(
+                "{address} is in use by another process: end that process, or take another address with --listen"
+            ),
+        }
+        .into(),
+        error @ BindError::Unavailable { .. } => error.into(),
+    }
+}
+
+/// A function host that can't be started, with its code: its lock is the first that a second server of a folder meets.
+fn unhosted(error: host::Error) -> anyhow::Error {
+    let (status, code) = match error.kind() {
+        host::Kind::Conflict => (409, Code::FolderInUse),
+        host::Kind::Transient => (503, Code::StoreUnavailable),
+        host::Kind::Invalid => return error.into(),
+    };
+    Failed::Refused {
+        status,
+        code: Some(code.to_string()),
+        message: error.to_string(),
+    }
+    .into()
+}
+
+/// A store that can't be opened, with its code.
+fn unopened(error: &everstep_engine::Error, data: &Path) -> anyhow::Error {
+    let code = Code::of_opening(error);
+    Failed::Refused {
+        status: if code == Code::FolderInUse { 409 } else { 500 },
+        code: Some(code.to_string()),
+        message: format!("{} can't be opened: {error}", data.display()),
+    }
+    .into()
+}
+
+/// Why an engine ended by itself: its store failed, and only a new start can say what is on disk.
+fn ended(error: &everstep_engine::Error) -> anyhow::Error {
+    Failed::Refused {
+        status: 503,
+        code: Some(Code::of(error).to_string()),
+        message: format!(
+            "the server ended, because {error}. All that was acknowledged is kept; the next start takes it up"
+        ),
+    }
+    .into()
+}
+
 #[cfg(not(feature = "demo"))]
 impl Dev {
     fn with_routes(&self, options: everstep_server::Options) -> everstep_server::Options {
         options
     }
 
-    async fn start_demo(&self, _: &Handle, _: &Path, _: &str) -> Result<()> {
+    fn spawn_demo(&self, _: &Path, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    async fn register_demo(&self, _: &Handle, _: &Path, (): &mut ()) -> Result<()> {
         Ok(())
     }
 }
@@ -171,18 +232,21 @@ impl Dev {
         }
     }
 
-    async fn start_demo(
-        &self,
-        handle: &Handle,
-        data: &Path,
-        url: &str,
-    ) -> Result<Option<crate::demo::Agents>> {
+    fn spawn_demo(&self, data: &Path, url: &str) -> Result<Option<crate::demo::Agents>> {
         if self.no_demo {
             return Ok(None);
         }
+        crate::demo::Agents::spawn(data, url, self.sources.as_deref()).map(Some)
+    }
+
+    async fn register_demo(
+        &self,
+        handle: &Handle,
+        data: &Path,
+        agents: &mut Option<crate::demo::Agents>,
+    ) -> Result<()> {
+        let Some(agents) = agents else { return Ok(()) };
         crate::demo::register(handle, data).await?;
-        crate::demo::Agents::start(handle, data, url, self.sources.as_deref())
-            .await
-            .map(Some)
+        agents.register(handle).await
     }
 }

@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+/// The exit code of what somebody else has, or has changed.
+pub const CONFLICT: u8 = 4;
+
 /// An outcome with an exit code of its own.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
@@ -36,7 +39,7 @@ impl Failed {
             Self::Refused { status: 404, .. } => 3,
             Self::Refused {
                 status: 409 | 412, ..
-            } => 4,
+            } => CONFLICT,
             Self::Unreachable { .. } => 5,
             Self::Refused { .. } => 6,
         }

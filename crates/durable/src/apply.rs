@@ -3,7 +3,7 @@
 use everstep_core::{Failure, OperationStatus, Payload, Stamp, Timestamp};
 
 use crate::event::{Event, StepRetry};
-use crate::model::{Details, OperationKind};
+use crate::model::{Details, OperationKind, OperationSnapshot};
 use crate::request::{ErrorClass, Position};
 use crate::state::{ANSWER_KEPT_MS, ANSWERS_KEPT_MAX, Given, Running, State};
 
@@ -43,7 +43,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
                 started: at,
             });
             state.updated = std::mem::take(&mut state.unseen).into_iter().collect();
-            state.stirred = false;
+            (state.stirred, state.overlooked) = (false, false);
         }
         Event::InvocationCompleted { error, .. } => {
             state.invocation = None;
@@ -55,12 +55,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
             client_token,
             next,
         } => {
-            let changed = std::mem::take(&mut state.unseen);
-            state.stirred = false;
-            let operations = changed
-                .into_iter()
-                .filter_map(|operation| state.operation(operation).cloned())
-                .collect();
+            let operations = tell(state);
             answered(
                 state,
                 Given {
@@ -74,6 +69,26 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
         }
         _ => of_operation(state, event, at),
     }
+}
+
+/// Takes what an answer tells the handler. A handler that only asks looks at the pauses that it asked for; one that checkpoints something of
+/// its own may have laid the branch aside that waits for what it is told by the way, and end PENDING: that has to invoke it again.
+fn tell(state: &mut State) -> Vec<OperationSnapshot> {
+    let changed = std::mem::take(&mut state.unseen);
+    let told: Vec<OperationSnapshot> = changed
+        .into_iter()
+        .filter_map(|operation| state.operation(operation).cloned())
+        .collect();
+    let asked_for = told.iter().all(|snapshot| {
+        matches!(
+            (&snapshot.details, snapshot.status),
+            (Details::Wait { .. }, OperationStatus::Succeeded)
+                | (Details::Step { .. }, OperationStatus::Ready)
+        )
+    });
+    state.overlooked |= state.stirred && !asked_for;
+    state.stirred = state.overlooked;
+    told
 }
 
 fn of_operation(state: &mut State, event: &Event, at: Timestamp) {

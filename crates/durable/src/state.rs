@@ -27,6 +27,8 @@ pub struct State {
     pub(crate) unseen: BTreeSet<Operation>,
     /// Whether something among that is a reason to invoke the function.
     pub(crate) stirred: bool,
+    /// Whether an answer told the invocation in flight of something that it may not have looked at again; see `tell`.
+    pub(crate) overlooked: bool,
     /// How many operations wait for something outside.
     pub(crate) waiting: u32,
     /// Payloads and errors so far.

@@ -28,6 +28,8 @@ pub enum Code {
     TooSlow,
     UnknownAgent,
     StillRunning,
+    FolderInUse,
+    NewerStore,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -107,6 +109,16 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         "E0123",
         "The execution has not ended in the time that a call waits",
     ),
+    (
+        Code::FolderInUse,
+        "E0124",
+        "Another server works on this data folder",
+    ),
+    (
+        Code::NewerStore,
+        "E0125",
+        "The store was written by a later version",
+    ),
 ];
 
 impl Code {
@@ -126,8 +138,24 @@ impl Code {
         self.row().map_or("", |(_, _, title)| title)
     }
 
+    /// The code of why an engine could not be opened: what a later call would mean by an invalid or conflicting request is here the
+    /// store's format and its lock.
+    #[must_use]
+    pub fn of_opening(error: &everstep_engine::Error) -> Self {
+        use everstep_core::Kind;
+        match error {
+            everstep_engine::Error::Store { kind, .. } => match kind {
+                Kind::Invalid => Self::NewerStore,
+                Kind::Conflict => Self::FolderInUse,
+                _ => Self::of(error),
+            },
+            _ => Self::of(error),
+        }
+    }
+
     /// The code of what the engine refused.
-    pub(crate) fn of(error: &everstep_engine::Error) -> Self {
+    #[must_use]
+    pub fn of(error: &everstep_engine::Error) -> Self {
         use everstep_core::Kind;
         use everstep_engine::Error;
         match error {

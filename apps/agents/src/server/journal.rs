@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::tasks::Record;
 
@@ -14,6 +15,10 @@ struct Row {
     format: u32,
     record: Record,
 }
+
+/// An agent that was asked to end drains for a few seconds; whoever follows it waits for that long.
+const LOCK_PATIENCE: Duration = Duration::from_secs(8);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Why the folder cannot be used.
 pub(super) enum OpenError {
@@ -29,18 +34,26 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Creates the folder if need be and locks it.
+    /// Creates the folder if need be and locks it. Blocks while the one before is still ending.
     pub(super) fn open(folder: &Path) -> Result<Self, OpenError> {
         let tasks = folder.join("tasks");
         fs::create_dir_all(&tasks).map_err(OpenError::Io)?;
         let lock = File::create(folder.join("lock")).map_err(OpenError::Io)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                folder: tasks,
-                _lock: lock,
-            }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse),
-            Err(TryLockError::Error(reason)) => Err(OpenError::Io(reason)),
+        let begun = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => {
+                    return Ok(Self {
+                        folder: tasks,
+                        _lock: lock,
+                    });
+                }
+                Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => return Err(OpenError::InUse),
+                Err(TryLockError::Error(reason)) => return Err(OpenError::Io(reason)),
+            }
         }
     }
 

@@ -53,26 +53,27 @@ impl AgentProcess {
 
 /// The running agents. Dropped, they end: their standard input closes.
 pub struct Agents {
-    _children: Vec<Child>,
+    children: Vec<(Kind, Child)>,
 }
 
 impl Agents {
-    /// Starts the agents and gives their names their addresses.
-    pub async fn start(
-        handle: &Handle,
-        data: &Path,
-        url: &str,
-        sources: Option<&Path>,
-    ) -> Result<Self> {
-        let mut started = Vec::new();
-        for kind in Kind::ALL {
-            started.push((kind, spawn(kind, data, url, sources)?));
-        }
-        let mut children = Vec::new();
-        for (kind, mut child) in started {
-            let address = address(&mut child)
-                .await
-                .with_context(|| format!("the {} does not start", kind.name()))?;
+    /// Starts the agents. They need no server until they have something to tell it.
+    pub fn spawn(data: &Path, url: &str, sources: Option<&Path>) -> Result<Self> {
+        let children = Kind::ALL.map(|kind| Ok((kind, spawn(kind, data, url, sources)?)));
+        Ok(Self {
+            children: children.into_iter().collect::<Result<_>>()?,
+        })
+    }
+
+    /// Gives the agents' names the addresses of those that run now.
+    pub async fn register(&mut self, handle: &Handle) -> Result<()> {
+        for (kind, child) in &mut self.children {
+            let address = address(child).await.with_context(|| {
+                format!(
+                    "the {0} does not start: logs/agent-{0}.log in the data folder says why",
+                    kind.name()
+                )
+            })?;
             let description = format!("The research workflow's {}", kind.name());
             handle
                 .put_agent(&Agent {
@@ -81,11 +82,8 @@ impl Agents {
                     description,
                 })
                 .await?;
-            children.push(child);
         }
-        Ok(Self {
-            _children: children,
-        })
+        Ok(())
     }
 }
 
@@ -121,5 +119,5 @@ async fn address(child: &mut Child) -> Result<String> {
     lines
         .next_line()
         .await?
-        .context("it ended before it was ready; its log says why")
+        .context("it ended before it was ready")
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::screen::Screen;
 use crate::client::{Client, URL_FILE};
-use crate::error::Failed;
+use crate::error::{CONFLICT, Failed};
 use crate::{follow, output};
 
 const DATA: &str = ".everstep";
@@ -176,21 +176,28 @@ fn start_server(sources: Option<&Path>) -> Result<Server> {
     let begun = Instant::now();
     let mut listen = before.unwrap_or_else(|| "127.0.0.1:0".to_owned());
     loop {
-        match try_server(&listen, sources) {
-            Ok(server) => return Ok(server),
-            Err(_) if begun.elapsed() < START_PATIENCE => {
+        match try_server(&listen, sources)? {
+            Attempt::Ready(server) => return Ok(server),
+            Attempt::Taken(_) if begun.elapsed() < START_PATIENCE => {
                 // The folder may still be held by the children of a killed run, or somebody else has the port by now.
                 if begun.elapsed() > START_PATIENCE / 4 {
                     "127.0.0.1:0".clone_into(&mut listen);
                 }
                 std::thread::sleep(PAUSE);
             }
-            Err(error) => return Err(error),
+            Attempt::Taken(why) => bail!("the server does not start: {why}"),
         }
     }
 }
 
-fn try_server(listen: &str, sources: Option<&Path>) -> Result<Server> {
+/// How a try to start a server went, if it did not fail for good.
+enum Attempt {
+    Ready(Server),
+    /// Somebody else has the folder or the address; in the server's words.
+    Taken(String),
+}
+
+fn try_server(listen: &str, sources: Option<&Path>) -> Result<Attempt> {
     std::fs::create_dir_all(DATA)
         .with_context(|| format!("the data folder {DATA} can't be made"))?;
     let log = std::fs::File::options()
@@ -212,11 +219,24 @@ fn try_server(listen: &str, sources: Option<&Path>) -> Result<Server> {
         std::io::BufReader::new(stdout).read_line(&mut ready)?;
     }
     let Some(url) = ready.trim().strip_prefix("everstep ready ") else {
-        let _ = child.wait();
-        bail!("the server does not start; {DATA}/server.log says why");
+        let ended = child.wait()?;
+        let why = last_words();
+        if ended.code() == Some(i32::from(CONFLICT)) {
+            return Ok(Attempt::Taken(why));
+        }
+        bail!("the server does not start: {why}");
     };
     let client = Client::new(Some(url), Path::new(DATA))?;
-    Ok(Server { child, client })
+    Ok(Attempt::Ready(Server { child, client }))
+}
+
+/// What the server said last.
+fn last_words() -> String {
+    let log = std::fs::read(Path::new(DATA).join("server.log")).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    let line = log.lines().rev().find(|line| !line.trim().is_empty());
+    let said = line.map(|line| line.trim_start_matches("everstep: ").to_owned());
+    said.unwrap_or_else(|| format!("{DATA}/server.log is empty"))
 }
 
 fn execution_named(client: &Client, workflow: &str) -> Result<Option<String>> {

@@ -10,7 +10,7 @@ pub enum Error {
     #[error("cannot prepare {path}: {source}")]
     Folder { path: PathBuf, source: io::Error },
     /// Another live host holds the scratch folder; its workers must not be reaped.
-    #[error("{path} is in use by another function host")]
+    #[error("another server works in {path}")]
     ScratchInUse { path: PathBuf },
     /// The address for the Runtime API cannot be listened on.
     #[error("cannot listen on {address} for the Runtime API: {source}")]

@@ -60,9 +60,11 @@ impl Problem {
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::Overloaded => StatusCode::TOO_MANY_REQUESTS,
-            Code::DamagedStore | Code::Crashed | Code::PortInUse => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Code::DamagedStore
+            | Code::Crashed
+            | Code::PortInUse
+            | Code::FolderInUse
+            | Code::NewerStore => StatusCode::INTERNAL_SERVER_ERROR,
             Code::FunctionFailed => StatusCode::BAD_GATEWAY,
             Code::StoreUnavailable | Code::Ended => StatusCode::SERVICE_UNAVAILABLE,
         }

@@ -185,6 +185,21 @@ async fn e0109_port_in_use() {
     assert!(refused.to_string().contains("E0109"));
 }
 
+#[test]
+fn e0124_and_e0125_say_why_a_store_is_not_opened() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = || {
+        let opened = everstep_store::Fjall::open(folder.path());
+        opened.map_err(everstep_engine::Error::from)
+    };
+    let held = open().expect("a new store");
+    let refused = open().expect_err("held already");
+    assert_eq!(Code::of_opening(&refused).as_str(), "E0124", "{refused}");
+    drop(held);
+    let newer = everstep_store::Error::Newer { found: 2, known: 1 };
+    assert_eq!(Code::of_opening(&newer.into()).as_str(), "E0125");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn e0110_overloaded() {
     let engine = everstep_engine::Options {

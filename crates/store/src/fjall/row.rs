@@ -108,8 +108,9 @@ pub fn io(error: &std::io::Error) -> Error {
 pub fn lost(error: ::fjall::Error) -> Error {
     match error {
         ::fjall::Error::Io(error) | ::fjall::Error::Storage(LsmError::Io(error)) => match error.kind() {
-            ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::NotFound => {
-                Error::Damaged { detail: format!("a data file is missing or cut off: {error}") }
+            // A length or an offset that was read from a damaged file leads to a place where none can be: an invalid argument.
+            ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::NotFound => {
+                Error::Damaged { detail: format!("a data file is missing, cut off or changed: {error}") }
             }
             _ => io(&error),
         },
