@@ -1,11 +1,11 @@
-//! `everstep afl ..` and `everstep explain ..`: everything of the AFL compiler that touches files, streams and editors.
+//! `everstep afl ..`: everything of the AFL compiler that touches files, streams and editors.
 //!
 //! The compiler itself is the pure crate `everstep-afl`; here sources are read, findings shown and results written.
 
 mod args;
 mod compile;
-mod explain;
 mod draw;
+mod explain;
 mod fmt;
 mod input;
 mod lsp;
@@ -13,10 +13,27 @@ mod output;
 mod render;
 
 use args::{CheckArgs, CompileArgs, FmtArgs, GraphArgs, PlanArgs};
-use clap::{Args, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-pub use explain::ExplainCommand;
+pub use explain::rule_page;
+
+/// Check, compile, format and draw Agent Flow Language.
+///
+/// Data goes to standard output, findings to standard error. Exit codes: 0 no errors; 1 errors; 2 wrong usage.
+#[derive(Parser)]
+#[command(name = "everstep afl", version, max_term_width = 100)]
+struct Afl {
+    #[command(flatten)]
+    command: AflCommand,
+}
+
+/// Reads and runs the words behind `everstep afl`.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let words = std::iter::once(OsString::from("everstep afl")).chain(words);
+    Afl::parse_from(words).command.run()
+}
 
 /// Check, compile, format and draw Agent Flow Language.
 #[derive(Args)]

@@ -15,14 +15,20 @@ pub fn graph(args: &GraphArgs) -> Done {
         let graphs = graph::graphs(program, options, &args.of).ok_or_else(|| nobody(&args.of))?;
         if args.format == GraphFormat::Svg && graphs.len() != 1 {
             let titles: Vec<&str> = graphs.iter().map(|graph| graph.title.as_str()).collect();
-            return Err(Failure::Usage(format!("an SVG shows one workflow: choose one with --of ({})", titles.join(", "))));
+            return Err(Failure::Usage(format!(
+                "an SVG shows one workflow: choose one with --of ({})",
+                titles.join(", ")
+            )));
         }
         let draw = match args.format {
             GraphFormat::Mermaid => graph::mermaid,
             GraphFormat::Dot => graph::dot,
             GraphFormat::Svg => graph::svg,
         };
-        write(&graphs.iter().map(draw).collect::<Vec<_>>().join("\n"), args.output.as_deref())
+        write(
+            &graphs.iter().map(draw).collect::<Vec<_>>().join("\n"),
+            args.output.as_deref(),
+        )
     })
 }
 

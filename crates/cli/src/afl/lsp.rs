@@ -9,8 +9,9 @@ mod workspace;
 
 use super::output::{Done, Failure};
 use gen_lsp_types::{
-    CodeActionProvider, CompletionOptions, DefinitionProvider, DocumentFormattingProvider, DocumentSymbolProvider, HoverProvider, ReferencesProvider,
-    RenameProvider, ServerCapabilities, TextDocumentSync, TextDocumentSyncKind,
+    CodeActionProvider, CompletionOptions, DefinitionProvider, DocumentFormattingProvider,
+    DocumentSymbolProvider, HoverProvider, ReferencesProvider, RenameProvider, ServerCapabilities,
+    TextDocumentSync, TextDocumentSyncKind,
 };
 use lsp_server::{Connection, Message, Notification, Response};
 use serde_json::{Value, json};
@@ -31,7 +32,10 @@ fn capabilities() -> ServerCapabilities {
     ServerCapabilities {
         text_document_sync: Some(TextDocumentSync::Kind(TextDocumentSyncKind::Incremental)),
         hover_provider: Some(HoverProvider::Bool(true)),
-        completion_provider: Some(CompletionOptions { trigger_characters: Some(triggers), ..CompletionOptions::default() }),
+        completion_provider: Some(CompletionOptions {
+            trigger_characters: Some(triggers),
+            ..CompletionOptions::default()
+        }),
         definition_provider: Some(DefinitionProvider::Bool(true)),
         references_provider: Some(ReferencesProvider::Bool(true)),
         rename_provider: Some(RenameProvider::Bool(true)),
@@ -43,14 +47,21 @@ fn capabilities() -> ServerCapabilities {
 }
 
 fn session(connection: &Connection) -> Result<(), String> {
-    let (id, params) = connection.initialize_start().map_err(|error| error.to_string())?;
+    let (id, params) = connection
+        .initialize_start()
+        .map_err(|error| error.to_string())?;
     let answer = json!({ "capabilities": capabilities(), "serverInfo": { "name": "everstep afl", "version": env!("CARGO_PKG_VERSION") } });
-    connection.initialize_finish(id, answer).map_err(|error| error.to_string())?;
+    connection
+        .initialize_finish(id, answer)
+        .map_err(|error| error.to_string())?;
     let mut workspace = Workspace::new(&params);
     for message in &connection.receiver {
         match message {
             Message::Request(request) => {
-                if connection.handle_shutdown(&request).map_err(|error| error.to_string())? {
+                if connection
+                    .handle_shutdown(&request)
+                    .map_err(|error| error.to_string())?
+                {
                     return Ok(());
                 }
                 let response = match request::answer(&workspace, &request.method, request.params) {
@@ -61,8 +72,15 @@ fn session(connection: &Connection) -> Result<(), String> {
             }
             Message::Notification(notification) => {
                 for (uri, version, diagnostics) in changed(&mut workspace, notification) {
-                    let params = json!({ "uri": uri, "version": version, "diagnostics": diagnostics });
-                    send(connection, Message::Notification(Notification::new("textDocument/publishDiagnostics".to_owned(), params)))?;
+                    let params =
+                        json!({ "uri": uri, "version": version, "diagnostics": diagnostics });
+                    send(
+                        connection,
+                        Message::Notification(Notification::new(
+                            "textDocument/publishDiagnostics".to_owned(),
+                            params,
+                        )),
+                    )?;
                 }
             }
             Message::Response(_) => {}
@@ -72,21 +90,39 @@ fn session(connection: &Connection) -> Result<(), String> {
 }
 
 fn send(connection: &Connection, message: Message) -> Result<(), String> {
-    connection.sender.send(message).map_err(|error| error.to_string())
+    connection
+        .sender
+        .send(message)
+        .map_err(|error| error.to_string())
 }
 
 /// Takes a change in and gives what is to be published because of it: uri, version, findings.
-fn changed(workspace: &mut Workspace, notification: Notification) -> Vec<(String, Option<i32>, Value)> {
+fn changed(
+    workspace: &mut Workspace,
+    notification: Notification,
+) -> Vec<(String, Option<i32>, Value)> {
     let params = notification.params;
-    let uri = params.pointer("/textDocument/uri").and_then(Value::as_str).unwrap_or("").to_owned();
-    let version = params.pointer("/textDocument/version").and_then(Value::as_i64).and_then(|version| i32::try_from(version).ok());
+    let uri = params
+        .pointer("/textDocument/uri")
+        .and_then(Value::as_str)
+        .unwrap_or("")
+        .to_owned();
+    let version = params
+        .pointer("/textDocument/version")
+        .and_then(Value::as_i64)
+        .and_then(|version| i32::try_from(version).ok());
     match notification.method.as_str() {
         "textDocument/didOpen" => {
-            let text = params.pointer("/textDocument/text").and_then(Value::as_str).unwrap_or("");
+            let text = params
+                .pointer("/textDocument/text")
+                .and_then(Value::as_str)
+                .unwrap_or("");
             workspace.open(&uri, version, text);
         }
         "textDocument/didChange" => {
-            let Some(Value::Array(changes)) = params.get("contentChanges") else { return Vec::new() };
+            let Some(Value::Array(changes)) = params.get("contentChanges") else {
+                return Vec::new();
+            };
             workspace.change(&uri, version, changes);
         }
         "textDocument/didClose" => {

@@ -95,12 +95,15 @@ fn remark(operation: &Value, status: &str) -> String {
 /// Operations that a person can name: without containers, and without what happens inside them.
 fn operations(described: &Value) -> impl Iterator<Item = &Value> {
     let all = described.get("operations").and_then(Value::as_array);
-    all.into_iter().flatten().filter(|operation| operation.get("parent").is_none()).filter(|operation| {
-        matches!(
-            member(operation, "kind"),
-            Some("STEP" | "WAIT" | "CALLBACK" | "CHAINED_INVOKE")
-        )
-    })
+    all.into_iter()
+        .flatten()
+        .filter(|operation| operation.get("parent").is_none())
+        .filter(|operation| {
+            matches!(
+                member(operation, "kind"),
+                Some("STEP" | "WAIT" | "CALLBACK" | "CHAINED_INVOKE")
+            )
+        })
 }
 
 fn key(operation: &Value) -> Option<String> {

@@ -12,7 +12,13 @@ pub fn offset(text: &str, lines: &Lines, position: lsp::Position) -> u32 {
         return u32::try_from(text.len()).unwrap_or(u32::MAX);
     }
     let start = lines.start_of(position.line as usize);
-    let line = text.get(start as usize..).unwrap_or("").split('\n').next().unwrap_or("").trim_end_matches('\r');
+    let line = text
+        .get(start as usize..)
+        .unwrap_or("")
+        .split('\n')
+        .next()
+        .unwrap_or("")
+        .trim_end_matches('\r');
     let mut units = 0;
     for (at, c) in line.char_indices() {
         if units >= position.character {
@@ -28,29 +34,44 @@ pub fn position(source: &Source, at: u32) -> lsp::Position {
     let line = source.lines.line_of(at);
     let before = Span::new(source.lines.start_of(line), at).text(&source.text);
     let units: usize = before.chars().map(char::len_utf16).sum();
-    lsp::Position { line: u32::try_from(line).unwrap_or(u32::MAX), character: u32::try_from(units).unwrap_or(u32::MAX) }
+    lsp::Position {
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        character: u32::try_from(units).unwrap_or(u32::MAX),
+    }
 }
 
 /// The range of a span.
 pub fn range(source: &Source, span: Span) -> lsp::Range {
-    lsp::Range { start: position(source, span.start), end: position(source, span.end) }
+    lsp::Range {
+        start: position(source, span.start),
+        end: position(source, span.end),
+    }
 }
 
 /// A place in a file, for other files too.
 pub fn location(sources: &[Source], file: FileId, span: Span) -> Option<lsp::Location> {
     let source = sources.get(file as usize)?;
-    Some(lsp::Location { uri: lsp::Uri(source.name.clone()), range: range(source, span) })
+    Some(lsp::Location {
+        uri: lsp::Uri(source.name.clone()),
+        range: range(source, span),
+    })
 }
 
 /// A finding as the editor shows it.
 pub fn diagnostic(sources: &[Source], finding: &Diagnostic) -> lsp::Diagnostic {
-    let range = sources.get(finding.file as usize).map(|source| range(source, finding.span)).unwrap_or_default();
+    let range = sources
+        .get(finding.file as usize)
+        .map(|source| range(source, finding.span))
+        .unwrap_or_default();
     let message = match &finding.help {
         Some(help) => format!("{}\n{help}", finding.message),
         None => finding.message.clone(),
     };
     let related = finding.related.iter().filter_map(|related| {
-        Some(lsp::DiagnosticRelatedInformation { location: location(sources, related.file, related.span)?, message: related.text.clone() })
+        Some(lsp::DiagnosticRelatedInformation {
+            location: location(sources, related.file, related.span)?,
+            message: related.text.clone(),
+        })
     });
     let related: Vec<_> = related.collect();
     lsp::Diagnostic {
@@ -76,7 +97,10 @@ pub fn path(uri: &str) -> Option<PathBuf> {
     let mut bytes = Vec::with_capacity(rest.len());
     let mut left = rest.as_bytes();
     while let Some((first, tail)) = left.split_first() {
-        let escaped = tail.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        let escaped = tail
+            .get(..2)
+            .filter(|_| *first == b'%')
+            .and_then(|hex| std::str::from_utf8(hex).ok());
         match escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             Some(byte) => {
                 bytes.push(byte);
@@ -111,7 +135,10 @@ mod tests {
     #[test]
     fn positions_count_utf_16() {
         let source = Source::text("x", "a\n😀b");
-        let place = lsp::Position { line: 1, character: 2 };
+        let place = lsp::Position {
+            line: 1,
+            character: 2,
+        };
         assert_eq!(position(&source, 6), place);
         assert_eq!(offset(&source.text, &source.lines, place), 6);
     }

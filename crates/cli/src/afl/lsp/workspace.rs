@@ -29,7 +29,12 @@ impl Text {
     fn new(uri: &str, text: &str, open: Option<Option<i32>>) -> Self {
         let source = Source::file(uri, text);
         let (declares, uses) = input::namespaces(&source);
-        Self { source, open, declares, uses }
+        Self {
+            source,
+            open,
+            declares,
+            uses,
+        }
     }
 }
 
@@ -56,11 +61,22 @@ pub struct View<'v> {
 impl Workspace {
     /// A workspace with the folders that the editor named.
     pub fn new(params: &Value) -> Self {
-        let folders = params.get("workspaceFolders").and_then(Value::as_array).into_iter().flatten().filter_map(|folder| folder.get("uri"));
-        let uris: Vec<&str> = folders.chain(params.get("rootUri")).filter_map(Value::as_str).collect();
+        let folders = params
+            .get("workspaceFolders")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|folder| folder.get("uri"));
+        let uris: Vec<&str> = folders
+            .chain(params.get("rootUri"))
+            .filter_map(Value::as_str)
+            .collect();
         let mut folders: Vec<PathBuf> = uris.into_iter().filter_map(convert::path).collect();
         folders.dedup();
-        let mut workspace = Self { texts: BTreeMap::new(), folders };
+        let mut workspace = Self {
+            texts: BTreeMap::new(),
+            folders,
+        };
         workspace.reload();
         workspace
     }
@@ -78,37 +94,58 @@ impl Workspace {
         if !self.texts.contains_key(&uri)
             && let Ok(source) = input::file(path)
         {
-            self.texts.insert(uri.clone(), Text::new(&uri, &source.text, None));
+            self.texts
+                .insert(uri.clone(), Text::new(&uri, &source.text, None));
         }
     }
 
     pub fn open(&mut self, uri: &str, version: Option<i32>, text: &str) {
-        self.texts.insert(uri.to_owned(), Text::new(uri, text, Some(version)));
+        self.texts
+            .insert(uri.to_owned(), Text::new(uri, text, Some(version)));
         // Its neighbours belong to its program, whether or not the editor named a folder.
         let folder = convert::path(uri).and_then(|path| path.parent().map(Path::to_owned));
-        for path in folder.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten().map(|entry| entry.path()) {
-            if path.extension().is_some_and(|suffix| suffix == "afl" || suffix == "ffl") {
+        for path in folder
+            .and_then(|folder| std::fs::read_dir(folder).ok())
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+        {
+            if path
+                .extension()
+                .is_some_and(|suffix| suffix == "afl" || suffix == "ffl")
+            {
                 self.load(&path);
             }
         }
     }
 
     pub fn change(&mut self, uri: &str, version: Option<i32>, changes: &[Value]) {
-        let Some(text) = self.texts.get(uri) else { return };
+        let Some(text) = self.texts.get(uri) else {
+            return;
+        };
         let mut now = text.source.text.clone();
         for change in changes {
             let new = change.get("text").and_then(Value::as_str).unwrap_or("");
-            let place = |name: &str| change.pointer(name).and_then(|value| serde_json::from_value::<Position>(value.clone()).ok());
+            let place = |name: &str| {
+                change
+                    .pointer(name)
+                    .and_then(|value| serde_json::from_value::<Position>(value.clone()).ok())
+            };
             match (place("/range/start"), place("/range/end")) {
                 (Some(start), Some(end)) => {
                     let lines = Lines::new(&now);
-                    let (start, end) = (convert::offset(&now, &lines, start) as usize, convert::offset(&now, &lines, end) as usize);
+                    let (start, end) = (
+                        convert::offset(&now, &lines, start) as usize,
+                        convert::offset(&now, &lines, end) as usize,
+                    );
                     now.replace_range(start..end.max(start), new);
                 }
                 _ => new.clone_into(&mut now),
             }
         }
-        self.texts.insert(uri.to_owned(), Text::new(uri, &now, Some(version)));
+        self.texts
+            .insert(uri.to_owned(), Text::new(uri, &now, Some(version)));
     }
 
     pub fn close(&mut self, uri: &str) {
@@ -140,7 +177,11 @@ impl Workspace {
                 let declared = members.iter().any(|text| text.declares.contains(name));
                 !declared && self.texts.values().any(|text| text.declares.contains(name))
             });
-            let found = missing.and_then(|name| self.texts.iter().find(|(_, text)| text.declares.contains(name)));
+            let found = missing.and_then(|name| {
+                self.texts
+                    .iter()
+                    .find(|(_, text)| text.declares.contains(name))
+            });
             match found {
                 Some((other, text)) if !chosen.contains(&other.as_str()) => {
                     chosen.push(other);
@@ -149,17 +190,35 @@ impl Workspace {
                 _ => break,
             }
         }
-        Some(Set { sources: members.into_iter().map(|text| text.source.clone()).collect() })
+        Some(Set {
+            sources: members
+                .into_iter()
+                .map(|text| text.source.clone())
+                .collect(),
+        })
     }
 
     /// The findings of all open texts of a program: uri, version, findings.
     pub fn findings(&self, uri: &str) -> Vec<(String, Option<i32>, Value)> {
-        let Some(set) = self.set(uri) else { return Vec::new() };
+        let Some(set) = self.set(uri) else {
+            return Vec::new();
+        };
         let found = set.findings();
-        let open = set.sources.iter().zip(0..).filter_map(|(source, file)| Some((source, file, self.texts.get(&source.name)?.open?)));
+        let open =
+            set.sources.iter().zip(0..).filter_map(|(source, file)| {
+                Some((source, file, self.texts.get(&source.name)?.open?))
+            });
         open.map(|(source, file, version)| {
-            let mine: Vec<_> = found.iter().filter(|finding| finding.file == file).map(|finding| convert::diagnostic(&set.sources, finding)).collect();
-            (source.name.clone(), version, serde_json::to_value(mine).unwrap_or_default())
+            let mine: Vec<_> = found
+                .iter()
+                .filter(|finding| finding.file == file)
+                .map(|finding| convert::diagnostic(&set.sources, finding))
+                .collect();
+            (
+                source.name.clone(),
+                version,
+                serde_json::to_value(mine).unwrap_or_default(),
+            )
         })
         .collect()
     }
@@ -167,14 +226,27 @@ impl Workspace {
 
 impl Set {
     fn dialect(&self) -> Dialect {
-        let ffl = self.sources.first().is_some_and(|source| source.name.ends_with(".ffl"));
+        let ffl = self
+            .sources
+            .first()
+            .is_some_and(|source| source.name.ends_with(".ffl"));
         if ffl { Dialect::Ffl } else { Dialect::Afl }
     }
 
     /// Everything that is found in the program.
     pub fn findings(&self) -> Vec<Diagnostic> {
-        let (program, mut found) = program::read(&self.sources, parse::Options { dialect: self.dialect(), reference: false });
-        let options = Options { dialect: self.dialect(), broken: !found.is_empty(), ..Options::default() };
+        let (program, mut found) = program::read(
+            &self.sources,
+            parse::Options {
+                dialect: self.dialect(),
+                reference: false,
+            },
+        );
+        let options = Options {
+            dialect: self.dialect(),
+            broken: !found.is_empty(),
+            ..Options::default()
+        };
         found.extend(check::check(&program, options));
         settle(&mut found);
         found
@@ -186,7 +258,12 @@ impl Set {
         let names = Names::new(&program);
         let model = Model::new(&names);
         let index = Index::new(&program, &names, &model);
-        look(&View { program: &program, names: &names, model: &model, index: &index })
+        look(&View {
+            program: &program,
+            names: &names,
+            model: &model,
+            index: &index,
+        })
     }
 
     /// The source of a file.
