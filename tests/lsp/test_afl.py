@@ -1,6 +1,6 @@
 """The AFL language server, spoken to over its protocol by a client library of other people (pygls through pytest-lsp).
 
-Run: pip install -r tests/lsp/requirements.txt, then `EVERSTEP=path/to/everstep pytest tests/lsp`.
+Run: pip install -r tests/lsp/requirements.txt, then `EVERSTEP_BIN=path/to/everstep pytest tests/lsp`.
 """
 
 import os
@@ -14,7 +14,7 @@ from pytest_lsp import ClientServerConfig, LanguageClient
 
 ROOT = pathlib.Path(__file__).parents[2]
 SOURCES = ROOT / "examples" / "aws-lambda" / "afl"
-BINARY = os.environ.get("EVERSTEP", str(ROOT / "target" / "debug" / "everstep"))
+BINARY = os.environ.get("EVERSTEP_BIN", str(ROOT / "target" / "debug" / "everstep"))
 
 
 @pytest_lsp.fixture(config=ClientServerConfig(server_command=[BINARY, "afl", "lsp"]))

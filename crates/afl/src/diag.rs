@@ -193,7 +193,10 @@ pub fn settle(findings: &mut Vec<Diagnostic>) {
 #[must_use]
 pub fn nearest<'n>(written: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let limit = ((written.chars().count() + 1) / 4).min(3);
-    let near = names.into_iter().filter(|name| *name != written).filter_map(|name| Some((distance(written, name, limit)?, name)));
+    let near = names
+        .into_iter()
+        .filter(|name| *name != written)
+        .filter_map(|name| Some((distance(written, name, limit)?, name)));
     near.min().map(|(_, name)| name)
 }
 
@@ -211,7 +214,7 @@ fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
         for (j, y) in b.iter().enumerate() {
             let at =
                 |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX / 2);
-            let same = x.to_ascii_lowercase() == y.to_ascii_lowercase();
+            let same = x.eq_ignore_ascii_case(y);
             let mut cost = (at(&row, j) + usize::from(!same))
                 .min(at(&row, j + 1) + 1)
                 .min(at(&next, j) + 1);

@@ -224,12 +224,27 @@ impl Lexer<'_> {
 
     /// Whether a doc comment that was just read stands where a declaration may begin; elsewhere it is an ordinary comment.
     fn documents(&self) -> bool {
-        let Some(last) = self.lexed.tokens.last() else { return true };
+        let Some(last) = self.lexed.tokens.last() else {
+            return true;
+        };
         match last.kind {
-            Kind::Newline | Kind::RParen | Kind::RBrace | Kind::LBrace | Kind::Semi | Kind::Str | Kind::Code | Kind::Doc => true,
+            Kind::Newline
+            | Kind::RParen
+            | Kind::RBrace
+            | Kind::LBrace
+            | Kind::Semi
+            | Kind::Str
+            | Kind::Code
+            | Kind::Doc => true,
             Kind::Ident => {
-                let rest = self.source.get(self.at..).unwrap_or("").trim_start_matches([' ', '\t']);
-                ["facet ", "event ", "workflow ", "schema ", "namespace "].iter().any(|word| rest.starts_with(word))
+                let rest = self
+                    .source
+                    .get(self.at..)
+                    .unwrap_or("")
+                    .trim_start_matches([' ', '\t']);
+                ["facet ", "event ", "workflow ", "schema ", "namespace "]
+                    .iter()
+                    .any(|word| rest.starts_with(word))
             }
             _ => false,
         }
@@ -275,7 +290,11 @@ impl Lexer<'_> {
             let rest = self.bytes.get(at..).unwrap_or_default();
             at + rest
                 .iter()
-                .position(|b| !matches!(b, b' ' | b'\t') && !(breaks && matches!(b, b'\r' | b'\n')))
+                .position(|b| match b {
+                    b' ' | b'\t' => false,
+                    b'\r' | b'\n' => !breaks,
+                    _ => true,
+                })
                 .unwrap_or(rest.len())
         };
         let mut open = blank(self.at, false);

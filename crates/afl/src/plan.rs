@@ -14,7 +14,11 @@ pub fn plan(program: &Program<'_>, options: Options, wanted: &[String]) -> Optio
     let names = Names::new(program);
     let model = Model::new(&names);
     let chosen = choose(&names, wanted)?;
-    let mut plan = Plan { model: &model, options, out: String::new() };
+    let mut plan = Plan {
+        model: &model,
+        options,
+        out: String::new(),
+    };
     for facet in chosen {
         plan.facet(&facet);
     }
@@ -22,18 +26,38 @@ pub fn plan(program: &Program<'_>, options: Options, wanted: &[String]) -> Optio
 }
 
 /// The facets that are named; without names all workflows, or all facets with a body where there is no workflow.
-pub(crate) fn choose<'p, 's>(names: &Names<'p, 's>, wanted: &[String]) -> Option<Vec<FacetInfo<'p, 's>>> {
+pub(crate) fn choose<'p, 's>(
+    names: &Names<'p, 's>,
+    wanted: &[String],
+) -> Option<Vec<FacetInfo<'p, 's>>> {
     let mut all = names.facets.clone();
     all.sort_by_key(|facet| (facet.file, facet.decl.span));
     if wanted.is_empty() {
-        let workflows: Vec<_> = all.iter().copied().filter(|facet| facet.decl.kind == FacetKind::Workflow).collect();
-        let bodies = || all.iter().copied().filter(|facet| !facet.decl.body.blocks().is_empty()).collect();
-        return Some(if workflows.is_empty() { bodies() } else { workflows });
+        let workflows: Vec<_> = all
+            .iter()
+            .copied()
+            .filter(|facet| facet.decl.kind == FacetKind::Workflow)
+            .collect();
+        let bodies = || {
+            all.iter()
+                .copied()
+                .filter(|facet| !facet.decl.body.blocks().is_empty())
+                .collect()
+        };
+        return Some(if workflows.is_empty() {
+            bodies()
+        } else {
+            workflows
+        });
     }
     let mut chosen = Vec::new();
     for name in wanted {
         let before = chosen.len();
-        chosen.extend(all.iter().copied().filter(|facet| facet.name() == name || facet.full() == *name));
+        chosen.extend(
+            all.iter()
+                .copied()
+                .filter(|facet| facet.name() == name || facet.full() == *name),
+        );
         if chosen.len() == before {
             return None;
         }
@@ -88,7 +112,13 @@ impl<'p, 's> Plan<'_, '_, 'p, 's> {
                 let inner = match &then.foreach {
                     Some(foreach) => {
                         let list = format::flat(&foreach.list);
-                        self.line(level, &format!("for each {} of {list}, at the same time up to the limit:", foreach.variable.text));
+                        self.line(
+                            level,
+                            &format!(
+                                "for each {} of {list}, at the same time up to the limit:",
+                                foreach.variable.text
+                            ),
+                        );
                         level + 1
                     }
                     None => level,
@@ -101,7 +131,10 @@ impl<'p, 's> Plan<'_, '_, 'p, 's> {
     fn when(&mut self, when: &'p When<'s>, scope: &Scope<'s>, level: usize) {
         self.line(level, "every case whose condition holds:");
         for case in &when.cases {
-            let condition = case.condition.as_ref().map_or_else(|| "otherwise".to_owned(), |condition| format!("if {}", format::flat(condition)));
+            let condition = case.condition.as_ref().map_or_else(
+                || "otherwise".to_owned(),
+                |condition| format!("if {}", format::flat(condition)),
+            );
             self.line(level + 1, &format!("{condition}:"));
             self.block(&case.block, scope, level + 2);
         }
@@ -120,18 +153,35 @@ impl<'p, 's> Plan<'_, '_, 'p, 's> {
         let waves = order::waves(block.steps.len(), &order.edges);
         for (number, wave) in waves.iter().enumerate() {
             for at in wave {
-                let Some(stmt) = block.steps.get(*at) else { continue };
+                let Some(stmt) = block.steps.get(*at) else {
+                    continue;
+                };
                 self.stmt(block, stmt, number + 1, *at, &order.edges, scope, level);
             }
         }
         for target in crate::json::yields(block, true) {
             let outputs: Vec<&str> = target.args.iter().map(|arg| arg.name.text).collect();
-            self.line(level, &format!("yield {} ({})", target.target.text, outputs.join(", ")));
+            self.line(
+                level,
+                &format!("yield {} ({})", target.target.text, outputs.join(", ")),
+            );
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call site; a struct would only rename them")]
-    fn stmt(&mut self, block: &'p Block<'s>, stmt: &'p Stmt<'s>, number: usize, at: usize, edges: &[Edge], scope: &Scope<'s>, level: usize) {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call site; a struct would only rename them"
+    )]
+    fn stmt(
+        &mut self,
+        block: &'p Block<'s>,
+        stmt: &'p Stmt<'s>,
+        number: usize,
+        at: usize,
+        edges: &[Edge],
+        scope: &Scope<'s>,
+        level: usize,
+    ) {
         let step = match stmt {
             Stmt::Step(step) => step,
             Stmt::Log { .. } => return self.line(level, &format!("{number}. sys.log")),
@@ -140,17 +190,31 @@ impl<'p, 's> Plan<'_, '_, 'p, 's> {
         let what = match self.model.target(step.call.target.text, scope) {
             Target::Facet(facet) => match facet.decl.kind {
                 FacetKind::Event => format!("task {}", facet.full()),
-                FacetKind::Facet | FacetKind::Workflow => format!("{} {}", facet.decl.kind.words(), facet.full()),
+                FacetKind::Facet | FacetKind::Workflow => {
+                    format!("{} {}", facet.decl.kind.words(), facet.full())
+                }
             },
             Target::Schema(schema) => format!("record {}", schema.full()),
             Target::Unknown => format!("external {}", step.call.target.text),
         };
         self.line(level, &format!("{number}. {} = {what}", step.name.text));
-        let reasons: Vec<String> = edges.iter().filter(|edge| edge.to == at).map(|edge| {
-            let name = block.steps.get(edge.from).and_then(Stmt::step).map_or("", |step| step.name.text);
-            let why = if edge.why == Why::Data { "data" } else { "declared order" };
-            format!("{name} ({why})")
-        }).collect();
+        let reasons: Vec<String> = edges
+            .iter()
+            .filter(|edge| edge.to == at)
+            .map(|edge| {
+                let name = block
+                    .steps
+                    .get(edge.from)
+                    .and_then(Stmt::step)
+                    .map_or("", |step| step.name.text);
+                let why = if edge.why == Why::Data {
+                    "data"
+                } else {
+                    "declared order"
+                };
+                format!("{name} ({why})")
+            })
+            .collect();
         if !reasons.is_empty() {
             self.line(level + 2, &format!("after {}", reasons.join(", ")));
         }
@@ -166,9 +230,23 @@ impl<'p, 's> Plan<'_, '_, 'p, 's> {
 
     fn policies(&mut self, call: &'p Call<'s>, scope: &Scope<'s>, level: usize) {
         for policy in policy::effective(self.model, call, scope) {
-            let settings: Vec<String> =
-                policy.settings.iter().map(|setting| format!("{} = {} ({})", setting.name, format::flat(setting.value), setting.source)).collect();
-            let settings = if settings.is_empty() { format!("({})", policy.source) } else { settings.join(", ") };
+            let settings: Vec<String> = policy
+                .settings
+                .iter()
+                .map(|setting| {
+                    format!(
+                        "{} = {} ({})",
+                        setting.name,
+                        format::flat(setting.value),
+                        setting.source
+                    )
+                })
+                .collect();
+            let settings = if settings.is_empty() {
+                format!("({})", policy.source)
+            } else {
+                settings.join(", ")
+            };
             self.line(level, &format!("{}: {settings}", policy.facet.name()));
         }
     }

@@ -254,7 +254,9 @@ impl<'p, 's> Names<'p, 's> {
             }
             names.add(&sorted(file, namespace), namespace.name.text, scope);
         }
-        let inner = program.namespaces().map(|(_, namespace)| names.scope(namespace));
+        let inner = program
+            .namespaces()
+            .map(|(_, namespace)| names.scope(namespace));
         names.scopes = std::iter::once(Scope::default()).chain(inner).collect();
         names
     }

@@ -21,13 +21,27 @@ const fn op_level(op: Op) -> u8 {
         Op::And => 2,
         Op::Add | Op::Sub => 5,
         Op::Mul | Op::Div | Op::Rem => 6,
-        Op::Eq | Op::NotEq | Op::Ge | Op::Le | Op::Gt | Op::Lt | Op::In | Op::NotIn | Op::Contains | Op::StartsWith | Op::EndsWith => 3,
+        Op::Eq
+        | Op::NotEq
+        | Op::Ge
+        | Op::Le
+        | Op::Gt
+        | Op::Lt
+        | Op::In
+        | Op::NotIn
+        | Op::Contains
+        | Op::StartsWith
+        | Op::EndsWith => 3,
     }
 }
 
 /// A reference as it is written.
 pub fn path(names: &[Name<'_>]) -> String {
-    names.iter().map(|name| name.text).collect::<Vec<_>>().join(".")
+    names
+        .iter()
+        .map(|name| name.text)
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 /// A type as it is written.
@@ -50,7 +64,11 @@ pub fn flat(expr: &Expr<'_>) -> String {
 impl<'s> Printer<'_, 's> {
     fn at_least(&mut self, least: u8, expr: &Expr<'s>) -> Doc {
         let inner = self.expr(expr);
-        if level(expr) >= least { inner } else { Doc::All(vec![text("("), inner, text(")")]) }
+        if level(expr) >= least {
+            inner
+        } else {
+            Doc::All(vec![text("("), inner, text(")")])
+        }
     }
 
     pub(super) fn expr(&mut self, expr: &Expr<'s>) -> Doc {
@@ -77,7 +95,12 @@ impl<'s> Printer<'_, 's> {
                 // Comparisons do not chain, so an operand that compares stands in parentheses on either side.
                 let left = self.at_least(if own == 3 { 4 } else { own }, &sides.0);
                 let right = self.at_least(own + 1, &sides.1);
-                Doc::Group(Box::new(Doc::All(vec![left, text(format!(" {}", op.text())), Doc::Line, right])))
+                Doc::Group(Box::new(Doc::All(vec![
+                    left,
+                    text(format!(" {}", op.text())),
+                    Doc::Line,
+                    right,
+                ])))
             }
             ExprKind::Unary(sign, operand) => {
                 let sign = text(if *sign == Sign::Not { "!" } else { "-" });
@@ -88,7 +111,10 @@ impl<'s> Printer<'_, 's> {
                 Doc::All(vec![target, text("["), self.expr(&parts.1), text("]")])
             }
             ExprKind::List(items) => {
-                let items = items.iter().map(|item| self.item(item.span.start, |p| p.expr(item))).collect();
+                let items = items
+                    .iter()
+                    .map(|item| self.item(item.span.start, |p| p.expr(item)))
+                    .collect();
                 self.closed("[", items, "]", expr.span.end)
             }
             ExprKind::Map(entries) => {
@@ -108,7 +134,11 @@ impl<'s> Printer<'_, 's> {
     fn item(&mut self, start: u32, doc: impl FnOnce(&mut Self) -> Doc) -> Doc {
         let mut parts = self.comments_inside(start);
         parts.push(doc(self));
-        if parts.len() == 1 { parts.pop().unwrap_or(Doc::Soft) } else { Doc::All(parts) }
+        if parts.len() == 1 {
+            parts.pop().unwrap_or(Doc::Soft)
+        } else {
+            Doc::All(parts)
+        }
     }
 
     /// A list with the comments in front of its closing bracket.
@@ -117,7 +147,10 @@ impl<'s> Printer<'_, 's> {
         if items.is_empty() {
             return list(open, items, close);
         }
-        let comments = self.comments_inside(end.saturating_sub(1)).into_iter().filter(|part| matches!(part, Doc::Verbatim(_)));
+        let comments = self
+            .comments_inside(end.saturating_sub(1))
+            .into_iter()
+            .filter(|part| matches!(part, Doc::Verbatim(_)));
         let trailing: Vec<Doc> = comments.flat_map(|comment| [Doc::Hard, comment]).collect();
         if let Some(last) = items.last_mut().filter(|_| !trailing.is_empty()) {
             let item = std::mem::replace(last, Doc::Soft);
@@ -138,7 +171,11 @@ impl<'s> Printer<'_, 's> {
     }
 
     fn mixin(&mut self, mixin: &Mixin<'s>) -> Doc {
-        let args = self.args(&format!(" with {}(", mixin.target.text), &mixin.args, mixin.span.end);
+        let args = self.args(
+            &format!(" with {}(", mixin.target.text),
+            &mixin.args,
+            mixin.span.end,
+        );
         match mixin.alias {
             Some(alias) => Doc::All(vec![args, text(format!(" as {}", alias.text))]),
             None => args,
@@ -146,13 +183,22 @@ impl<'s> Printer<'_, 's> {
     }
 
     pub(super) fn call(&mut self, call: &Call<'s>) -> Doc {
-        let end = call.mixins.first().map_or(call.span.end, |mixin| mixin.span.start);
+        let end = call
+            .mixins
+            .first()
+            .map_or(call.span.end, |mixin| mixin.span.start);
         let mut parts = vec![self.args(&format!("{}(", call.target.text), &call.args, end)];
         parts.extend(call.mixins.iter().map(|mixin| self.mixin(mixin)));
         Doc::All(parts)
     }
 
-    pub(super) fn params(&mut self, open: &str, params: &[Param<'s>], close: &str, end: u32) -> Doc {
+    pub(super) fn params(
+        &mut self,
+        open: &str,
+        params: &[Param<'s>],
+        close: &str,
+        end: u32,
+    ) -> Doc {
         let params = params.iter().map(|param| {
             self.item(param.span.start, |p| {
                 let head = text(format!("{}: {}", param.name.text, ty(&param.ty)));
@@ -167,10 +213,19 @@ impl<'s> Printer<'_, 's> {
     }
 
     pub(super) fn sig(&mut self, words: &str, sig: &Sig<'s>) -> Doc {
-        let after_params = sig.returns.as_ref().and_then(|returns| returns.first()).map(|first| first.span.start);
+        let after_params = sig
+            .returns
+            .as_ref()
+            .and_then(|returns| returns.first())
+            .map(|first| first.span.start);
         let mixins = sig.mixins.first().map(|mixin| mixin.span.start);
         let end = sig.span.end;
-        let mut parts = vec![self.params(&format!("{words} {}(", sig.name.text), &sig.params, ")", after_params.or(mixins).unwrap_or(end))];
+        let mut parts = vec![self.params(
+            &format!("{words} {}(", sig.name.text),
+            &sig.params,
+            ")",
+            after_params.or(mixins).unwrap_or(end),
+        )];
         if let Some(returns) = &sig.returns {
             parts.push(self.params(" => (", returns, ")", mixins.unwrap_or(end)));
         }

@@ -41,12 +41,20 @@ pub fn list(open: &str, items: Vec<Doc>, close: &str) -> Doc {
         }
     }
     let inner = Doc::Indent(Box::new(Doc::All(inner)));
-    Doc::Group(Box::new(Doc::All(vec![text(open), inner, Doc::Soft, text(close)])))
+    Doc::Group(Box::new(Doc::All(vec![
+        text(open),
+        inner,
+        Doc::Soft,
+        text(close),
+    ])))
 }
 
 /// Writes a piece at the end of `out`, whose last line is `column` wide.
 pub fn write(out: &mut String, doc: &Doc, level: usize, width: usize) {
-    let mut column = out.rsplit('\n').next().map_or(0, |line| line.chars().count());
+    let mut column = out
+        .rsplit('\n')
+        .next()
+        .map_or(0, |line| line.chars().count());
     let mut open: Vec<(usize, bool, &Doc)> = vec![(level, false, doc)];
     while let Some((level, flat, doc)) = open.pop() {
         match doc {
@@ -56,8 +64,15 @@ pub fn write(out: &mut String, doc: &Doc, level: usize, width: usize) {
             }
             Doc::Verbatim(words) => {
                 out.push_str(words);
-                let tail = words.rsplit('\n').next().map_or(0, |line| line.chars().count());
-                column = if words.contains('\n') { tail } else { column + tail };
+                let tail = words
+                    .rsplit('\n')
+                    .next()
+                    .map_or(0, |line| line.chars().count());
+                column = if words.contains('\n') {
+                    tail
+                } else {
+                    column + tail
+                };
             }
             Doc::Line if flat => {
                 out.push(' ');
@@ -84,7 +99,10 @@ pub fn write(out: &mut String, doc: &Doc, level: usize, width: usize) {
 /// Whether a piece laid flat, and what follows it up to the next possible line end, has room.
 fn fits(doc: &Doc, behind: &[(usize, bool, &Doc)], room: usize) -> bool {
     let mut left = room;
-    let mut open: Vec<(bool, bool, &Doc)> = behind.iter().map(|(_, flat, doc)| (true, *flat, *doc)).collect();
+    let mut open: Vec<(bool, bool, &Doc)> = behind
+        .iter()
+        .map(|(_, flat, doc)| (true, *flat, *doc))
+        .collect();
     open.push((false, true, doc));
     while let Some((after, flat, doc)) = open.pop() {
         let words = match doc {
@@ -111,7 +129,9 @@ fn fits(doc: &Doc, behind: &[(usize, bool, &Doc)], room: usize) -> bool {
                 0
             }
         };
-        let Some(rest) = left.checked_sub(words) else { return false };
+        let Some(rest) = left.checked_sub(words) else {
+            return false;
+        };
         left = rest;
     }
     true
@@ -136,7 +156,11 @@ mod tests {
 
     #[test]
     fn a_line_end_inside_breaks_all_groups_around() {
-        let call = list("F(", vec![Doc::All(vec![text("// why"), Doc::Hard, text("a = 1")])], ")");
+        let call = list(
+            "F(",
+            vec![Doc::All(vec![text("// why"), Doc::Hard, text("a = 1")])],
+            ")",
+        );
         assert_eq!(laid(&call, 80), "F(\n    // why\n    a = 1\n)");
     }
 }

@@ -9,7 +9,10 @@ mod layout;
 
 pub use expr::{flat, path, ty};
 
-use crate::ast::{AndThen, Block, Body, Catch, Caught, Decl, Facet, File, Item, Name, Namespace, Prompt, Schema, Script, Stmt, Then, When};
+use crate::ast::{
+    AndThen, Block, Body, Catch, Caught, Decl, Facet, File, Item, Name, Namespace, Prompt, Schema,
+    Script, Stmt, Then, When,
+};
 use crate::lex::Comment;
 use layout::{Doc, text};
 
@@ -40,7 +43,16 @@ struct Printer<'c, 's> {
 
 impl<'c, 's> Printer<'c, 's> {
     fn new(source: &'c str, comments: &'c [Comment]) -> Self {
-        Self { source, comments, printed: 0, out: String::with_capacity(source.len() + 64), level: 0, last: 0, first: true, of: std::marker::PhantomData }
+        Self {
+            source,
+            comments,
+            printed: 0,
+            out: String::with_capacity(source.len() + 64),
+            level: 0,
+            last: 0,
+            first: true,
+            of: std::marker::PhantomData,
+        }
     }
 
     fn between(&self, from: u32, to: u32) -> &'c str {
@@ -48,7 +60,10 @@ impl<'c, 's> Printer<'c, 's> {
     }
 
     fn next_comment(&self, before: u32) -> Option<Comment> {
-        self.comments.get(self.printed).copied().filter(|comment| comment.span.start < before)
+        self.comments
+            .get(self.printed)
+            .copied()
+            .filter(|comment| comment.span.start < before)
     }
 
     /// Ends the current line and begins the one of what starts at `start` in the source: a blank line there stays a blank line.
@@ -81,8 +96,11 @@ impl<'c, 's> Printer<'c, 's> {
     fn end(&mut self, end: u32) {
         self.last = self.last.max(end);
         while let Some(comment) = self.comments.get(self.printed).copied() {
-            let same_line = comment.span.start >= end && comment.trailing && !self.between(end, comment.span.start).contains('\n');
-            if !same_line || self.between(end, comment.span.start).trim_matches([' ', '\t', ';', ',']) != "" {
+            let same_line = comment.span.start >= end
+                && comment.trailing
+                && !self.between(end, comment.span.start).contains('\n');
+            let between = self.between(end, comment.span.start);
+            if !same_line || !between.trim_matches([' ', '\t', ';', ',']).is_empty() {
                 break;
             }
             self.out.push(' ');
@@ -97,7 +115,11 @@ impl<'c, 's> Printer<'c, 's> {
     fn comments_inside(&mut self, start: u32) -> Vec<Doc> {
         let mut parts = Vec::new();
         while let Some(comment) = self.next_comment(start) {
-            parts.push(Doc::Verbatim(self.between(comment.span.start, comment.span.end).trim_end().to_owned()));
+            parts.push(Doc::Verbatim(
+                self.between(comment.span.start, comment.span.end)
+                    .trim_end()
+                    .to_owned(),
+            ));
             parts.push(Doc::Hard);
             self.printed += 1;
         }
@@ -154,8 +176,14 @@ impl<'c, 's> Printer<'c, 's> {
     fn doc(&mut self, doc: Option<Name<'s>>) {
         let Some(doc) = doc else { return };
         let lines: Vec<&str> = crate::doc::lines(doc.text).collect();
-        let from = lines.iter().position(|line| !line.is_empty()).unwrap_or(lines.len());
-        let to = lines.iter().rposition(|line| !line.is_empty()).map_or(from, |at| at + 1);
+        let from = lines
+            .iter()
+            .position(|line| !line.is_empty())
+            .unwrap_or(lines.len());
+        let to = lines
+            .iter()
+            .rposition(|line| !line.is_empty())
+            .map_or(from, |at| at + 1);
         let lines = lines.get(from..to).unwrap_or_default();
         let indent = "    ".repeat(self.level);
         match lines {
@@ -180,12 +208,18 @@ impl<'c, 's> Printer<'c, 's> {
     }
 
     fn namespace(&mut self, namespace: &Namespace<'s>) {
-        self.begin(namespace.doc.map_or(namespace.span.start, |doc| doc.span.start));
+        self.begin(
+            namespace
+                .doc
+                .map_or(namespace.span.start, |doc| doc.span.start),
+        );
         self.doc(namespace.doc);
         self.out.push_str("namespace ");
         self.out.push_str(namespace.name.text);
         let open = self.brace_behind(namespace.name.span.end);
-        self.braces(open, namespace.span.end.saturating_sub(1), |p| namespace.decls.iter().for_each(|decl| p.decl(decl)));
+        self.braces(open, namespace.span.end.saturating_sub(1), |p| {
+            namespace.decls.iter().for_each(|decl| p.decl(decl))
+        });
         self.end(namespace.span.end);
     }
 
@@ -205,7 +239,10 @@ impl<'c, 's> Printer<'c, 's> {
             Decl::Implicit(implicit) => {
                 self.begin(implicit.span.start);
                 let call = self.call(&implicit.call);
-                self.write(&Doc::All(vec![text(format!("implicit {} = ", implicit.name.text)), call]));
+                self.write(&Doc::All(vec![
+                    text(format!("implicit {} = ", implicit.name.text)),
+                    call,
+                ]));
             }
             Decl::Schema(schema) => self.schema(schema),
             Decl::Facet(facet) => self.facet(facet),
@@ -223,7 +260,8 @@ impl<'c, 's> Printer<'c, 's> {
         self.braces(open, schema.span.end.saturating_sub(1), |p| {
             for (at, field) in schema.fields.iter().enumerate() {
                 p.begin(field.span.start);
-                p.out.push_str(&format!("{}: {}", field.name.text, ty(&field.ty)));
+                p.out
+                    .push_str(&format!("{}: {}", field.name.text, ty(&field.ty)));
                 if at < last {
                     p.out.push(',');
                 }
@@ -278,7 +316,8 @@ impl<'c, 's> Printer<'c, 's> {
         self.out.push_str(" andThen");
         if let Some(foreach) = &then.foreach {
             let list = flat(&foreach.list);
-            self.out.extend([" foreach ", foreach.variable.text, " in ", list.as_str()]);
+            self.out
+                .extend([" foreach ", foreach.variable.text, " in ", list.as_str()]);
         }
         match &then.kind {
             Then::Block(block) => self.block(block),
@@ -291,17 +330,21 @@ impl<'c, 's> Printer<'c, 's> {
     }
 
     fn block(&mut self, block: &Block<'s>) {
-        self.braces(block.span.start + 1, block.span.end.saturating_sub(1), |p| {
-            for stmt in &block.steps {
-                p.stmt(stmt);
-            }
-            for y in &block.yields {
-                p.begin(y.span.start);
-                let call = p.call(&y.call);
-                p.write(&Doc::All(vec![text("yield "), call]));
-                p.end(y.span.end);
-            }
-        });
+        self.braces(
+            block.span.start + 1,
+            block.span.end.saturating_sub(1),
+            |p| {
+                for stmt in &block.steps {
+                    p.stmt(stmt);
+                }
+                for y in &block.yields {
+                    p.begin(y.span.start);
+                    let call = p.call(&y.call);
+                    p.write(&Doc::All(vec![text("yield "), call]));
+                    p.end(y.span.end);
+                }
+            },
+        );
     }
 
     fn stmt(&mut self, stmt: &Stmt<'s>) {
@@ -309,7 +352,10 @@ impl<'c, 's> Printer<'c, 's> {
         match stmt {
             Stmt::Step(step) => {
                 let call = self.call(&step.call);
-                self.write(&Doc::All(vec![text(format!("{} = ", step.name.text)), call]));
+                self.write(&Doc::All(vec![
+                    text(format!("{} = ", step.name.text)),
+                    call,
+                ]));
                 self.last = self.last.max(step.call.span.end);
                 if let Some(body) = &step.body {
                     self.and_then(body);
@@ -344,7 +390,10 @@ impl<'c, 's> Printer<'c, 's> {
         self.braces(open, when.span.end.saturating_sub(1), |p| {
             for case in &when.cases {
                 p.begin(case.span.start);
-                let condition = case.condition.as_ref().map_or_else(|| text("_"), |condition| p.expr(condition));
+                let condition = case
+                    .condition
+                    .as_ref()
+                    .map_or_else(|| text("_"), |condition| p.expr(condition));
                 p.write(&Doc::All(vec![text("case "), condition, text(" =>")]));
                 p.block(&case.block);
                 p.end(case.span.end);

@@ -14,7 +14,11 @@ pub fn mermaid(graph: &Graph) -> String {
             Reason::Declared => "-.->",
             Reason::Error => "--x",
         };
-        let label = if edge.label.is_empty() { String::new() } else { format!("|\"{}\"|", escape(&edge.label)) };
+        let label = if edge.label.is_empty() {
+            String::new()
+        } else {
+            format!("|\"{}\"|", escape(&edge.label))
+        };
         // Writing to a String cannot fail.
         let _ = writeln!(out, "    n{} {arrow}{label} n{}", edge.from, edge.to);
     }
@@ -23,8 +27,18 @@ pub fn mermaid(graph: &Graph) -> String {
 
 fn group(graph: &Graph, id: usize, level: usize, out: &mut String) {
     let indent = "    ".repeat(level);
-    for (at, node) in graph.nodes.iter().enumerate().filter(|(_, node)| node.group == id) {
-        let label = node.lines.iter().map(|line| escape(line)).collect::<Vec<_>>().join("<br/>");
+    for (at, node) in graph
+        .nodes
+        .iter()
+        .enumerate()
+        .filter(|(_, node)| node.group == id)
+    {
+        let label = node
+            .lines
+            .iter()
+            .map(|line| escape(line))
+            .collect::<Vec<_>>()
+            .join("<br/>");
         let (open, close) = match node.shape {
             Shape::Terminal => ("((", "))"),
             Shape::Task => ("[", "]"),
@@ -34,7 +48,12 @@ fn group(graph: &Graph, id: usize, level: usize, out: &mut String) {
         };
         let _ = writeln!(out, "{indent}n{at}{open}\"{label}\"{close}");
     }
-    for (at, inner) in graph.groups.iter().enumerate().filter(|(_, group)| group.parent == Some(id)) {
+    for (at, inner) in graph
+        .groups
+        .iter()
+        .enumerate()
+        .filter(|(_, group)| group.parent == Some(id))
+    {
         let _ = writeln!(out, "{indent}subgraph g{at}[\"{}\"]", escape(&inner.title));
         group(graph, at, level + 1, out);
         let _ = writeln!(out, "{indent}end");
@@ -42,5 +61,8 @@ fn group(graph: &Graph, id: usize, level: usize, out: &mut String) {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

@@ -85,13 +85,34 @@ pub fn graphs(program: &Program<'_>, options: Options, wanted: &[String]) -> Opt
     let names = Names::new(program);
     let model = Model::new(&names);
     let chosen = crate::plan::choose(&names, wanted)?;
-    Some(chosen.iter().map(|facet| of_facet(&model, options, facet)).collect())
+    Some(
+        chosen
+            .iter()
+            .map(|facet| of_facet(&model, options, facet))
+            .collect(),
+    )
 }
 
-fn of_facet<'p, 's>(model: &Model<'_, 'p, 's>, options: Options, facet: &FacetInfo<'p, 's>) -> Graph {
+fn of_facet<'p, 's>(
+    model: &Model<'_, 'p, 's>,
+    options: Options,
+    facet: &FacetInfo<'p, 's>,
+) -> Graph {
     let title = format!("{} {}", facet.decl.kind.words(), facet.full());
-    let graph = Graph { groups: vec![Group { title: title.clone(), parent: None }], title, ..Graph::default() };
-    let mut builder = Builder { model, options, scope: model.scope(facet.scope), graph };
+    let graph = Graph {
+        groups: vec![Group {
+            title: title.clone(),
+            parent: None,
+        }],
+        title,
+        ..Graph::default()
+    };
+    let mut builder = Builder {
+        model,
+        options,
+        scope: model.scope(facet.scope),
+        graph,
+    };
     builder.facet(facet);
     builder.graph
 }
@@ -112,17 +133,29 @@ struct Builder<'m, 'n, 'p, 's> {
 
 impl<'p, 's> Builder<'_, '_, 'p, 's> {
     fn node(&mut self, lines: Vec<String>, shape: Shape, group: usize) -> usize {
-        self.graph.nodes.push(Node { lines, shape, group });
+        self.graph.nodes.push(Node {
+            lines,
+            shape,
+            group,
+        });
         self.graph.nodes.len() - 1
     }
 
     fn group(&mut self, title: String, parent: usize) -> usize {
-        self.graph.groups.push(Group { title, parent: Some(parent) });
+        self.graph.groups.push(Group {
+            title,
+            parent: Some(parent),
+        });
         self.graph.groups.len() - 1
     }
 
     fn edge(&mut self, from: usize, to: usize, reason: Reason, label: &str) {
-        self.graph.edges.push(Edge { from, to, reason, label: label.to_owned() });
+        self.graph.edges.push(Edge {
+            from,
+            to,
+            reason,
+            label: label.to_owned(),
+        });
     }
 
     fn enter(&mut self, from: &[usize], part: &Part, reason: Reason) {
@@ -154,7 +187,11 @@ impl<'p, 's> Builder<'_, '_, 'p, 's> {
                     let name = (blocks.len() > 1).then(|| format!("block {}", number + 1));
                     let part = self.then(then, 0, name);
                     self.enter(&from, &part, Reason::Flow);
-                    exits.extend(if part.entries.is_empty() { from.clone() } else { part.exits });
+                    exits.extend(if part.entries.is_empty() {
+                        from.clone()
+                    } else {
+                        part.exits
+                    });
                 }
             }
         }
@@ -172,7 +209,13 @@ impl<'p, 's> Builder<'_, '_, 'p, 's> {
     }
 
     fn then(&mut self, then: &'p AndThen<'s>, group: usize, name: Option<String>) -> Part {
-        let foreach = then.foreach.as_ref().map(|foreach| format!("foreach {} in {}", foreach.variable.text, format::flat(&foreach.list)));
+        let foreach = then.foreach.as_ref().map(|foreach| {
+            format!(
+                "foreach {} in {}",
+                foreach.variable.text,
+                format::flat(&foreach.list)
+            )
+        });
         let title = match (name, foreach) {
             (Some(name), Some(foreach)) => Some(format!("{name}: {foreach}")),
             (name, foreach) => foreach.or(name),
@@ -186,7 +229,10 @@ impl<'p, 's> Builder<'_, '_, 'p, 's> {
             Then::When(when) => self.when(when, group),
             Then::Script(_) => {
                 let node = self.node(vec!["script".to_owned()], Shape::Inner, group);
-                Part { entries: vec![(node, String::new())], exits: vec![node] }
+                Part {
+                    entries: vec![(node, String::new())],
+                    exits: vec![node],
+                }
             }
         }
     }
@@ -195,15 +241,33 @@ impl<'p, 's> Builder<'_, '_, 'p, 's> {
         let choice = self.node(vec!["when".to_owned()], Shape::Choice, group);
         let mut exits = Vec::new();
         for case in &when.cases {
-            let condition = case.condition.as_ref().map_or_else(|| "otherwise".to_owned(), format::flat);
-            let inner = self.group(format!("case {}", case.condition.as_ref().map_or_else(|| "_".to_owned(), format::flat)), group);
+            let condition = case
+                .condition
+                .as_ref()
+                .map_or_else(|| "otherwise".to_owned(), format::flat);
+            let inner = self.group(
+                format!(
+                    "case {}",
+                    case.condition
+                        .as_ref()
+                        .map_or_else(|| "_".to_owned(), format::flat)
+                ),
+                group,
+            );
             let part = self.block(&case.block, inner);
             for (to, _) in &part.entries {
                 self.edge(choice, *to, Reason::Flow, &condition);
             }
-            exits.extend(if part.entries.is_empty() { vec![choice] } else { part.exits });
+            exits.extend(if part.entries.is_empty() {
+                vec![choice]
+            } else {
+                part.exits
+            });
         }
-        Part { entries: vec![(choice, String::new())], exits }
+        Part {
+            entries: vec![(choice, String::new())],
+            exits,
+        }
     }
 
     fn catch(&mut self, catch: &'p Catch<'s>, group: usize) -> Part {
@@ -216,10 +280,18 @@ impl<'p, 's> Builder<'_, '_, 'p, 's> {
 
     fn block(&mut self, block: &'p Block<'s>, group: usize) -> Part {
         let order = order::of_block(self.model, block, self.scope, self.options.order);
-        let parts: Vec<Part> = block.steps.iter().map(|stmt| self.stmt(stmt, group)).collect();
+        let parts: Vec<Part> = block
+            .steps
+            .iter()
+            .map(|stmt| self.stmt(stmt, group))
+            .collect();
         let mut out = Part::default();
         for edge in &order.edges {
-            let reason = if edge.why == Why::Declared { Reason::Declared } else { Reason::Flow };
+            let reason = if edge.why == Why::Declared {
+                Reason::Declared
+            } else {
+                Reason::Flow
+            };
             if let (Some(from), Some(to)) = (parts.get(edge.from), parts.get(edge.to)) {
                 self.enter(&from.exits, to, reason);
             }
@@ -234,8 +306,17 @@ impl<'p, 's> Builder<'_, '_, 'p, 's> {
         }
         // Yields wait for all statements of their block.
         for target in crate::json::yields(block, true) {
-            let outputs = target.args.iter().map(|arg| arg.name.text).collect::<Vec<_>>().join(", ");
-            let node = self.node(vec![format!("yield {}", target.target.text), outputs], Shape::Yield, group);
+            let outputs = target
+                .args
+                .iter()
+                .map(|arg| arg.name.text)
+                .collect::<Vec<_>>()
+                .join(", ");
+            let node = self.node(
+                vec![format!("yield {}", target.target.text), outputs],
+                Shape::Yield,
+                group,
+            );
             for from in std::mem::take(&mut out.exits) {
                 self.edge(from, node, Reason::Flow, "");
             }
@@ -251,9 +332,16 @@ impl<'p, 's> Builder<'_, '_, 'p, 's> {
         let step = match stmt {
             Stmt::Step(step) => step,
             Stmt::Log { .. } | Stmt::Assert { .. } => {
-                let word = if matches!(stmt, Stmt::Log { .. }) { "sys.log" } else { "sys.assert" };
+                let word = if matches!(stmt, Stmt::Log { .. }) {
+                    "sys.log"
+                } else {
+                    "sys.assert"
+                };
                 let node = self.node(vec![word.to_owned()], Shape::Inner, group);
-                return Part { entries: vec![(node, String::new())], exits: vec![node] };
+                return Part {
+                    entries: vec![(node, String::new())],
+                    exits: vec![node],
+                };
             }
         };
         let node = self.step(step, group);
@@ -270,18 +358,35 @@ impl<'p, 's> Builder<'_, '_, 'p, 's> {
             self.enter(&[node], &part, Reason::Error);
             exits.extend(part.exits);
         }
-        Part { entries: vec![(node, String::new())], exits }
+        Part {
+            entries: vec![(node, String::new())],
+            exits,
+        }
     }
 
     fn step(&mut self, step: &'p Step<'s>, group: usize) -> usize {
         let (target, shape) = match self.model.target(step.call.target.text, self.scope) {
-            Target::Facet(facet) => (facet.full(), if facet.decl.kind == FacetKind::Event { Shape::Task } else { Shape::Inner }),
+            Target::Facet(facet) => (
+                facet.full(),
+                if facet.decl.kind == FacetKind::Event {
+                    Shape::Task
+                } else {
+                    Shape::Inner
+                },
+            ),
             Target::Schema(schema) => (schema.full(), Shape::Inner),
             Target::Unknown => (step.call.target.text.to_owned(), Shape::Task),
         };
         let mut lines = vec![step.name.text.to_owned(), target];
-        for policy in policy::effective(self.model, &step.call, self.scope).into_iter().filter(|policy| policy.source == policy::Source::Call) {
-            let settings: Vec<String> = policy.settings.iter().map(|setting| format!("{} {}", setting.name, format::flat(setting.value))).collect();
+        for policy in policy::effective(self.model, &step.call, self.scope)
+            .into_iter()
+            .filter(|policy| policy.source == policy::Source::Call)
+        {
+            let settings: Vec<String> = policy
+                .settings
+                .iter()
+                .map(|setting| format!("{} {}", setting.name, format::flat(setting.value)))
+                .collect();
             lines.push(format!("{}: {}", policy.facet.name(), settings.join(", ")));
         }
         self.node(lines, shape, group)

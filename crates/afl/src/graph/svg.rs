@@ -23,9 +23,22 @@ struct Placed {
 #[must_use]
 pub fn svg(graph: &Graph) -> String {
     let columns = columns(graph);
-    let mut layout = Layout { graph, columns: &columns, placed: vec![Placed::default(); graph.nodes.len()], boxes: Vec::new(), left: lefts(graph, &columns) };
+    let mut layout = Layout {
+        graph,
+        columns: &columns,
+        placed: vec![Placed::default(); graph.nodes.len()],
+        boxes: Vec::new(),
+        left: lefts(graph, &columns),
+    };
     let bottom = layout.group(0, PAD + TITLE);
-    let right = layout.placed.iter().map(|p| p.x + p.width).max().unwrap_or(0).max(graph.title.chars().count() * LETTER) + PAD * 2;
+    let right = layout
+        .placed
+        .iter()
+        .map(|p| p.x + p.width)
+        .max()
+        .unwrap_or(0)
+        .max(graph.title.chars().count() * LETTER)
+        + PAD * 2;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {right} {0}\" width=\"{right}\" height=\"{0}\" role=\"img\" font-family=\"sans-serif\" font-size=\"12\">\n<title>{1}</title>\n{STYLE}<rect class=\"page\" width=\"{right}\" height=\"{0}\"/>\n<text class=\"head\" x=\"{PAD}\" y=\"{2}\">{1}</text>\n",
         bottom + PAD,
@@ -62,7 +75,13 @@ fn columns(graph: &Graph) -> Vec<usize> {
 }
 
 fn width(lines: &[String]) -> usize {
-    lines.iter().map(|line| line.chars().count()).max().unwrap_or(0) * LETTER + PAD * 2
+    lines
+        .iter()
+        .map(|line| line.chars().count())
+        .max()
+        .unwrap_or(0)
+        * LETTER
+        + PAD * 2
 }
 
 fn lefts(graph: &Graph, columns: &[usize]) -> Vec<usize> {
@@ -73,7 +92,13 @@ fn lefts(graph: &Graph, columns: &[usize]) -> Vec<usize> {
             *widest = (*widest).max(width(&node.lines));
         }
     }
-    let labels = graph.edges.iter().map(|edge| edge.label.chars().count() * 6).max().unwrap_or(0).min(240);
+    let labels = graph
+        .edges
+        .iter()
+        .map(|edge| edge.label.chars().count() * 6)
+        .max()
+        .unwrap_or(0)
+        .min(240);
     let mut left = PAD * 2;
     let place = |width: usize| {
         let next = left + width + GAP_X.max(labels + PAD);
@@ -95,10 +120,24 @@ impl Layout<'_> {
     fn group(&mut self, id: usize, top: usize) -> usize {
         let mut bottoms = vec![top; self.left.len()];
         let mut bottom = top;
-        for (at, node) in self.graph.nodes.iter().enumerate().filter(|(_, node)| node.group == id) {
+        for (at, node) in self
+            .graph
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| node.group == id)
+        {
             let column = self.columns.get(at).copied().unwrap_or(0);
-            let (x, y) = (self.left.get(column).copied().unwrap_or(0), bottoms.get(column).copied().unwrap_or(top));
-            let placed = Placed { x, y, width: width(&node.lines), height: node.lines.len() * LINE + PAD };
+            let (x, y) = (
+                self.left.get(column).copied().unwrap_or(0),
+                bottoms.get(column).copied().unwrap_or(top),
+            );
+            let placed = Placed {
+                x,
+                y,
+                width: width(&node.lines),
+                height: node.lines.len() * LINE + PAD,
+            };
             if let Some(slot) = self.placed.get_mut(at) {
                 *slot = placed;
             }
@@ -107,7 +146,13 @@ impl Layout<'_> {
             }
             bottom = bottom.max(y + placed.height + GAP_Y);
         }
-        for (at, inner) in self.graph.groups.iter().enumerate().filter(|(_, group)| group.parent == Some(id)) {
+        for (at, inner) in self
+            .graph
+            .groups
+            .iter()
+            .enumerate()
+            .filter(|(_, group)| group.parent == Some(id))
+        {
             let start = bottom;
             let boxes = self.boxes.len();
             self.boxes.push((at, Placed::default()));
@@ -115,7 +160,12 @@ impl Layout<'_> {
             let (left, right) = self.extent(at);
             let right = right.max(left + inner.title.chars().count() * LETTER);
             if let Some((_, frame)) = self.boxes.get_mut(boxes) {
-                *frame = Placed { x: left.saturating_sub(PAD / 2), y: start, width: right - left + PAD, height: end.saturating_sub(start).saturating_sub(GAP_Y / 2) };
+                *frame = Placed {
+                    x: left.saturating_sub(PAD / 2),
+                    y: start,
+                    width: right - left + PAD,
+                    height: end.saturating_sub(start).saturating_sub(GAP_Y / 2),
+                };
             }
             bottom = end + GAP_Y / 2;
         }
@@ -133,15 +183,26 @@ impl Layout<'_> {
                 None => return false,
             }
         };
-        let nodes = self.graph.nodes.iter().zip(&self.placed).filter(|(node, _)| inside(node.group));
-        let reach = nodes.map(|(_, placed)| (placed.x, placed.x + placed.width)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let nodes = self
+            .graph
+            .nodes
+            .iter()
+            .zip(&self.placed)
+            .filter(|(node, _)| inside(node.group));
+        let reach = nodes
+            .map(|(_, placed)| (placed.x, placed.x + placed.width))
+            .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         reach.unwrap_or((PAD, PAD * 2))
     }
 
     // Writing to a String cannot fail, hence the ignored results.
     fn draw(&self, out: &mut String) {
         for (id, frame) in &self.boxes {
-            let title = self.graph.groups.get(*id).map_or("", |group| group.title.as_str());
+            let title = self
+                .graph
+                .groups
+                .get(*id)
+                .map_or("", |group| group.title.as_str());
             let _ = writeln!(
                 out,
                 "<rect class=\"box\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"6\"/><text class=\"small\" x=\"{}\" y=\"{}\">{}</text>",
@@ -165,7 +226,11 @@ impl Layout<'_> {
                 Shape::Choice => "choice",
                 Shape::Yield => "yield",
             };
-            let round = if matches!(node.shape, Shape::Terminal | Shape::Inner) { 14 } else { 3 };
+            let round = if matches!(node.shape, Shape::Terminal | Shape::Inner) {
+                14
+            } else {
+                3
+            };
             let _ = writeln!(
                 out,
                 "<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"{round}\"/>",
@@ -173,14 +238,27 @@ impl Layout<'_> {
             );
             for (line, words) in node.lines.iter().enumerate() {
                 let class = if line == 0 { "head" } else { "small" };
-                let _ = writeln!(out, "<text class=\"{class}\" x=\"{}\" y=\"{}\">{}</text>", placed.x + PAD, placed.y + PAD / 2 + LINE * line + 12, escape(words));
+                let _ = writeln!(
+                    out,
+                    "<text class=\"{class}\" x=\"{}\" y=\"{}\">{}</text>",
+                    placed.x + PAD,
+                    placed.y + PAD / 2 + LINE * line + 12,
+                    escape(words)
+                );
             }
         }
     }
 
     fn edge(&self, edge: &super::Edge, out: &mut String) {
-        let (Some(from), Some(to)) = (self.placed.get(edge.from), self.placed.get(edge.to)) else { return };
-        let (x1, y1, x2, y2) = (from.x + from.width, from.y + from.height / 2, to.x, to.y + to.height / 2);
+        let (Some(from), Some(to)) = (self.placed.get(edge.from), self.placed.get(edge.to)) else {
+            return;
+        };
+        let (x1, y1, x2, y2) = (
+            from.x + from.width,
+            from.y + from.height / 2,
+            to.x,
+            to.y + to.height / 2,
+        );
         let class = match edge.reason {
             Reason::Flow => "edge",
             Reason::Declared => "edge declared",
@@ -194,11 +272,20 @@ impl Layout<'_> {
             x2.saturating_sub(bend)
         );
         if !edge.label.is_empty() {
-            let _ = writeln!(out, "<text class=\"small\" x=\"{}\" y=\"{}\">{}</text>", x1 + 6, (y1 + y2) / 2 - 3, escape(&edge.label));
+            let _ = writeln!(
+                out,
+                "<text class=\"small\" x=\"{}\" y=\"{}\">{}</text>",
+                x1 + 6,
+                (y1 + y2) / 2 - 3,
+                escape(&edge.label)
+            );
         }
     }
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

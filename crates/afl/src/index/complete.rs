@@ -34,13 +34,37 @@ pub struct Completion {
 
 /// The proposals at a place, in a stable order.
 #[must_use]
-pub fn complete<'p, 's>(program: &'p Program<'s>, names: &Names<'p, 's>, model: &Model<'_, 'p, 's>, index: &Index, file: FileId, at: u32) -> Vec<Completion> {
-    let Some(source) = program.source(file) else { return Vec::new() };
+pub fn complete<'p, 's>(
+    program: &'p Program<'s>,
+    names: &Names<'p, 's>,
+    model: &Model<'_, 'p, 's>,
+    index: &Index,
+    file: FileId,
+    at: u32,
+) -> Vec<Completion> {
+    let Some(source) = program.source(file) else {
+        return Vec::new();
+    };
     let before = source.text.get(..at as usize).unwrap_or("");
-    let word = before.rfind(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.' | '$')).map_or(0, |at| at + 1);
+    let word = before
+        .rfind(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.' | '$'))
+        .map_or(0, |at| at + 1);
     let path = before.get(word..).unwrap_or("");
-    let facet = names.facets.iter().filter(|facet| facet.file == file && facet.decl.span.start <= at).max_by_key(|facet| facet.decl.span.start);
-    let mut place = Place { source: &source.text, names, model, index, file, at, facet, out: Vec::new() };
+    let facet = names
+        .facets
+        .iter()
+        .filter(|facet| facet.file == file && facet.decl.span.start <= at)
+        .max_by_key(|facet| facet.decl.span.start);
+    let mut place = Place {
+        source: &source.text,
+        names,
+        model,
+        index,
+        file,
+        at,
+        facet,
+        out: Vec::new(),
+    };
     if let Some(rest) = path.strip_prefix("$.") {
         place.inputs(rest);
     } else if let Some((path, _)) = path.rsplit_once('.') {
@@ -65,14 +89,23 @@ struct Place<'m, 'n, 'p, 's> {
 
 impl Place<'_, '_, '_, '_> {
     fn add(&mut self, label: &str, kind: CompletionKind, detail: String) {
-        self.out.push(Completion { label: label.to_owned(), kind, detail });
+        self.out.push(Completion {
+            label: label.to_owned(),
+            kind,
+            detail,
+        });
     }
 
     /// The foreach variables declared before the cursor in this facet.
     fn variables(&self) -> Vec<(String, Ty)> {
         let start = self.facet.map_or(0, |facet| facet.decl.span.start);
-        let defined = self.index.entries.iter().filter(|e| e.definition && e.file == self.file && e.span.start >= start && e.span.end <= self.at);
-        defined.filter(|e| matches!(e.symbol, Symbol::Variable(..))).filter_map(|e| Some((self.text(e.span), e.ty.clone()?))).collect()
+        let defined = self.index.entries.iter().filter(|e| {
+            e.definition && e.file == self.file && e.span.start >= start && e.span.end <= self.at
+        });
+        defined
+            .filter(|e| matches!(e.symbol, Symbol::Variable(..)))
+            .filter_map(|e| Some((self.text(e.span), e.ty.clone()?)))
+            .collect()
     }
 
     fn text(&self, span: crate::span::Span) -> String {
@@ -94,15 +127,27 @@ impl Place<'_, '_, '_, '_> {
         };
         let mut parts = path.split('.');
         let first = parts.next().unwrap_or("");
-        let variable = self.variables().into_iter().rev().find(|(name, _)| name == first).map(|(_, ty)| ty);
-        let ty = variable.or_else(|| member(facet.params(), first).map(|param| self.model.param_ty(facet, param)));
+        let variable = self
+            .variables()
+            .into_iter()
+            .rev()
+            .find(|(name, _)| name == first)
+            .map(|(_, ty)| ty);
+        let ty = variable.or_else(|| {
+            member(facet.params(), first).map(|param| self.model.param_ty(facet, param))
+        });
         self.members(ty.unwrap_or(Ty::Any), parts);
     }
 
     fn below(&mut self, path: &str) {
         let mut parts = path.split('.');
         let first = parts.next().unwrap_or("");
-        let step = self.steps().into_iter().rev().find(|(name, _)| name == first).map(|(_, ty)| ty);
+        let step = self
+            .steps()
+            .into_iter()
+            .rev()
+            .find(|(name, _)| name == first)
+            .map(|(_, ty)| ty);
         match step {
             Some(ty) => self.members(ty, parts),
             None => self.namespace(path),
@@ -119,14 +164,21 @@ impl Place<'_, '_, '_, '_> {
         }
         match ty {
             Ty::Schema(id) => {
-                let Some(schema) = self.names.schemas.get(id) else { return };
+                let Some(schema) = self.names.schemas.get(id) else {
+                    return;
+                };
                 for field in &schema.decl.fields {
-                    let detail = self.model.ty(&field.ty, self.model.scope(schema.scope)).show(self.model);
+                    let detail = self
+                        .model
+                        .ty(&field.ty, self.model.scope(schema.scope))
+                        .show(self.model);
                     self.add(field.name.text, CompletionKind::Output, detail);
                 }
             }
             Ty::Step(id) => {
-                let Some(facet) = self.names.facets.get(id) else { return };
+                let Some(facet) = self.names.facets.get(id) else {
+                    return;
+                };
                 for output in self.model.attributes(facet) {
                     let detail = self.output(id, output.name.text).show(self.model);
                     self.add(output.name.text, CompletionKind::Output, detail);
@@ -146,8 +198,11 @@ impl Place<'_, '_, '_, '_> {
 
     fn output(&self, id: usize, name: &str) -> Ty {
         let found = self.names.facets.get(id).and_then(|facet| {
-            let output = member(facet.returns(), name).map(|output| self.model.output_ty(facet, output, Collect::All));
-            output.or_else(|| member(facet.params(), name).map(|param| self.model.param_ty(facet, param)))
+            let output = member(facet.returns(), name)
+                .map(|output| self.model.output_ty(facet, output, Collect::All));
+            output.or_else(|| {
+                member(facet.params(), name).map(|param| self.model.param_ty(facet, param))
+            })
         });
         found.unwrap_or(Ty::Any)
     }
@@ -155,22 +210,45 @@ impl Place<'_, '_, '_, '_> {
     /// The steps named before the cursor in this facet.
     fn steps(&self) -> Vec<(String, Ty)> {
         let start = self.facet.map_or(0, |facet| facet.decl.span.start);
-        let defined = self.index.entries.iter().filter(|e| e.definition && e.file == self.file && e.span.start >= start && e.span.end <= self.at);
-        defined.filter(|e| matches!(e.symbol, Symbol::Step(..))).map(|e| (self.text(e.span), e.ty.clone().unwrap_or(Ty::Any))).collect()
+        let defined = self.index.entries.iter().filter(|e| {
+            e.definition && e.file == self.file && e.span.start >= start && e.span.end <= self.at
+        });
+        defined
+            .filter(|e| matches!(e.symbol, Symbol::Step(..)))
+            .map(|e| (self.text(e.span), e.ty.clone().unwrap_or(Ty::Any)))
+            .collect()
     }
 
     /// The declarations of a namespace, and the namespaces that begin so.
     fn namespace(&mut self, path: &str) {
-        let facets: Vec<_> = self.names.facets.iter().filter(|facet| facet.namespace == path).map(|facet| (facet.name().to_owned(), facet.decl.kind.words())).collect();
+        let facets: Vec<_> = self
+            .names
+            .facets
+            .iter()
+            .filter(|facet| facet.namespace == path)
+            .map(|facet| (facet.name().to_owned(), facet.decl.kind.words()))
+            .collect();
         for (name, words) in facets {
             self.add(&name, CompletionKind::Facet, words.to_owned());
         }
-        let schemas: Vec<String> = self.names.schemas.iter().filter(|schema| schema.namespace == path).map(|schema| schema.decl.name.text.to_owned()).collect();
+        let schemas: Vec<String> = self
+            .names
+            .schemas
+            .iter()
+            .filter(|schema| schema.namespace == path)
+            .map(|schema| schema.decl.name.text.to_owned())
+            .collect();
         for name in schemas {
             self.add(&name, CompletionKind::Schema, "schema".to_owned());
         }
         let prefix = format!("{path}.");
-        let deeper: Vec<String> = self.names.namespaces.iter().filter_map(|name| name.strip_prefix(prefix.as_str())).map(|rest| rest.split('.').next().unwrap_or("").to_owned()).collect();
+        let deeper: Vec<String> = self
+            .names
+            .namespaces
+            .iter()
+            .filter_map(|name| name.strip_prefix(prefix.as_str()))
+            .map(|rest| rest.split('.').next().unwrap_or("").to_owned())
+            .collect();
         for name in deeper {
             self.add(&name, CompletionKind::Facet, "namespace".to_owned());
         }
@@ -197,17 +275,34 @@ impl Place<'_, '_, '_, '_> {
             }
         }
         if calls {
-            let facets: Vec<(String, String)> = self.names.facets.iter().map(|facet| (facet.name().to_owned(), facet.full())).collect();
+            let facets: Vec<(String, String)> = self
+                .names
+                .facets
+                .iter()
+                .map(|facet| (facet.name().to_owned(), facet.full()))
+                .collect();
             for (name, full) in facets {
                 self.add(&name, CompletionKind::Facet, full);
             }
             return self.schemas();
         }
-        let inside = self.facet.is_some_and(|facet| self.at <= facet.decl.span.end);
+        let inside = self
+            .facet
+            .is_some_and(|facet| self.at <= facet.decl.span.end);
         let words: &[&str] = if inside {
-            &["andThen", "foreach", "in", "when", "case", "catch", "yield", "with", "script"]
+            &[
+                "andThen", "foreach", "in", "when", "case", "catch", "yield", "with", "script",
+            ]
         } else {
-            &["namespace", "use", "facet", "event facet", "workflow", "schema", "implicit"]
+            &[
+                "namespace",
+                "use",
+                "facet",
+                "event facet",
+                "workflow",
+                "schema",
+                "implicit",
+            ]
         };
         for word in words {
             self.add(word, CompletionKind::Keyword, "keyword".to_owned());
@@ -215,7 +310,12 @@ impl Place<'_, '_, '_, '_> {
     }
 
     fn schemas(&mut self) {
-        let schemas: Vec<(String, String)> = self.names.schemas.iter().map(|schema| (schema.decl.name.text.to_owned(), schema.full())).collect();
+        let schemas: Vec<(String, String)> = self
+            .names
+            .schemas
+            .iter()
+            .map(|schema| (schema.decl.name.text.to_owned(), schema.full()))
+            .collect();
         for (name, full) in schemas {
             self.add(&name, CompletionKind::Schema, full);
         }
@@ -236,17 +336,41 @@ impl Place<'_, '_, '_, '_> {
             '(' => true,
             _ => false,
         });
-        let Some(before) = open.and_then(|(at, _)| head.get(..at)) else { return };
-        let start = before.rfind(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.')).map_or(0, |at| at + 1);
+        let Some(before) = open.and_then(|(at, _)| head.get(..at)) else {
+            return;
+        };
+        let start = before
+            .rfind(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.'))
+            .map_or(0, |at| at + 1);
         let Some(facet) = self.facet else { return };
-        let target = self.model.target(before.get(start..).unwrap_or(""), self.model.scope(facet.scope));
+        let target = self.model.target(
+            before.get(start..).unwrap_or(""),
+            self.model.scope(facet.scope),
+        );
         let params: Vec<(String, String)> = match target {
-            crate::resolve::Target::Facet(of) => {
-                of.params().iter().map(|param| (param.name.text.to_owned(), self.model.param_ty(&of, param).show(self.model))).collect()
-            }
-            crate::resolve::Target::Schema(of) => {
-                of.decl.fields.iter().map(|field| (field.name.text.to_owned(), self.model.ty(&field.ty, self.model.scope(of.scope)).show(self.model))).collect()
-            }
+            crate::resolve::Target::Facet(of) => of
+                .params()
+                .iter()
+                .map(|param| {
+                    (
+                        param.name.text.to_owned(),
+                        self.model.param_ty(&of, param).show(self.model),
+                    )
+                })
+                .collect(),
+            crate::resolve::Target::Schema(of) => of
+                .decl
+                .fields
+                .iter()
+                .map(|field| {
+                    (
+                        field.name.text.to_owned(),
+                        self.model
+                            .ty(&field.ty, self.model.scope(of.scope))
+                            .show(self.model),
+                    )
+                })
+                .collect(),
             crate::resolve::Target::Unknown => Vec::new(),
         };
         for (name, ty) in params {

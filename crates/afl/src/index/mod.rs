@@ -58,7 +58,11 @@ pub struct Index {
 impl Index {
     /// Reads a program.
     #[must_use]
-    pub fn new<'p, 's>(program: &'p Program<'s>, names: &Names<'p, 's>, model: &Model<'_, 'p, 's>) -> Self {
+    pub fn new<'p, 's>(
+        program: &'p Program<'s>,
+        names: &Names<'p, 's>,
+        model: &Model<'_, 'p, 's>,
+    ) -> Self {
         let mut entries = walk::entries(program, names, model);
         entries.sort_by_key(|entry| (entry.file, entry.span));
         Self { entries }
@@ -67,18 +71,25 @@ impl Index {
     /// The narrowest occurrence at a place.
     #[must_use]
     pub fn at(&self, file: FileId, offset: u32) -> Option<&Entry> {
-        let here = self.entries.iter().filter(|entry| entry.file == file && entry.span.touches(offset));
+        let here = self
+            .entries
+            .iter()
+            .filter(|entry| entry.file == file && entry.span.touches(offset));
         here.min_by_key(|entry| entry.span.end - entry.span.start)
     }
 
     /// All occurrences of a symbol.
     pub fn of<'a>(&'a self, symbol: &'a Symbol) -> impl Iterator<Item = &'a Entry> {
-        self.entries.iter().filter(move |entry| entry.symbol == *symbol)
+        self.entries
+            .iter()
+            .filter(move |entry| entry.symbol == *symbol)
     }
 
     /// Where a symbol is declared.
     #[must_use]
     pub fn definition(&self, symbol: &Symbol) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.definition && entry.symbol == *symbol)
+        self.entries
+            .iter()
+            .find(|entry| entry.definition && entry.symbol == *symbol)
     }
 }

@@ -1,7 +1,10 @@
 //! The walk that collects the index.
 
 use super::{Entry, Symbol};
-use crate::ast::{AndThen, Arg, Block, Call, Catch, Caught, Decl, Expr, ExprKind, Mixin, Name, Param, Stmt, Step, Then, Type, When};
+use crate::ast::{
+    AndThen, Arg, Block, Call, Catch, Caught, Decl, Expr, ExprKind, Mixin, Name, Param, Step, Stmt,
+    Then, Type, When,
+};
 use crate::check::Collect;
 use crate::check::names::{FacetInfo, Map, Names, Scope, member, short};
 use crate::diag::FileId;
@@ -10,11 +13,28 @@ use crate::resolve::types::Ty;
 use crate::resolve::{Model, Target};
 use crate::span::{Span, offset};
 
-pub(super) fn entries<'p, 's>(program: &'p Program<'s>, names: &Names<'p, 's>, model: &Model<'_, 'p, 's>) -> Vec<Entry> {
-    let mut walk = Walk { names, model, out: Vec::new(), file: 0, scope: model.scope(0), facet: None, steps: Map::default(), variables: Vec::new() };
+pub(super) fn entries<'p, 's>(
+    program: &'p Program<'s>,
+    names: &Names<'p, 's>,
+    model: &Model<'_, 'p, 's>,
+) -> Vec<Entry> {
+    let mut walk = Walk {
+        names,
+        model,
+        out: Vec::new(),
+        file: 0,
+        scope: model.scope(0),
+        facet: None,
+        steps: Map::default(),
+        variables: Vec::new(),
+    };
     for (file, namespace) in program.namespaces() {
         walk.file = file;
-        walk.define(namespace.name, Symbol::Namespace(namespace.name.text.to_owned()), None);
+        walk.define(
+            namespace.name,
+            Symbol::Namespace(namespace.name.text.to_owned()),
+            None,
+        );
         for decl in &namespace.decls {
             if let Decl::Use(x) = decl
                 && names.has_namespace(x.name.text)
@@ -29,7 +49,11 @@ pub(super) fn entries<'p, 's>(program: &'p Program<'s>, names: &Names<'p, 's>, m
         walk.define(schema.decl.name, Symbol::Schema(schema.id), None);
         for field in &schema.decl.fields {
             let ty = model.ty(&field.ty, walk.scope);
-            walk.define(field.name, Symbol::Field(schema.id, field.name.text.to_owned()), Some(ty));
+            walk.define(
+                field.name,
+                Symbol::Field(schema.id, field.name.text.to_owned()),
+                Some(ty),
+            );
             walk.ty(&field.ty);
         }
     }
@@ -58,7 +82,13 @@ struct Walk<'m, 'n, 'p, 's> {
 
 impl<'p, 's> Walk<'_, '_, 'p, 's> {
     fn push(&mut self, span: Span, symbol: Symbol, definition: bool, ty: Option<Ty>) {
-        self.out.push(Entry { file: self.file, span, symbol, definition, ty });
+        self.out.push(Entry {
+            file: self.file,
+            span,
+            symbol,
+            definition,
+            ty,
+        });
     }
 
     fn define(&mut self, name: Name<'s>, symbol: Symbol, ty: Option<Ty>) {
@@ -74,8 +104,16 @@ impl<'p, 's> Walk<'_, '_, 'p, 's> {
         let last = offset(short(name.text).len());
         let split = name.span.end.saturating_sub(last);
         if split > name.span.start {
-            let namespace = name.text.get(..name.text.len() - last as usize - 1).unwrap_or("");
-            self.push(Span::new(name.span.start, split - 1), Symbol::Namespace(namespace.to_owned()), false, None);
+            let namespace = name
+                .text
+                .get(..name.text.len() - last as usize - 1)
+                .unwrap_or("");
+            self.push(
+                Span::new(name.span.start, split - 1),
+                Symbol::Namespace(namespace.to_owned()),
+                false,
+                None,
+            );
         }
         self.push(Span::new(split, name.span.end), symbol, false, None);
     }
@@ -100,12 +138,20 @@ impl<'p, 's> Walk<'_, '_, 'p, 's> {
         self.define(sig.name, Symbol::Facet(facet.id), None);
         for param in facet.params() {
             let ty = self.model.param_ty(facet, param);
-            self.define(param.name, Symbol::Param(facet.id, param.name.text.to_owned()), Some(ty));
+            self.define(
+                param.name,
+                Symbol::Param(facet.id, param.name.text.to_owned()),
+                Some(ty),
+            );
             self.param(param);
         }
         for output in facet.returns() {
             let ty = self.model.output_ty(facet, output, Collect::All);
-            self.define(output.name, Symbol::Output(facet.id, output.name.text.to_owned()), Some(ty));
+            self.define(
+                output.name,
+                Symbol::Output(facet.id, output.name.text.to_owned()),
+                Some(ty),
+            );
             self.param(output);
         }
         for mixin in &sig.mixins {
@@ -142,9 +188,15 @@ impl<'p, 's> Walk<'_, '_, 'p, 's> {
 
     fn args(&mut self, facet: Option<FacetInfo<'p, 's>>, args: &'p [Arg<'s>]) {
         for arg in args {
-            if let Some((facet, param)) = facet.and_then(|facet| member(facet.params(), arg.name.text).map(|param| (facet, param))) {
+            if let Some((facet, param)) = facet
+                .and_then(|facet| member(facet.params(), arg.name.text).map(|param| (facet, param)))
+            {
                 let ty = self.model.param_ty(&facet, param);
-                self.refer(arg.name, Symbol::Param(facet.id, arg.name.text.to_owned()), Some(ty));
+                self.refer(
+                    arg.name,
+                    Symbol::Param(facet.id, arg.name.text.to_owned()),
+                    Some(ty),
+                );
             }
             self.expr(&arg.value);
         }
@@ -161,7 +213,11 @@ impl<'p, 's> Walk<'_, '_, 'p, 's> {
                 self.qualified(call.target, Symbol::Schema(schema.id));
                 for arg in &call.args {
                     if member(&schema.decl.fields, arg.name.text).is_some() {
-                        self.refer(arg.name, Symbol::Field(schema.id, arg.name.text.to_owned()), None);
+                        self.refer(
+                            arg.name,
+                            Symbol::Field(schema.id, arg.name.text.to_owned()),
+                            None,
+                        );
                     }
                 }
                 self.args(None, &call.args);
@@ -179,7 +235,11 @@ impl<'p, 's> Walk<'_, '_, 'p, 's> {
                 Ty::List(element) => *element,
                 _ => Ty::Any,
             };
-            self.define(foreach.variable, Symbol::Variable(self.file, foreach.variable.span), Some(element.clone()));
+            self.define(
+                foreach.variable,
+                Symbol::Variable(self.file, foreach.variable.span),
+                Some(element.clone()),
+            );
             self.variables.push((foreach.variable, element));
             pushed = true;
         }
@@ -244,12 +304,25 @@ impl<'p, 's> Walk<'_, '_, 'p, 's> {
     fn yields(&mut self, target: Name<'s>, args: &'p [Arg<'s>], step: Option<&'p Call<'s>>) {
         let name = short(target.text);
         let Some(own) = self.facet else { return };
-        let alias = own.decl.sig.mixins.iter().find(|mixin| mixin.alias.is_some_and(|alias| alias.text == name));
-        let mixin = alias.or_else(|| own.decl.sig.mixins.iter().find(|mixin| short(mixin.target.text) == name));
+        let alias = own
+            .decl
+            .sig
+            .mixins
+            .iter()
+            .find(|mixin| mixin.alias.is_some_and(|alias| alias.text == name));
+        let mixin = alias.or_else(|| {
+            own.decl
+                .sig
+                .mixins
+                .iter()
+                .find(|mixin| short(mixin.target.text) == name)
+        });
         let facet = match (step.filter(|call| short(call.target.text) == name), mixin) {
             (Some(call), _) => self.names.facet(call.target.text, self.scope).one(),
             (None, _) if own.name() == name => Some(own),
-            (None, mixin) => mixin.and_then(|mixin| self.names.facet(mixin.target.text, self.scope).one()),
+            (None, mixin) => {
+                mixin.and_then(|mixin| self.names.facet(mixin.target.text, self.scope).one())
+            }
         };
         match (alias.and_then(|mixin| mixin.alias), facet) {
             (Some(alias), _) => self.refer(target, Symbol::Alias(self.file, alias.span), None),
@@ -257,9 +330,15 @@ impl<'p, 's> Walk<'_, '_, 'p, 's> {
             (None, None) => {}
         }
         for arg in args {
-            if let Some((facet, output)) = facet.and_then(|facet| member(facet.returns(), arg.name.text).map(|output| (facet, output))) {
+            if let Some((facet, output)) = facet.and_then(|facet| {
+                member(facet.returns(), arg.name.text).map(|output| (facet, output))
+            }) {
                 let ty = self.model.output_ty(&facet, output, Collect::All);
-                self.refer(arg.name, Symbol::Output(facet.id, arg.name.text.to_owned()), Some(ty));
+                self.refer(
+                    arg.name,
+                    Symbol::Output(facet.id, arg.name.text.to_owned()),
+                    Some(ty),
+                );
             }
             self.expr(&arg.value);
         }
@@ -283,26 +362,52 @@ impl<'p, 's> Walk<'_, '_, 'p, 's> {
                 self.expr(&pair.0);
                 self.expr(&pair.1);
             }
-            ExprKind::Str(_) | ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Null | ExprKind::Error => {}
+            ExprKind::Str(_)
+            | ExprKind::Int(_)
+            | ExprKind::Float(_)
+            | ExprKind::Bool(_)
+            | ExprKind::Null
+            | ExprKind::Error => {}
         }
         Ty::Any
     }
 
     fn input(&mut self, path: &[Name<'s>]) -> Ty {
-        let Some((first, rest)) = path.split_first() else { return Ty::Any };
-        let variable = self.variables.iter().rev().find(|(name, _)| name.text == first.text).cloned();
+        let Some((first, rest)) = path.split_first() else {
+            return Ty::Any;
+        };
+        let variable = self
+            .variables
+            .iter()
+            .rev()
+            .find(|(name, _)| name.text == first.text)
+            .cloned();
         let ty = match (variable, self.facet) {
             (Some((name, ty)), _) => {
-                self.refer(*first, Symbol::Variable(self.file, name.span), Some(ty.clone()));
+                self.refer(
+                    *first,
+                    Symbol::Variable(self.file, name.span),
+                    Some(ty.clone()),
+                );
                 ty
             }
             (None, Some(facet)) => {
                 if let Some(param) = member(facet.params(), first.text) {
                     let ty = self.model.param_ty(&facet, param);
-                    self.refer(*first, Symbol::Param(facet.id, first.text.to_owned()), Some(ty.clone()));
+                    self.refer(
+                        *first,
+                        Symbol::Param(facet.id, first.text.to_owned()),
+                        Some(ty.clone()),
+                    );
                     ty
                 } else {
-                    let alias = facet.decl.sig.mixins.iter().filter_map(|mixin| mixin.alias).find(|alias| alias.text == first.text);
+                    let alias = facet
+                        .decl
+                        .sig
+                        .mixins
+                        .iter()
+                        .filter_map(|mixin| mixin.alias)
+                        .find(|alias| alias.text == first.text);
                     if let Some(alias) = alias {
                         self.refer(*first, Symbol::Alias(self.file, alias.span), None);
                     }
@@ -315,8 +420,12 @@ impl<'p, 's> Walk<'_, '_, 'p, 's> {
     }
 
     fn step_path(&mut self, path: &[Name<'s>]) -> Ty {
-        let Some((first, rest)) = path.split_first() else { return Ty::Any };
-        let Some((name, target)) = self.steps.get(first.text).copied() else { return Ty::Any };
+        let Some((first, rest)) = path.split_first() else {
+            return Ty::Any;
+        };
+        let Some((name, target)) = self.steps.get(first.text).copied() else {
+            return Ty::Any;
+        };
         let ty = match target {
             Target::Facet(facet) => Ty::Step(facet.id),
             Target::Schema(schema) => Ty::Schema(schema.id),
@@ -331,19 +440,32 @@ impl<'p, 's> Walk<'_, '_, 'p, 's> {
             let next = match ty {
                 Ty::Schema(id) => self.names.schemas.get(id).and_then(|schema| {
                     let field = member(&schema.decl.fields, name.text)?;
-                    Some((Symbol::Field(id, name.text.to_owned()), self.model.ty(&field.ty, self.model.scope(schema.scope))))
+                    Some((
+                        Symbol::Field(id, name.text.to_owned()),
+                        self.model.ty(&field.ty, self.model.scope(schema.scope)),
+                    ))
                 }),
                 Ty::Step(id) => self.names.facets.get(id).and_then(|facet| {
                     let output = member(facet.returns(), name.text);
-                    let found = output.map(|output| (Symbol::Output(id, name.text.to_owned()), self.model.output_ty(facet, output, Collect::All)));
+                    let found = output.map(|output| {
+                        (
+                            Symbol::Output(id, name.text.to_owned()),
+                            self.model.output_ty(facet, output, Collect::All),
+                        )
+                    });
                     found.or_else(|| {
                         let param = member(facet.params(), name.text)?;
-                        Some((Symbol::Param(id, name.text.to_owned()), self.model.param_ty(facet, param)))
+                        Some((
+                            Symbol::Param(id, name.text.to_owned()),
+                            self.model.param_ty(facet, param),
+                        ))
                     })
                 }),
                 _ => None,
             };
-            let Some((symbol, found)) = next else { return Ty::Any };
+            let Some((symbol, found)) = next else {
+                return Ty::Any;
+            };
             self.refer(*name, symbol, Some(found.clone()));
             ty = found;
         }

@@ -4,7 +4,9 @@
 //! `target` (full name), `args` with types and origins, `after` with reasons, and `policies` with the origin of every setting.
 
 use super::{Emit, Writer};
-use crate::ast::{AndThen, Arg, Block, Body, Call, Catch, Caught, Expr, Param, Script, Step, Stmt, Then, When};
+use crate::ast::{
+    AndThen, Arg, Block, Body, Call, Catch, Caught, Expr, Param, Script, Step, Stmt, Then, When,
+};
 use crate::check::names::{FacetInfo, Names, Scope};
 use crate::check::{Collect, Options, Order};
 use crate::program::Program;
@@ -18,15 +20,38 @@ pub fn resolved(program: &Program<'_>, options: Options, pretty: bool) -> String
 
     // The hash covers the compact form, so that it does not depend on how the output is laid out.
     let compact = write(program, &model, options, false, None);
-    let hash = super::Id::root("plan").child("resolved", 1, &compact).to_string();
+    let hash = super::Id::root("plan")
+        .child("resolved", 1, &compact)
+        .to_string();
 
     write(program, &model, options, pretty, Some(&hash))
 }
 
-fn write<'s>(program: &Program<'s>, model: &Model<'_, '_, 's>, options: Options, pretty: bool, hash: Option<&str>) -> String {
-    let shape = super::Options { pretty, locations: true, provenance: false, expand_yields: true, latin1: false };
-    let emit = Emit { w: Writer::new(pretty), options: shape, sources: program.sources, file: 0 };
-    let mut out = Resolved { emit, model, options };
+fn write<'s>(
+    program: &Program<'s>,
+    model: &Model<'_, '_, 's>,
+    options: Options,
+    pretty: bool,
+    hash: Option<&str>,
+) -> String {
+    let shape = super::Options {
+        pretty,
+        locations: true,
+        provenance: false,
+        expand_yields: true,
+        latin1: false,
+    };
+    let emit = Emit {
+        w: Writer::new(pretty),
+        options: shape,
+        sources: program.sources,
+        file: 0,
+    };
+    let mut out = Resolved {
+        emit,
+        model,
+        options,
+    };
     out.program(program, hash);
     let mut text = out.emit.w.finish();
     text.push('\n');
@@ -43,13 +68,29 @@ impl<'p, 's> Resolved<'_, '_, 'p, 's> {
     fn program(&mut self, program: &Program<'s>, hash: Option<&str>) {
         self.emit.w.open_object();
         self.emit.w.number("format", 1);
-        self.emit.w.member("order", if self.options.order == Order::Declared { "declared" } else { "data" });
-        self.emit.w.member("foreach", if self.options.collect == Collect::All { "collect" } else { "last" });
+        self.emit.w.member(
+            "order",
+            if self.options.order == Order::Declared {
+                "declared"
+            } else {
+                "data"
+            },
+        );
+        self.emit.w.member(
+            "foreach",
+            if self.options.collect == Collect::All {
+                "collect"
+            } else {
+                "last"
+            },
+        );
         if let Some(hash) = hash {
             self.emit.w.member("planHash", hash);
         }
         self.emit.w.key("sources");
-        self.emit.w.array(program.sources, |w, source| w.string(&source.name));
+        self.emit
+            .w
+            .array(program.sources, |w, source| w.string(&source.name));
         self.schemas();
         self.emit.w.key("facets");
         self.emit.w.open_array();
@@ -74,14 +115,21 @@ impl<'p, 's> Resolved<'_, '_, 'p, 's> {
             self.emit.w.element();
             self.emit.w.open_object();
             self.emit.w.member("name", &schema.full());
-            self.typed("fields", &schema.decl.fields, |model, field| model.ty(&field.ty, scope).show(model));
+            self.typed("fields", &schema.decl.fields, |model, field| {
+                model.ty(&field.ty, scope).show(model)
+            });
             self.emit.location(schema.decl.span);
             self.emit.w.close_object();
         }
         self.emit.w.close_array();
     }
 
-    fn typed(&mut self, key: &str, params: &[Param<'s>], ty: impl Fn(&Model<'_, 'p, 's>, &Param<'s>) -> String) {
+    fn typed(
+        &mut self,
+        key: &str,
+        params: &[Param<'s>],
+        ty: impl Fn(&Model<'_, 'p, 's>, &Param<'s>) -> String,
+    ) {
         self.emit.w.key(key);
         self.emit.w.open_array();
         for param in params {
@@ -106,9 +154,17 @@ impl<'p, 's> Resolved<'_, '_, 'p, 's> {
         self.emit.w.member("name", &facet.full());
         self.emit.w.member("kind", facet.decl.kind.words());
         self.emit.w.key("reachesEvent");
-        self.emit.w.raw(if self.model.reaches_event(facet.id) { "true" } else { "false" });
-        self.typed("params", facet.params(), |model, param| model.param_ty(facet, param).show(model));
-        self.typed("returns", facet.returns(), |model, output| model.output_ty(facet, output, collect).show(model));
+        self.emit.w.raw(if self.model.reaches_event(facet.id) {
+            "true"
+        } else {
+            "false"
+        });
+        self.typed("params", facet.params(), |model, param| {
+            model.param_ty(facet, param).show(model)
+        });
+        self.typed("returns", facet.returns(), |model, output| {
+            model.output_ty(facet, output, collect).show(model)
+        });
         self.mixins(&facet.decl.sig.mixins, scope);
         if let Some(script) = &facet.decl.pre_script {
             self.emit.w.key("preScript");
@@ -154,7 +210,10 @@ impl<'p, 's> Resolved<'_, '_, 'p, 's> {
             self.emit.w.element();
             self.emit.w.open_object();
             let facet = self.model.names.facet(mixin.target.text, scope).one();
-            self.emit.w.member("target", &facet.map_or_else(|| mixin.target.text.to_owned(), |facet| facet.full()));
+            self.emit.w.member(
+                "target",
+                &facet.map_or_else(|| mixin.target.text.to_owned(), |facet| facet.full()),
+            );
             if let Some(alias) = mixin.alias {
                 self.emit.w.member("alias", alias.text);
             }
@@ -166,7 +225,10 @@ impl<'p, 's> Resolved<'_, '_, 'p, 's> {
 
     fn script(&mut self, script: &Script<'s>) {
         self.emit.w.open_object();
-        self.emit.w.member("language", script.language.map_or("python", |language| language.text));
+        self.emit.w.member(
+            "language",
+            script.language.map_or("python", |language| language.text),
+        );
         self.emit.w.member("code", &script.text());
         self.emit.w.close_object();
     }
@@ -244,7 +306,9 @@ impl<'p, 's> Resolved<'_, '_, 'p, 's> {
         for target in super::yields(block, true) {
             self.emit.w.element();
             self.emit.w.open_object();
-            self.emit.w.member("target", crate::check::names::short(target.target.text));
+            self.emit
+                .w
+                .member("target", crate::check::names::short(target.target.text));
             self.emit.args(target.args);
             self.emit.w.close_object();
         }
@@ -256,9 +320,20 @@ impl<'p, 's> Resolved<'_, '_, 'p, 's> {
         self.emit.w.key("after");
         self.emit.w.array(edges, |w, edge| {
             w.object(|w| {
-                let name = block.steps.get(edge.from).and_then(Stmt::step).map_or("", |step| step.name.text);
+                let name = block
+                    .steps
+                    .get(edge.from)
+                    .and_then(Stmt::step)
+                    .map_or("", |step| step.name.text);
                 w.member("step", name);
-                w.member("why", if edge.why == order::Why::Data { "data" } else { "declared" });
+                w.member(
+                    "why",
+                    if edge.why == order::Why::Data {
+                        "data"
+                    } else {
+                        "declared"
+                    },
+                );
             });
         });
     }
@@ -295,21 +370,41 @@ impl<'p, 's> Resolved<'_, '_, 'p, 's> {
 
     /// Every parameter that gets a value, and from where: the call, an implicit, the default.
     fn facet_args(&mut self, facet: &FacetInfo<'p, 's>, call: &Call<'s>, scope: &Scope<'s>) {
-        let implicits: Vec<_> = self.model.implicits(scope).filter(|(_, implicit)| self.model.implicit_facet(implicit).is_some_and(|of| of.id == facet.id)).collect();
+        let implicits: Vec<_> = self
+            .model
+            .implicits(scope)
+            .filter(|(_, implicit)| {
+                self.model
+                    .implicit_facet(implicit)
+                    .is_some_and(|of| of.id == facet.id)
+            })
+            .collect();
         self.emit.w.key("args");
         self.emit.w.open_array();
         for param in facet.params() {
-            let named = |args: &'_ [Arg<'s>]| args.iter().position(|arg| arg.name.text == param.name.text);
-            let from_call = named(&call.args).and_then(|at| call.args.get(at)).map(|arg| (&arg.value, "call".to_owned()));
+            let named =
+                |args: &'_ [Arg<'s>]| args.iter().position(|arg| arg.name.text == param.name.text);
+            let from_call = named(&call.args)
+                .and_then(|at| call.args.get(at))
+                .map(|arg| (&arg.value, "call".to_owned()));
             let from_implicit = || {
                 implicits.iter().find_map(|(_, implicit)| {
                     let args = &implicit.decl.call.args;
-                    named(args).and_then(|at| args.get(at)).map(|arg| (&arg.value, format!("implicit {}", implicit.decl.name.text)))
+                    named(args)
+                        .and_then(|at| args.get(at))
+                        .map(|arg| (&arg.value, format!("implicit {}", implicit.decl.name.text)))
                 })
             };
             let value: Option<(&Expr<'s>, String)> =
-                from_call.or_else(from_implicit).or_else(|| param.default.as_ref().map(|default| (default, "default".to_owned())));
-            let Some((value, source)) = value else { continue };
+                from_call.or_else(from_implicit).or_else(|| {
+                    param
+                        .default
+                        .as_ref()
+                        .map(|default| (default, "default".to_owned()))
+                });
+            let Some((value, source)) = value else {
+                continue;
+            };
             let ty = self.model.param_ty(facet, param).show(self.model);
             self.emit.w.element();
             self.emit.w.open_object();

@@ -50,8 +50,15 @@ impl<'s> Parser<'s, '_> {
             if token.kind == Kind::Doc {
                 // Of several, the reference takes the first and we the nearest; the others are comments.
                 let kept = doc.filter(|_| self.options.reference).unwrap_or(token);
-                for other in [doc, Some(token)].into_iter().flatten().filter(|other| other.span != kept.span) {
-                    self.comments.push(crate::lex::Comment { span: other.span, trailing: false });
+                for other in [doc, Some(token)]
+                    .into_iter()
+                    .flatten()
+                    .filter(|other| other.span != kept.span)
+                {
+                    self.comments.push(crate::lex::Comment {
+                        span: other.span,
+                        trailing: false,
+                    });
                 }
                 doc = Some(kept);
             }

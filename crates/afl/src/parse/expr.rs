@@ -314,7 +314,12 @@ impl<'s> Parser<'s, '_> {
 
     /// After an error between brackets: goes on behind the closing one, so that the error stays the only one.
     fn close(&mut self, close: Kind) {
-        while self.kind() != close && !matches!(self.kind(), Kind::End | Kind::Newline | Kind::RParen | Kind::RBracket | Kind::RBrace) {
+        while self.kind() != close
+            && !matches!(
+                self.kind(),
+                Kind::End | Kind::Newline | Kind::RParen | Kind::RBracket | Kind::RBrace
+            )
+        {
             self.skip_to_comma(close);
             if !self.eat(Kind::Comma) {
                 break;

@@ -33,7 +33,11 @@ impl<'n, 'p, 's> Model<'n, 'p, 's> {
     #[must_use]
     pub fn new(names: &'n Names<'p, 's>) -> Self {
         let collected = names.facets.iter().map(collected).collect();
-        let mut model = Self { names, reaches: Vec::new(), collected };
+        let mut model = Self {
+            names,
+            reaches: Vec::new(),
+            collected,
+        };
         model.reaches = model.reach();
         model
     }
@@ -41,7 +45,10 @@ impl<'n, 'p, 's> Model<'n, 'p, 's> {
     /// The scope of a declaration.
     #[must_use]
     pub fn scope(&self, number: usize) -> &'n Scope<'s> {
-        static TOP: Scope<'static> = Scope { namespace: "", imports: Vec::new() };
+        static TOP: Scope<'static> = Scope {
+            namespace: "",
+            imports: Vec::new(),
+        };
         self.names.scopes.get(number).unwrap_or(&TOP)
     }
 
@@ -50,7 +57,11 @@ impl<'n, 'p, 's> Model<'n, 'p, 's> {
     pub fn target(&self, name: &str, scope: &Scope<'_>) -> Target<'p, 's> {
         match self.names.facet(name, scope).one() {
             Some(facet) => Target::Facet(facet),
-            None => self.names.schema(name, scope).one().map_or(Target::Unknown, Target::Schema),
+            None => self
+                .names
+                .schema(name, scope)
+                .one()
+                .map_or(Target::Unknown, Target::Schema),
         }
     }
 
@@ -73,19 +84,28 @@ impl<'n, 'p, 's> Model<'n, 'p, 's> {
     /// Whether a foreach of the facet yields this output, which makes it a list.
     #[must_use]
     pub fn is_collected(&self, facet: FacetId, output: &str) -> bool {
-        self.collected.get(facet).is_some_and(|outputs| outputs.contains(&output))
+        self.collected
+            .get(facet)
+            .is_some_and(|outputs| outputs.contains(&output))
     }
 
     /// The implicits that hold in a scope, in the order of their declaration.
-    pub fn implicits<'a>(&'a self, scope: &'a Scope<'s>) -> impl Iterator<Item = (usize, ImplicitInfo<'p, 's>)> + 'a {
+    pub fn implicits<'a>(
+        &'a self,
+        scope: &'a Scope<'s>,
+    ) -> impl Iterator<Item = (usize, ImplicitInfo<'p, 's>)> + 'a {
         let all = self.names.implicits.iter().copied().enumerate();
-        all.filter(|(_, implicit)| implicit.namespace == scope.namespace || scope.imports.contains(&implicit.namespace))
+        all.filter(|(_, implicit)| {
+            implicit.namespace == scope.namespace || scope.imports.contains(&implicit.namespace)
+        })
     }
 
     /// The facet that an implicit supplies.
     #[must_use]
     pub fn implicit_facet(&self, implicit: &ImplicitInfo<'p, 's>) -> Option<FacetInfo<'p, 's>> {
-        self.names.facet(implicit.decl.call.target.text, self.scope(implicit.scope)).one()
+        self.names
+            .facet(implicit.decl.call.target.text, self.scope(implicit.scope))
+            .one()
     }
 
     fn reach(&self) -> Vec<bool> {
@@ -101,7 +121,13 @@ impl<'n, 'p, 's> Model<'n, 'p, 's> {
             });
         }
         let mut reaches = vec![false; self.names.facets.len()];
-        let mut open: Vec<FacetId> = self.names.facets.iter().filter(|facet| facet.decl.kind == FacetKind::Event).map(|facet| facet.id).collect();
+        let mut open: Vec<FacetId> = self
+            .names
+            .facets
+            .iter()
+            .filter(|facet| facet.decl.kind == FacetKind::Event)
+            .map(|facet| facet.id)
+            .collect();
         while let Some(id) = open.pop() {
             if let Some(seen) = reaches.get_mut(id)
                 && !std::mem::replace(seen, true)
@@ -138,10 +164,17 @@ fn step_calls<'p, 's>(step: &'p Step<'s>, maybe: bool, visit: &mut impl FnMut(&'
     }
 }
 
-fn then_calls<'p, 's>(then: &'p AndThen<'s>, maybe: bool, visit: &mut impl FnMut(&'p Call<'s>, bool)) {
+fn then_calls<'p, 's>(
+    then: &'p AndThen<'s>,
+    maybe: bool,
+    visit: &mut impl FnMut(&'p Call<'s>, bool),
+) {
     match &then.kind {
         Then::Block(block) => block_calls(block, maybe || then.foreach.is_some(), visit),
-        Then::When(when) => when.cases.iter().for_each(|case| block_calls(&case.block, true, visit)),
+        Then::When(when) => when
+            .cases
+            .iter()
+            .for_each(|case| block_calls(&case.block, true, visit)),
         Then::Script(_) => {}
     }
 }
@@ -149,19 +182,42 @@ fn then_calls<'p, 's>(then: &'p AndThen<'s>, maybe: bool, visit: &mut impl FnMut
 fn catch_calls<'p, 's>(catch: &'p Catch<'s>, visit: &mut impl FnMut(&'p Call<'s>, bool)) {
     match &catch.kind {
         Caught::Block(block) => block_calls(block, true, visit),
-        Caught::When(when) => when.cases.iter().for_each(|case| block_calls(&case.block, true, visit)),
+        Caught::When(when) => when
+            .cases
+            .iter()
+            .for_each(|case| block_calls(&case.block, true, visit)),
     }
 }
 
-fn block_calls<'p, 's>(block: &'p Block<'s>, maybe: bool, visit: &mut impl FnMut(&'p Call<'s>, bool)) {
-    block.steps.iter().filter_map(Stmt::step).for_each(|step| step_calls(step, maybe, visit));
+fn block_calls<'p, 's>(
+    block: &'p Block<'s>,
+    maybe: bool,
+    visit: &mut impl FnMut(&'p Call<'s>, bool),
+) {
+    block
+        .steps
+        .iter()
+        .filter_map(Stmt::step)
+        .for_each(|step| step_calls(step, maybe, visit));
 }
 
 fn collected<'s>(facet: &FacetInfo<'_, 's>) -> Vec<&'s str> {
     let mut outputs = Vec::new();
-    for block in facet.decl.body.blocks().iter().filter(|block| block.foreach.is_some()) {
-        let Then::Block(block) = &block.kind else { continue };
-        for y in block.yields.iter().filter(|y| crate::check::names::short(y.call.target.text) == facet.name()) {
+    for block in facet
+        .decl
+        .body
+        .blocks()
+        .iter()
+        .filter(|block| block.foreach.is_some())
+    {
+        let Then::Block(block) = &block.kind else {
+            continue;
+        };
+        for y in block
+            .yields
+            .iter()
+            .filter(|y| crate::check::names::short(y.call.target.text) == facet.name())
+        {
             outputs.extend(y.call.args.iter().map(|arg| arg.name.text));
         }
     }

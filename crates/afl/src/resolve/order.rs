@@ -4,7 +4,9 @@
 //! unless it does so already by data.
 
 use super::Model;
-use crate::ast::{AndThen, Arg, Block, Call, Catch, Caught, Expr, ExprKind, Step, Stmt, Then, When};
+use crate::ast::{
+    AndThen, Arg, Block, Call, Catch, Caught, Expr, ExprKind, Step, Stmt, Then, When,
+};
 use crate::check::Order;
 use crate::check::names::{Map, Scope};
 
@@ -43,7 +45,12 @@ pub struct BlockOrder {
 
 /// Derives the order of a block.
 #[must_use]
-pub fn of_block<'s>(model: &Model<'_, '_, 's>, block: &Block<'s>, scope: &Scope<'s>, order: Order) -> BlockOrder {
+pub fn of_block<'s>(
+    model: &Model<'_, '_, 's>,
+    block: &Block<'s>,
+    scope: &Scope<'s>,
+    order: Order,
+) -> BlockOrder {
     let mut out = BlockOrder::default();
     let mut index: Map<&str, usize> = Map::default();
     // How far down the chain of event statements each statement reaches by what it waits for, itself included.
@@ -59,13 +66,32 @@ pub fn of_block<'s>(model: &Model<'_, '_, 's>, block: &Block<'s>, scope: &Scope<
             }
         });
         waits.sort_unstable();
-        let mut known = waits.iter().filter_map(|from| reach.get(*from)).copied().max().unwrap_or(0);
-        out.edges.extend(waits.iter().map(|from| Edge { from: *from, to: at, why: Why::Data }));
-        if stmt.step().is_some_and(|step| model.step_reaches_event(step, scope)) {
+        let mut known = waits
+            .iter()
+            .filter_map(|from| reach.get(*from))
+            .copied()
+            .max()
+            .unwrap_or(0);
+        out.edges.extend(waits.iter().map(|from| Edge {
+            from: *from,
+            to: at,
+            why: Why::Data,
+        }));
+        if stmt
+            .step()
+            .is_some_and(|step| model.step_reaches_event(step, scope))
+        {
             if let Some(last) = chain.last().filter(|_| known < chain.len()) {
-                out.races.push(Race { first: *last, second: at });
+                out.races.push(Race {
+                    first: *last,
+                    second: at,
+                });
                 if order == Order::Declared {
-                    out.edges.push(Edge { from: *last, to: at, why: Why::Declared });
+                    out.edges.push(Edge {
+                        from: *last,
+                        to: at,
+                        why: Why::Declared,
+                    });
                 }
             }
             chain.push(at);
@@ -127,7 +153,9 @@ fn in_step<'p>(step: &'p Step<'_>, visit: &mut impl FnMut(&'p str)) {
 
 fn in_call<'p>(call: &'p Call<'_>, visit: &mut impl FnMut(&'p str)) {
     in_args(&call.args, visit);
-    call.mixins.iter().for_each(|mixin| in_args(&mixin.args, visit));
+    call.mixins
+        .iter()
+        .for_each(|mixin| in_args(&mixin.args, visit));
 }
 
 fn in_args<'p>(args: &'p [Arg<'_>], visit: &mut impl FnMut(&'p str)) {
@@ -171,13 +199,23 @@ fn in_block<'p>(block: &'p Block<'_>, visit: &mut impl FnMut(&'p str)) {
 pub fn in_expr<'p>(expr: &'p Expr<'_>, visit: &mut impl FnMut(&'p str)) {
     match &expr.kind {
         ExprKind::Step(path) => path.iter().take(1).for_each(|name| visit(name.text)),
-        ExprKind::Concat(items) | ExprKind::List(items) => items.iter().for_each(|item| in_expr(item, visit)),
-        ExprKind::Map(entries) => entries.iter().for_each(|entry| in_expr(&entry.value, visit)),
+        ExprKind::Concat(items) | ExprKind::List(items) => {
+            items.iter().for_each(|item| in_expr(item, visit))
+        }
+        ExprKind::Map(entries) => entries
+            .iter()
+            .for_each(|entry| in_expr(&entry.value, visit)),
         ExprKind::Unary(_, operand) => in_expr(operand, visit),
         ExprKind::Binary(_, pair) | ExprKind::Index(pair) => {
             in_expr(&pair.0, visit);
             in_expr(&pair.1, visit);
         }
-        ExprKind::Str(_) | ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Null | ExprKind::Input(_) | ExprKind::Error => {}
+        ExprKind::Str(_)
+        | ExprKind::Int(_)
+        | ExprKind::Float(_)
+        | ExprKind::Bool(_)
+        | ExprKind::Null
+        | ExprKind::Input(_)
+        | ExprKind::Error => {}
     }
 }

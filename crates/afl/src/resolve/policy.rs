@@ -63,54 +63,104 @@ pub struct Policy<'p, 's> {
 #[must_use]
 pub fn is_policy(facet: &FacetInfo<'_, '_>) -> bool {
     let known = KNOWN.iter().find(|(name, _)| *name == facet.name());
-    known.is_some_and(|(_, params)| !facet.params().is_empty() && facet.params().iter().all(|param| params.contains(&param.name.text)))
+    known.is_some_and(|(_, params)| {
+        !facet.params().is_empty()
+            && facet
+                .params()
+                .iter()
+                .all(|param| params.contains(&param.name.text))
+    })
 }
 
 /// The policies of a call, ordered as [`KNOWN`]. Implicits apply where the facet reaches an event facet.
 #[must_use]
-pub fn effective<'p, 's>(model: &Model<'_, 'p, 's>, call: &'p Call<'s>, scope: &Scope<'s>) -> Vec<Policy<'p, 's>> {
-    let super::Target::Facet(target) = model.target(call.target.text, scope) else { return Vec::new() };
+pub fn effective<'p, 's>(
+    model: &Model<'_, 'p, 's>,
+    call: &'p Call<'s>,
+    scope: &Scope<'s>,
+) -> Vec<Policy<'p, 's>> {
+    let super::Target::Facet(target) = model.target(call.target.text, scope) else {
+        return Vec::new();
+    };
     let mut found: Vec<Policy<'p, 's>> = Vec::new();
     let mut layer = |facet: Option<FacetInfo<'p, 's>>, args: &'p [Arg<'s>], source: Source<'s>| {
-        let Some(facet) = facet.filter(is_policy) else { return };
-        match found.iter_mut().find(|policy| policy.facet.name() == facet.name()) {
+        let Some(facet) = facet.filter(is_policy) else {
+            return;
+        };
+        match found
+            .iter_mut()
+            .find(|policy| policy.facet.name() == facet.name())
+        {
             Some(policy) => policy.add(args, source),
             None => {
-                let mut policy = Policy { facet, source, settings: Vec::new() };
+                let mut policy = Policy {
+                    facet,
+                    source,
+                    settings: Vec::new(),
+                };
                 policy.add(args, source);
                 found.push(policy);
             }
         }
     };
     for mixin in plain(&call.mixins) {
-        layer(model.names.facet(mixin.target.text, scope).one(), &mixin.args, Source::Call);
+        layer(
+            model.names.facet(mixin.target.text, scope).one(),
+            &mixin.args,
+            Source::Call,
+        );
     }
     let own = model.scope(target.scope);
     for mixin in plain(&target.decl.sig.mixins) {
-        layer(model.names.facet(mixin.target.text, own).one(), &mixin.args, Source::Signature);
+        layer(
+            model.names.facet(mixin.target.text, own).one(),
+            &mixin.args,
+            Source::Signature,
+        );
     }
     if model.reaches_event(target.id) {
         for (_, implicit) in model.implicits(scope) {
-            layer(model.implicit_facet(&implicit), &implicit.decl.call.args, Source::Implicit(implicit.decl.name.text));
+            layer(
+                model.implicit_facet(&implicit),
+                &implicit.decl.call.args,
+                Source::Implicit(implicit.decl.name.text),
+            );
         }
     }
     for policy in &mut found {
         policy.finish();
     }
-    found.sort_by_key(|policy| KNOWN.iter().position(|(name, _)| *name == policy.facet.name()));
+    found.sort_by_key(|policy| {
+        KNOWN
+            .iter()
+            .position(|(name, _)| *name == policy.facet.name())
+    });
     found
 }
 
 /// An aliased mixin is data of its own, not a policy of the step.
 fn plain<'p, 's>(mixins: &'p [Mixin<'s>]) -> impl Iterator<Item = &'p Mixin<'s>> {
-    mixins.iter().filter(|mixin| mixin.alias.is_none() && KNOWN.iter().any(|(name, _)| *name == short(mixin.target.text)))
+    mixins.iter().filter(|mixin| {
+        mixin.alias.is_none()
+            && KNOWN
+                .iter()
+                .any(|(name, _)| *name == short(mixin.target.text))
+    })
 }
 
 impl<'p, 's> Policy<'p, 's> {
     fn add(&mut self, args: &'p [Arg<'s>], source: Source<'s>) {
         for arg in args {
-            if !self.settings.iter().any(|setting| setting.name == arg.name.text) {
-                self.settings.push(Setting { name: arg.name.text, value: &arg.value, source });
+            if !self
+                .settings
+                .iter()
+                .any(|setting| setting.name == arg.name.text)
+            {
+                self.settings.push(Setting {
+                    name: arg.name.text,
+                    value: &arg.value,
+                    source,
+                });
             }
         }
     }
@@ -120,12 +170,23 @@ impl<'p, 's> Policy<'p, 's> {
         let exclusive = self.facet.name() == "Timeout" && !self.settings.is_empty();
         for param in self.facet.params() {
             if let Some(value) = param.default.as_ref().filter(|_| !exclusive)
-                && !self.settings.iter().any(|setting| setting.name == param.name.text)
+                && !self
+                    .settings
+                    .iter()
+                    .any(|setting| setting.name == param.name.text)
             {
-                self.settings.push(Setting { name: param.name.text, value, source: Source::Default });
+                self.settings.push(Setting {
+                    name: param.name.text,
+                    value,
+                    source: Source::Default,
+                });
             }
         }
         let params = self.facet.params();
-        self.settings.sort_by_key(|setting| params.iter().position(|param| param.name.text == setting.name));
+        self.settings.sort_by_key(|setting| {
+            params
+                .iter()
+                .position(|param| param.name.text == setting.name)
+        });
     }
 }

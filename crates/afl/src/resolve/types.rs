@@ -34,7 +34,9 @@ impl Ty {
         match (self, to) {
             (Self::Any | Self::Null | Self::Json, _) | (_, Self::Any | Self::Json) => true,
             (Self::List(from), Self::List(to)) => from.fits(to),
-            (Self::Int, Self::Long | Self::Double) | (Self::Long, Self::Double) | (Self::Map, Self::Schema(_)) => true,
+            (Self::Int, Self::Long | Self::Double)
+            | (Self::Long, Self::Double)
+            | (Self::Map, Self::Schema(_)) => true,
             // Which facets satisfy which is a rule of its own.
             (Self::Step(_), Self::Step(_)) => true,
             _ => self == to,
@@ -79,8 +81,16 @@ impl Ty {
             Self::Json => "Json".to_owned(),
             Self::Map => "map".to_owned(),
             Self::List(inner) => format!("[{}]", inner.show(model)),
-            Self::Schema(id) => model.names.schemas.get(*id).map_or_else(String::new, |schema| schema.full()),
-            Self::Step(id) => model.names.facets.get(*id).map_or_else(String::new, |facet| format!("step of {}", facet.full())),
+            Self::Schema(id) => model
+                .names
+                .schemas
+                .get(*id)
+                .map_or_else(String::new, |schema| schema.full()),
+            Self::Step(id) => model
+                .names
+                .facets
+                .get(*id)
+                .map_or_else(String::new, |facet| format!("step of {}", facet.full())),
         }
     }
 }
@@ -102,7 +112,10 @@ impl<'p, 's> Model<'_, 'p, 's> {
             "Json" => Ty::Json,
             _ => match self.names.schema(name, scope).one() {
                 Some(schema) => Ty::Schema(schema.id),
-                None => self.names.facet_as_type(name).map_or(Ty::Any, |facet| Ty::Step(facet.id)),
+                None => self
+                    .names
+                    .facet_as_type(name)
+                    .map_or(Ty::Any, |facet| Ty::Step(facet.id)),
             },
         }
     }
@@ -117,32 +130,53 @@ impl<'p, 's> Model<'_, 'p, 's> {
     #[must_use]
     pub fn output_ty(&self, facet: &FacetInfo<'p, 's>, output: &Param<'s>, collect: Collect) -> Ty {
         let ty = self.param_ty(facet, output);
-        let listed = collect == Collect::All && self.is_collected(facet.id, output.name.text) && !matches!(ty, Ty::List(_) | Ty::Json);
+        let listed = collect == Collect::All
+            && self.is_collected(facet.id, output.name.text)
+            && !matches!(ty, Ty::List(_) | Ty::Json);
         if listed { Ty::List(Box::new(ty)) } else { ty }
     }
 
     /// What can be read from a step of a facet: outputs, or parameters where it declares no outputs.
     #[must_use]
     pub fn attributes(&self, facet: &FacetInfo<'p, 's>) -> &'p [Param<'s>] {
-        if facet.decl.sig.returns.is_some() { facet.returns() } else { facet.params() }
+        if facet.decl.sig.returns.is_some() {
+            facet.returns()
+        } else {
+            facet.params()
+        }
     }
 
     /// The type of `path` below a value, or the name that does not exist and the schema that lacks it.
     ///
     /// # Errors
     /// A schema on the way has no such field.
-    pub fn below(&self, mut ty: Ty, path: &[Name<'s>], collect: Collect) -> Result<Ty, (Name<'s>, SchemaId)> {
+    pub fn below(
+        &self,
+        mut ty: Ty,
+        path: &[Name<'s>],
+        collect: Collect,
+    ) -> Result<Ty, (Name<'s>, SchemaId)> {
         for name in path {
             ty = match ty {
                 Ty::Schema(id) => {
-                    let Some(schema) = self.names.schemas.get(id) else { return Ok(Ty::Any) };
+                    let Some(schema) = self.names.schemas.get(id) else {
+                        return Ok(Ty::Any);
+                    };
                     let field = member(&schema.decl.fields, name.text).ok_or((*name, id))?;
                     self.ty(&field.ty, self.scope(schema.scope))
                 }
                 Ty::Step(id) => {
-                    let Some(facet) = self.names.facets.get(id) else { return Ok(Ty::Any) };
-                    let output = member(facet.returns(), name.text).map(|output| self.output_ty(facet, output, collect));
-                    output.or_else(|| member(facet.params(), name.text).map(|param| self.param_ty(facet, param))).unwrap_or(Ty::Any)
+                    let Some(facet) = self.names.facets.get(id) else {
+                        return Ok(Ty::Any);
+                    };
+                    let output = member(facet.returns(), name.text)
+                        .map(|output| self.output_ty(facet, output, collect));
+                    output
+                        .or_else(|| {
+                            member(facet.params(), name.text)
+                                .map(|param| self.param_ty(facet, param))
+                        })
+                        .unwrap_or(Ty::Any)
                 }
                 _ => Ty::Any,
             };

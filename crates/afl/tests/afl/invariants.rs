@@ -16,8 +16,15 @@ pub fn lexer(text: &str) {
         let lexed = lex::lex(text, reference);
         let mut last = 0;
         for token in &lexed.tokens {
-            assert!(token.span.start >= last && token.span.end >= token.span.start, "tokens overlap");
-            assert!(text.is_char_boundary(token.span.start as usize) && text.is_char_boundary(token.span.end as usize), "token cuts a character");
+            assert!(
+                token.span.start >= last && token.span.end >= token.span.start,
+                "tokens overlap"
+            );
+            assert!(
+                text.is_char_boundary(token.span.start as usize)
+                    && text.is_char_boundary(token.span.end as usize),
+                "token cuts a character"
+            );
             last = token.span.end;
         }
         assert_eq!(lexed.tokens.last().map(|token| token.kind), Some(Kind::End));
@@ -30,7 +37,10 @@ pub fn parser(text: &str) {
         for reference in [false, true] {
             let parsed = parse::parse(text, parse::Options { dialect, reference });
             for error in &parsed.errors {
-                assert!(error.span.start <= error.span.end && error.span.end as usize <= text.len(), "error outside the text: {error:?}");
+                assert!(
+                    error.span.start <= error.span.end && error.span.end as usize <= text.len(),
+                    "error outside the text: {error:?}"
+                );
             }
         }
     }
@@ -39,23 +49,60 @@ pub fn parser(text: &str) {
 /// Checking, emitting, drawing, planning and indexing end without panic; the JSON is JSON; the same input gives the same output.
 pub fn checker(text: &str) {
     let sources = [Source::file("a.afl", text)];
-    for (dialect, conformance) in [(Dialect::Afl, false), (Dialect::Afl, true), (Dialect::Ffl, true)] {
-        let (program, errors) = program::read(&sources, parse::Options { dialect, reference: conformance });
-        let options = check::Options { dialect, conformance, broken: !errors.is_empty(), order: if conformance { Order::Data } else { Order::Declared }, ..check::Options::default() };
+    for (dialect, conformance) in [
+        (Dialect::Afl, false),
+        (Dialect::Afl, true),
+        (Dialect::Ffl, true),
+    ] {
+        let (program, errors) = program::read(
+            &sources,
+            parse::Options {
+                dialect,
+                reference: conformance,
+            },
+        );
+        let options = check::Options {
+            dialect,
+            conformance,
+            broken: !errors.is_empty(),
+            order: if conformance {
+                Order::Data
+            } else {
+                Order::Declared
+            },
+            ..check::Options::default()
+        };
         let found = check::check(&program, options);
-        assert_eq!(found, check::check(&program, options), "findings are not stable");
-        let shape = json::Options { pretty: false, locations: true, provenance: true, expand_yields: !conformance, latin1: conformance };
+        assert_eq!(
+            found,
+            check::check(&program, options),
+            "findings are not stable"
+        );
+        let shape = json::Options {
+            pretty: false,
+            locations: true,
+            provenance: true,
+            expand_yields: !conformance,
+            latin1: conformance,
+        };
         let emitted = json::program(&program, shape);
         readable(&emitted);
         readable(&json::resolved(&program, options, true));
         plan::plan(&program, options, &[]).unwrap();
         for one in graph::graphs(&program, options, &[]).unwrap() {
-            assert!(!(graph::svg(&one).is_empty() || graph::dot(&one).is_empty() || graph::mermaid(&one).is_empty()));
+            assert!(
+                !(graph::svg(&one).is_empty()
+                    || graph::dot(&one).is_empty()
+                    || graph::mermaid(&one).is_empty())
+            );
         }
         let names = Names::new(&program);
         let model = Model::new(&names);
         let index = Index::new(&program, &names, &model);
-        for at in (0..=text.len()).filter(|at| text.is_char_boundary(*at)).step_by(7) {
+        for at in (0..=text.len())
+            .filter(|at| text.is_char_boundary(*at))
+            .step_by(7)
+        {
             let at = u32::try_from(at).unwrap();
             if let Some(entry) = index.at(0, at) {
                 let _ = index::describe(&program, &names, &model, entry);
@@ -68,7 +115,10 @@ pub fn checker(text: &str) {
 /// The text is JSON. The reader's own limit of 128 levels is not ours.
 fn readable(text: &str) {
     if let Err(error) = serde_json::from_str::<Value>(text) {
-        assert!(error.to_string().contains("recursion limit"), "{error}: {text}");
+        assert!(
+            error.to_string().contains("recursion limit"),
+            "{error}: {text}"
+        );
     }
 }
 
@@ -80,15 +130,36 @@ pub fn formatter(text: &str) {
     }
     let once = format::format(text, &parsed.file);
     let again = parse::parse(&once, parse::Options::default());
-    assert!(again.errors.is_empty(), "formatting broke the source: {:?}\n--- from\n{text}\n--- to\n{once}", again.errors);
-    assert_eq!(comments(text, &parsed), comments(&once, &again), "comments changed\n--- from\n{text}\n--- to\n{once}");
-    assert_eq!(once, format::format(&once, &again.file), "formatting is not idempotent\n--- from\n{text}");
-    assert_eq!(tree(text), tree(&once), "the tree changed\n--- from\n{text}\n--- to\n{once}");
+    assert!(
+        again.errors.is_empty(),
+        "formatting broke the source: {:?}\n--- from\n{text}\n--- to\n{once}",
+        again.errors
+    );
+    assert_eq!(
+        comments(text, &parsed),
+        comments(&once, &again),
+        "comments changed\n--- from\n{text}\n--- to\n{once}"
+    );
+    assert_eq!(
+        once,
+        format::format(&once, &again.file),
+        "formatting is not idempotent\n--- from\n{text}"
+    );
+    assert_eq!(
+        tree(text),
+        tree(&once),
+        "the tree changed\n--- from\n{text}\n--- to\n{once}"
+    );
 }
 
 fn comments(text: &str, parsed: &Parsed<'_>) -> Vec<String> {
     // Doc comments that document nothing are comments too; their inner layout may be kept as it is.
-    let mut all: Vec<String> = parsed.file.comments.iter().map(|comment| comment.span.text(text).trim_end().to_owned()).collect();
+    let mut all: Vec<String> = parsed
+        .file
+        .comments
+        .iter()
+        .map(|comment| comment.span.text(text).trim_end().to_owned())
+        .collect();
     all.sort();
     all
 }
@@ -97,7 +168,13 @@ fn comments(text: &str, parsed: &Parsed<'_>) -> Vec<String> {
 pub fn tree(text: &str) -> Value {
     let sources = [Source::text("a", text)];
     let (program, _) = program::read(&sources, parse::Options::default());
-    let shape = json::Options { pretty: false, locations: false, provenance: false, expand_yields: false, latin1: false };
+    let shape = json::Options {
+        pretty: false,
+        locations: false,
+        provenance: false,
+        expand_yields: false,
+        latin1: false,
+    };
     let mut value = serde_json::from_str(&json::program(&program, shape)).unwrap_or_default();
     strip(&mut value);
     value

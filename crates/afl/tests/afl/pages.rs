@@ -21,14 +21,32 @@ fn blocks(page: &str) -> Vec<(String, String)> {
 
 fn found(words: &str, text: &str) -> Vec<Diagnostic> {
     let has = |word: &str| words.split(' ').any(|one| one == word);
-    let dialect = if has("ffl") { Dialect::Ffl } else { Dialect::Afl };
+    let dialect = if has("ffl") {
+        Dialect::Ffl
+    } else {
+        Dialect::Afl
+    };
     let sources = [Source::text("page", text)];
-    let (program, mut found) = program::read(&sources, parse::Options { dialect, reference: has("conformance") });
+    let (program, mut found) = program::read(
+        &sources,
+        parse::Options {
+            dialect,
+            reference: has("conformance"),
+        },
+    );
     let options = check::Options {
         dialect,
         conformance: has("conformance"),
-        order: if has("order=data") { Order::Data } else { Order::Declared },
-        collect: if has("foreach=last") { Collect::Last } else { Collect::All },
+        order: if has("order=data") {
+            Order::Data
+        } else {
+            Order::Declared
+        },
+        collect: if has("foreach=last") {
+            Collect::Last
+        } else {
+            Collect::All
+        },
         broken: !found.is_empty(),
     };
     found.extend(check::check(&program, options));
@@ -47,10 +65,17 @@ fn every_wrong_example_breaks_its_rule_and_every_right_one_breaks_none() {
             let ids: Vec<&str> = found.iter().map(|finding| finding.rule.id()).collect();
             if words.starts_with("wrong") {
                 // This one is stopped by the grammar before the rule can speak.
-                let expected = if words.contains("parse") { "FFL_ONLY" } else { id.as_str() };
+                let expected = if words.contains("parse") {
+                    "FFL_ONLY"
+                } else {
+                    id.as_str()
+                };
                 assert!(ids.contains(&expected), "{id}: found {ids:?} in\n{text}");
             } else {
-                let wrong: Vec<&Diagnostic> = found.iter().filter(|finding| finding.rule.id() == id || finding.is_error()).collect();
+                let wrong: Vec<&Diagnostic> = found
+                    .iter()
+                    .filter(|finding| finding.rule.id() == id || finding.is_error())
+                    .collect();
                 assert!(wrong.is_empty(), "{id}: found {wrong:?} in\n{text}");
             }
             super::invariants::all(&text);

@@ -12,8 +12,16 @@ fn the_corpus_is_replayed() {
 #[test]
 fn mutated_sources_break_nothing() {
     let corpus = texts();
-    let rounds = std::env::var("EVERSTEP_FUZZ_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1500);
-    let mut random = Random(std::env::var("EVERSTEP_FUZZ_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7));
+    let rounds = std::env::var("EVERSTEP_FUZZ_ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(1500);
+    let mut random = Random(
+        std::env::var("EVERSTEP_FUZZ_SEED")
+            .ok()
+            .and_then(|seed| seed.parse().ok())
+            .unwrap_or(7),
+    );
     for _ in 0..rounds {
         invariants::all(&random.mutated(&corpus));
     }
@@ -21,18 +29,67 @@ fn mutated_sources_break_nothing() {
 
 /// The corpus, the case files and the examples.
 fn texts() -> Vec<String> {
-    let folders = ["fuzz/corpus", "crates/afl/tests/cases", "examples/aws-lambda/afl"];
-    let all = folders.iter().flat_map(|folder| files(&root().join(folder)));
-    let sources = all.filter(|path| path.extension().is_none_or(|suffix| suffix == "afl" || suffix == "ffl"));
-    sources.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
+    let folders = [
+        "fuzz/corpus",
+        "crates/afl/tests/cases",
+        "examples/aws-lambda/afl",
+    ];
+    let all = folders
+        .iter()
+        .flat_map(|folder| files(&root().join(folder)));
+    let sources = all.filter(|path| {
+        path.extension()
+            .is_none_or(|suffix| suffix == "afl" || suffix == "ffl")
+    });
+    sources
+        .map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned())
+        .collect()
 }
 
 /// A small generator of its own: the same seed gives the same texts everywhere.
 struct Random(u64);
 
 const PIECES: [&str; 40] = [
-    "\n", "\n", " ", "{", "}", "(", ")", "[", "]", "#{", ",", ":", ";", ".", "=", "=>", "==", "++", "+", "-", "!", "&&", "\"", "\\", "/** d */", "// c\n", "/* b */", "$.", "$.a",
-    "andThen ", "foreach x in $.a ", "when {", "case _ => ", "catch ", "yield ", "with ", " as m", "script {", "prompt {", "ü😀",
+    "\n",
+    "\n",
+    " ",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    "#{",
+    ",",
+    ":",
+    ";",
+    ".",
+    "=",
+    "=>",
+    "==",
+    "++",
+    "+",
+    "-",
+    "!",
+    "&&",
+    "\"",
+    "\\",
+    "/** d */",
+    "// c\n",
+    "/* b */",
+    "$.",
+    "$.a",
+    "andThen ",
+    "foreach x in $.a ",
+    "when {",
+    "case _ => ",
+    "catch ",
+    "yield ",
+    "with ",
+    " as m",
+    "script {",
+    "prompt {",
+    "ü😀",
 ];
 
 impl Random {

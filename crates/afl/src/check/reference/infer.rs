@@ -258,18 +258,28 @@ impl<'p, 's> Checker<'_, 'p, 's> {
                 }
             }
         };
-        let fix = rule == Rule::TypeArithmeticString && op == Op::Add;
+        self.operator_error(rule, op, sides, span, message);
+        Kind::Unknown
+    }
+
+    fn operator_error(
+        &mut self,
+        rule: Rule,
+        op: Op,
+        sides: &(Expr<'s>, Expr<'s>),
+        span: Span,
+        message: String,
+    ) {
         let between = Span::new(sides.0.span.end, sides.1.span.start);
         let plus = self
             .program
             .source(self.file)
             .and_then(|source| between.text(&source.text).find('+'));
-        let last = self.report(rule, span, message);
-        if let (true, Some(plus)) = (fix, plus) {
+        let found = self.report(rule, span, message);
+        if let (Rule::TypeArithmeticString, Op::Add, Some(plus)) = (rule, op, plus) {
             let at = between.start + crate::span::offset(plus);
-            last.repair("Concatenate with `++`", Span::new(at, at + 1), "++");
+            found.repair("Concatenate with `++`", Span::new(at, at + 1), "++");
         }
-        Kind::Unknown
     }
 }
 

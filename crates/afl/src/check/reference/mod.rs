@@ -103,7 +103,8 @@ impl<'c, 'p, 's> Checker<'c, 'p, 's> {
         let outside = self.program.top_level();
         self.unique(&outside);
         let names = self.names;
-        for ((file, namespace), scope) in self.program.namespaces().zip(names.scopes.iter().skip(1)) {
+        for ((file, namespace), scope) in self.program.namespaces().zip(names.scopes.iter().skip(1))
+        {
             self.file = file;
             self.scope = scope;
             self.uses(namespace);

@@ -26,7 +26,9 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
             }
             ExprKind::List(items) => {
                 let types: Vec<Ty> = items.iter().map(|item| self.infer(item)).collect();
-                Ty::List(Box::new(types.into_iter().reduce(Ty::join).unwrap_or(Ty::Any)))
+                Ty::List(Box::new(
+                    types.into_iter().reduce(Ty::join).unwrap_or(Ty::Any),
+                ))
             }
             ExprKind::Map(entries) => {
                 for entry in entries {
@@ -45,8 +47,15 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
     }
 
     fn input(&mut self, path: &[Name<'s>]) -> Ty {
-        let Some((first, rest)) = path.split_first() else { return Ty::Any };
-        let variable = self.variables.iter().rev().find(|(name, _)| name.text == first.text).map(|(_, ty)| ty.clone());
+        let Some((first, rest)) = path.split_first() else {
+            return Ty::Any;
+        };
+        let variable = self
+            .variables
+            .iter()
+            .rev()
+            .find(|(name, _)| name.text == first.text)
+            .map(|(_, ty)| ty.clone());
         let ty = variable.or_else(|| {
             let facet = self.facet?;
             member(facet.params(), first.text).map(|param| self.model.param_ty(&facet, param))
@@ -55,15 +64,30 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
     }
 
     fn step_value(&mut self, path: &[Name<'s>]) -> Ty {
-        let Some((first, rest)) = path.split_first() else { return Ty::Any };
-        let Some(step) = self.index.get(first.text).and_then(|at| self.steps.get_mut(*at)) else {
-            let variable = self.variables.iter().rev().find(|(name, _)| name.text == first.text).map(|(_, ty)| ty.clone());
+        let Some((first, rest)) = path.split_first() else {
+            return Ty::Any;
+        };
+        let Some(step) = self
+            .index
+            .get(first.text)
+            .and_then(|at| self.steps.get_mut(*at))
+        else {
+            let variable = self
+                .variables
+                .iter()
+                .rev()
+                .find(|(name, _)| name.text == first.text)
+                .map(|(_, ty)| ty.clone());
             return self.field(variable.unwrap_or(Ty::Any), rest);
         };
         step.used = true;
         let (target, caught) = (step.target, step.caught);
         let Some((attribute, deeper)) = rest.split_first() else {
-            return if let Target::Facet(facet) = target { Ty::Step(facet.id) } else { Ty::Any };
+            return if let Target::Facet(facet) = target {
+                Ty::Step(facet.id)
+            } else {
+                Ty::Any
+            };
         };
         if caught && matches!(attribute.text, "error" | "error_type") {
             return Ty::String;
@@ -72,12 +96,18 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
             Target::Unknown => Ty::Any,
             Target::Schema(schema) => return self.field(Ty::Schema(schema.id), rest),
             Target::Facet(facet) => match member(self.model.attributes(&facet), attribute.text) {
-                Some(output) if facet.decl.sig.returns.is_some() => self.model.output_ty(&facet, output, self.options.collect),
+                Some(output) if facet.decl.sig.returns.is_some() => {
+                    self.model.output_ty(&facet, output, self.options.collect)
+                }
                 Some(param) => self.model.param_ty(&facet, param),
                 None => {
                     // With outputs this is the reference's own rule.
                     if facet.returns().is_empty() && !attribute.text.is_empty() {
-                        let message = format!("'{}' declares no outputs, and no parameter '{}' that could be read instead", facet.full(), attribute.text);
+                        let message = format!(
+                            "'{}' declares no outputs, and no parameter '{}' that could be read instead",
+                            facet.full(),
+                            attribute.text
+                        );
                         self.report(Rule::RefInvalidStepAttribute, attribute.span, message);
                     }
                     Ty::Any
@@ -91,10 +121,25 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
         match self.model.below(ty, path, self.options.collect) {
             Ok(ty) => ty,
             Err((name, schema)) => {
-                if let Some(schema) = self.model.names.schemas.get(schema).filter(|_| !name.text.is_empty()) {
-                    let message = format!("Field '{}' not found on schema '{}'", name.text, schema.full());
-                    self.report(Rule::UnknownNestedField, name.span, message).relate(schema.file, schema.decl.name.span, "declared here");
-                    self.hint(name.text, name.span, schema.decl.fields.iter().map(|field| field.name.text));
+                if let Some(schema) = self
+                    .model
+                    .names
+                    .schemas
+                    .get(schema)
+                    .filter(|_| !name.text.is_empty())
+                {
+                    let message = format!(
+                        "Field '{}' not found on schema '{}'",
+                        name.text,
+                        schema.full()
+                    );
+                    self.report(Rule::UnknownNestedField, name.span, message)
+                        .relate(schema.file, schema.decl.name.span, "declared here");
+                    self.hint(
+                        name.text,
+                        name.span,
+                        schema.decl.fields.iter().map(|field| field.name.text),
+                    );
                 }
                 Ty::Any
             }
@@ -149,24 +194,47 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
             Op::Eq | Op::NotEq => {
                 let (a, b) = (self.infer(left), self.infer(right));
                 if !a.fits(&b) && !b.fits(&a) {
-                    self.operand(right, &format!("`{text}` compares it with {}, which it can never equal", a.show(self.model)), &b);
+                    self.operand(
+                        right,
+                        &format!(
+                            "`{text}` compares it with {}, which it can never equal",
+                            a.show(self.model)
+                        ),
+                        &b,
+                    );
                 }
             }
             Op::Ge | Op::Le | Op::Gt | Op::Lt => {
                 let (a, b) = (self.infer(left), self.infer(right));
                 let ordered = |ty: &Ty| ty.numeric() || *ty == Ty::String;
                 match (ordered(&a), ordered(&b)) {
-                    (false, _) => self.operand(left, &format!("`{text}` orders numbers and Strings"), &a),
-                    (true, false) => self.operand(right, &format!("`{text}` orders numbers and Strings"), &b),
-                    (true, true) if !a.fits(&b) && !b.fits(&a) => self.operand(right, &format!("`{text}` compares it with {}", a.show(self.model)), &b),
+                    (false, _) => {
+                        self.operand(left, &format!("`{text}` orders numbers and Strings"), &a)
+                    }
+                    (true, false) => {
+                        self.operand(right, &format!("`{text}` orders numbers and Strings"), &b)
+                    }
+                    (true, true) if !a.fits(&b) && !b.fits(&a) => self.operand(
+                        right,
+                        &format!("`{text}` compares it with {}", a.show(self.model)),
+                        &b,
+                    ),
                     (true, true) => {}
                 }
             }
             Op::In | Op::NotIn | Op::Contains => {
                 let (a, b) = (self.infer(left), self.infer(right));
-                let (whole, ty) = if op == Op::Contains { (left, a) } else { (right, b) };
+                let (whole, ty) = if op == Op::Contains {
+                    (left, a)
+                } else {
+                    (right, b)
+                };
                 if !matches!(ty, Ty::List(_) | Ty::String | Ty::Map | Ty::Any | Ty::Json) {
-                    self.operand(whole, &format!("`{text}` looks into a list, a map or a String"), &ty);
+                    self.operand(
+                        whole,
+                        &format!("`{text}` looks into a list, a map or a String"),
+                        &ty,
+                    );
                 }
             }
             Op::StartsWith | Op::EndsWith => {
@@ -177,7 +245,9 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
                     }
                 }
             }
-            Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Rem => return self.arithmetic(text, left, right),
+            Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Rem => {
+                return self.arithmetic(text, left, right);
+            }
         }
         Ty::Boolean
     }

@@ -18,7 +18,11 @@ use crate::resolve::types::Ty;
 use crate::resolve::{Model, Target};
 use crate::span::Span;
 
-pub(super) fn check<'p, 's>(program: &'p Program<'s>, names: &Names<'p, 's>, options: Options) -> Vec<Diagnostic> {
+pub(super) fn check<'p, 's>(
+    program: &'p Program<'s>,
+    names: &Names<'p, 's>,
+    options: Options,
+) -> Vec<Diagnostic> {
     let model = Model::new(names);
     let mut walker = Walker {
         model: &model,
@@ -67,7 +71,8 @@ struct Walker<'m, 'n, 'p, 's> {
 
 impl Walker<'_, '_, '_, '_> {
     fn report(&mut self, rule: Rule, span: Span, message: String) -> &mut Diagnostic {
-        self.out.push(Diagnostic::new(rule, span, message).in_file(self.file));
+        self.out
+            .push(Diagnostic::new(rule, span, message).in_file(self.file));
         self.out.last_mut().expect("it was pushed just now")
     }
 

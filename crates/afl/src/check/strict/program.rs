@@ -18,11 +18,17 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
                     Decl::Schema(schema) => schema.name,
                     Decl::Use(_) | Decl::Implicit(_) => continue,
                 };
-                let first = *blocks.entry((namespace.name.text, name.text)).or_insert((number, file, name.span));
+                let first = *blocks
+                    .entry((namespace.name.text, name.text))
+                    .or_insert((number, file, name.span));
                 if first.0 != number {
                     self.file = file;
-                    let message = format!("'{}' is declared in two blocks of this namespace; names resolve to the last one", full(namespace.name.text, name.text));
-                    self.report(Rule::DuplicateAcrossBlocks, name.span, message).relate(first.1, first.2, "first declared here");
+                    let message = format!(
+                        "'{}' is declared in two blocks of this namespace; names resolve to the last one",
+                        full(namespace.name.text, name.text)
+                    );
+                    self.report(Rule::DuplicateAcrossBlocks, name.span, message)
+                        .relate(first.1, first.2, "first declared here");
                 }
             }
         }
@@ -35,19 +41,30 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
             self.file = implicit.file;
             self.scope = self.model.scope(implicit.scope);
             let facet = self.model.implicit_facet(implicit);
-            let earlier = implicits.iter().take(at).filter(|other| other.namespace == implicit.namespace);
+            let earlier = implicits
+                .iter()
+                .take(at)
+                .filter(|other| other.namespace == implicit.namespace);
             for other in earlier {
-                let same_facet = facet.is_some_and(|facet| self.model.implicit_facet(other).is_some_and(|other| other.id == facet.id));
+                let same_facet = facet.is_some_and(|facet| {
+                    self.model
+                        .implicit_facet(other)
+                        .is_some_and(|other| other.id == facet.id)
+                });
                 let name = implicit.decl.name;
                 let message = if other.decl.name.text == name.text {
                     format!("Two implicits are named '{}'", name.text)
                 } else if same_facet {
-                    format!("Two implicits supply '{}': only '{}' has effect", implicit.decl.call.target.text, other.decl.name.text)
+                    format!(
+                        "Two implicits supply '{}': only '{}' has effect",
+                        implicit.decl.call.target.text, other.decl.name.text
+                    )
                 } else {
                     continue;
                 };
                 let first = (other.file, other.decl.name.span);
-                self.report(Rule::ImplicitDuplicate, name.span, message).relate(first.0, first.1, "the first one");
+                self.report(Rule::ImplicitDuplicate, name.span, message)
+                    .relate(first.0, first.1, "the first one");
                 break;
             }
             match facet {
@@ -61,13 +78,19 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
     /// Reports facets that call themselves without a condition on the way.
     pub(super) fn recursion(&mut self) {
         let names = self.model.names;
-        let edges: Vec<Vec<(FacetId, Span)>> = names.facets.iter().map(|facet| self.unconditional(facet)).collect();
+        let edges: Vec<Vec<(FacetId, Span)>> = names
+            .facets
+            .iter()
+            .map(|facet| self.unconditional(facet))
+            .collect();
         let mut state = vec![0_u8; names.facets.len()];
         for start in 0..names.facets.len() {
             // Depth first without recursion: chains of facets may be long.
             let mut path: Vec<(FacetId, usize)> = vec![(start, 0)];
             while let Some((at, next)) = path.pop() {
-                let Some(here) = state.get_mut(at) else { continue };
+                let Some(here) = state.get_mut(at) else {
+                    continue;
+                };
                 if next == 0 && *here != 0 {
                     continue;
                 }
@@ -100,12 +123,23 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
 
     fn cycle(&mut self, path: &[(FacetId, usize)], from: FacetId, to: FacetId, span: Span) {
         let facets = &self.model.names.facets;
-        let Some(caller) = facets.get(from) else { return };
+        let Some(caller) = facets.get(from) else {
+            return;
+        };
         let start = path.iter().position(|(at, _)| *at == to).unwrap_or(0);
-        let round = path.iter().skip(start).filter_map(|(at, _)| facets.get(*at)).chain(facets.get(to));
+        let round = path
+            .iter()
+            .skip(start)
+            .filter_map(|(at, _)| facets.get(*at))
+            .chain(facets.get(to));
         let round: Vec<String> = round.map(FacetInfo::full).collect();
         self.file = caller.file;
-        let message = format!("'{}' calls itself without end: {}", round.first().map_or("", String::as_str), round.join(" → "));
-        self.report(Rule::Recursion, span, message).help = Some("a `when` case or a `foreach` on the way can end it".to_owned());
+        let message = format!(
+            "'{}' calls itself without end: {}",
+            round.first().map_or("", String::as_str),
+            round.join(" → ")
+        );
+        self.report(Rule::Recursion, span, message).help =
+            Some("a `when` case or a `foreach` on the way can end it".to_owned());
     }
 }

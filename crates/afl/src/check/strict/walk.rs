@@ -1,7 +1,9 @@
 //! Facets, blocks and steps.
 
 use super::{StepInfo, Walker};
-use crate::ast::{AndThen, Arg, Block, Call, Catch, Caught, Expr, ExprKind, Name, Param, Step, Stmt, Then, When};
+use crate::ast::{
+    AndThen, Arg, Block, Call, Catch, Caught, Expr, ExprKind, Name, Param, Step, Stmt, Then, When,
+};
 use crate::check::names::{FacetInfo, Map, member, short};
 use crate::diag::Rule;
 use crate::resolve::Target;
@@ -33,7 +35,13 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
                 Then::Block(inner) => {
                     let used = self.and_then(block, None);
                     // A later `when` may read the steps of this block: judge them at the end.
-                    earlier.extend(inner.steps.iter().filter_map(Stmt::step).map(|step| self.info(step, used.contains(&step.name.text))));
+                    earlier.extend(
+                        inner
+                            .steps
+                            .iter()
+                            .filter_map(Stmt::step)
+                            .map(|step| self.info(step, used.contains(&step.name.text))),
+                    );
                 }
             }
         }
@@ -48,7 +56,12 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
     }
 
     fn info(&self, step: &Step<'s>, used: bool) -> StepInfo<'p, 's> {
-        StepInfo { name: step.name, target: self.model.target(step.call.target.text, self.scope), caught: false, used }
+        StepInfo {
+            name: step.name,
+            target: self.model.target(step.call.target.text, self.scope),
+            caught: false,
+            used,
+        }
     }
 
     fn signature(&mut self, facet: &FacetInfo<'p, 's>) {
@@ -57,8 +70,12 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
             let mut seen: Map<&str, Name<'s>> = Map::default();
             for param in params {
                 if let Some(first) = seen.get(param.name.text).copied() {
-                    let (file, message) = (self.file, format!("Two parameters are named '{}'", param.name.text));
-                    self.report(Rule::ParameterDuplicate, param.name.span, message).relate(file, first.span, "the first one");
+                    let (file, message) = (
+                        self.file,
+                        format!("Two parameters are named '{}'", param.name.text),
+                    );
+                    self.report(Rule::ParameterDuplicate, param.name.span, message)
+                        .relate(file, first.span, "the first one");
                 }
                 seen.insert(param.name.text, param.name);
                 self.default(facet, param);
@@ -70,17 +87,28 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
     }
 
     fn default(&mut self, facet: &FacetInfo<'p, 's>, param: &'p Param<'s>) {
-        let Some(default) = &param.default else { return };
+        let Some(default) = &param.default else {
+            return;
+        };
         if refers(default) {
-            let message = format!("The default of '{}' must not refer to inputs or steps", param.name.text);
+            let message = format!(
+                "The default of '{}' must not refer to inputs or steps",
+                param.name.text
+            );
             self.report(Rule::DefaultReference, default.span, message);
             return;
         }
         let (have, want) = (self.infer(default), self.model.param_ty(facet, param));
         if !have.fits(&want) {
-            let message = format!("The default of '{}' is {}, but its type is {}", param.name.text, have.show(self.model), want.show(self.model));
+            let message = format!(
+                "The default of '{}' is {}, but its type is {}",
+                param.name.text,
+                have.show(self.model),
+                want.show(self.model)
+            );
             let (file, span) = (self.file, param.ty.span());
-            self.report(Rule::DefaultType, default.span, message).relate(file, span, "declared here");
+            self.report(Rule::DefaultType, default.span, message)
+                .relate(file, span, "declared here");
         }
     }
 
@@ -90,12 +118,15 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
             Then::When(when) => self.when(when, step),
             Then::Script(_) => {}
             Then::Block(block) => {
-                let Some(foreach) = &then.foreach else { return self.block(block, step, false) };
+                let Some(foreach) = &then.foreach else {
+                    return self.block(block, step, false);
+                };
                 let element = match self.infer(&foreach.list) {
                     Ty::List(element) => *element,
                     list if list.dynamic() => Ty::Any,
                     other => {
-                        let message = format!("foreach needs a list, this is {}", other.show(self.model));
+                        let message =
+                            format!("foreach needs a list, this is {}", other.show(self.model));
                         self.report(Rule::ForeachNotList, foreach.list.span, message);
                         Ty::Any
                     }
@@ -109,7 +140,12 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
         Vec::new()
     }
 
-    fn block(&mut self, block: &'p Block<'s>, step: Option<&'p Call<'s>>, foreach: bool) -> Vec<&'s str> {
+    fn block(
+        &mut self,
+        block: &'p Block<'s>,
+        step: Option<&'p Call<'s>>,
+        foreach: bool,
+    ) -> Vec<&'s str> {
         let base = self.steps.len();
         for stmt in &block.steps {
             match stmt {
@@ -146,7 +182,12 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
         if let Some(body) = &step.body {
             let used = self.and_then(body, Some(&step.call));
             if let Then::Block(block) = &body.kind {
-                let inner: Vec<StepInfo<'p, 's>> = block.steps.iter().filter_map(Stmt::step).map(|step| self.info(step, used.contains(&step.name.text))).collect();
+                let inner: Vec<StepInfo<'p, 's>> = block
+                    .steps
+                    .iter()
+                    .filter_map(Stmt::step)
+                    .map(|step| self.info(step, used.contains(&step.name.text)))
+                    .collect();
                 self.unused(std::slice::from_ref(body), &inner);
             }
         }
@@ -208,8 +249,19 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
         if own.name() == name {
             return Some(own);
         }
-        let aliased = own.decl.sig.mixins.iter().find(|mixin| mixin.alias.is_some_and(|alias| alias.text == name));
-        let mixin = aliased.or_else(|| own.decl.sig.mixins.iter().find(|mixin| short(mixin.target.text) == name))?;
+        let aliased = own
+            .decl
+            .sig
+            .mixins
+            .iter()
+            .find(|mixin| mixin.alias.is_some_and(|alias| alias.text == name));
+        let mixin = aliased.or_else(|| {
+            own.decl
+                .sig
+                .mixins
+                .iter()
+                .find(|mixin| short(mixin.target.text) == name)
+        })?;
         self.model.names.facet(mixin.target.text, self.scope).one()
     }
 
@@ -218,15 +270,26 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
         let Some(output) = member(facet.returns(), arg.name.text) else {
             let message = format!("'{}' has no output '{}'", facet.full(), arg.name.text);
             let declared = (facet.file, facet.decl.sig.name.span);
-            self.report(Rule::YieldUnknownOutput, arg.name.span, message).relate(declared.0, declared.1, "declared here");
-            return self.hint(arg.name.text, arg.name.span, facet.returns().iter().map(|output| output.name.text));
+            self.report(Rule::YieldUnknownOutput, arg.name.span, message)
+                .relate(declared.0, declared.1, "declared here");
+            return self.hint(
+                arg.name.text,
+                arg.name.span,
+                facet.returns().iter().map(|output| output.name.text),
+            );
         };
         let want = self.model.param_ty(facet, output);
         let each = matches!(&want, Ty::List(element) if foreach && have.fits(element));
         if !have.fits(&want) && !each {
-            let message = format!("Output '{}' is {}, but {} is yielded", arg.name.text, want.show(self.model), have.show(self.model));
+            let message = format!(
+                "Output '{}' is {}, but {} is yielded",
+                arg.name.text,
+                want.show(self.model),
+                have.show(self.model)
+            );
             let (file, span) = (facet.file, output.span);
-            self.report(Rule::YieldOutputType, arg.value.span, message).relate(file, span, "declared here");
+            self.report(Rule::YieldOutputType, arg.value.span, message)
+                .relate(file, span, "declared here");
         }
         if foreach && !each && !matches!(want, Ty::Json | Ty::Any | Ty::List(_)) {
             self.scalar_from_foreach(facet, arg);
@@ -237,14 +300,23 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
     fn twice_yielded(&mut self, facet: &FacetInfo<'p, 's>, blocks: &'p [AndThen<'s>]) {
         let mut seen: Map<(&str, &str), (usize, Name<'s>)> = Map::default();
         for (number, block) in blocks.iter().enumerate() {
-            let Then::Block(block) = &block.kind else { continue };
+            let Then::Block(block) = &block.kind else {
+                continue;
+            };
             for target in crate::json::yields(block, self.options.ffl()) {
                 for arg in target.args {
-                    let (first, name) = *seen.entry((target.target.text, arg.name.text)).or_insert((number, arg.name));
+                    let (first, name) = *seen
+                        .entry((target.target.text, arg.name.text))
+                        .or_insert((number, arg.name));
                     if first != number {
-                        let message = format!("Output '{}' of '{}' is yielded by two blocks, which run at the same time", arg.name.text, facet.name());
+                        let message = format!(
+                            "Output '{}' of '{}' is yielded by two blocks, which run at the same time",
+                            arg.name.text,
+                            facet.name()
+                        );
                         let file = self.file;
-                        self.report(Rule::OutputYieldedTwice, arg.name.span, message).relate(file, name.span, "yielded here too");
+                        self.report(Rule::OutputYieldedTwice, arg.name.span, message)
+                            .relate(file, name.span, "yielded here too");
                     }
                 }
             }
@@ -260,6 +332,11 @@ fn refers(expr: &Expr<'_>) -> bool {
         ExprKind::Map(entries) => entries.iter().any(|entry| refers(&entry.value)),
         ExprKind::Unary(_, operand) => refers(operand),
         ExprKind::Binary(_, pair) | ExprKind::Index(pair) => refers(&pair.0) || refers(&pair.1),
-        ExprKind::Str(_) | ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Null | ExprKind::Error => false,
+        ExprKind::Str(_)
+        | ExprKind::Int(_)
+        | ExprKind::Float(_)
+        | ExprKind::Bool(_)
+        | ExprKind::Null
+        | ExprKind::Error => false,
     }
 }
