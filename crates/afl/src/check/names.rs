@@ -233,6 +233,8 @@ pub struct Names<'p, 's> {
     pub facets: Vec<FacetInfo<'p, 's>>,
     pub schemas: Vec<SchemaInfo<'p, 's>>,
     pub implicits: Vec<ImplicitInfo<'p, 's>>,
+    /// The implicits of each namespace.
+    implicits_of: Map<&'s str, Vec<usize>>,
     facet_table: Table<'s>,
     schema_table: Table<'s>,
     /// The top level, then each namespace block in the order of [`Program::namespaces`].
@@ -302,13 +304,24 @@ impl<'p, 's> Names<'p, 's> {
                 self.schema_table.add(namespace, decl.name.text, id);
             }
         }
-        self.implicits
-            .extend(sorted.implicits.iter().map(|(file, decl)| ImplicitInfo {
+        for (file, decl) in &sorted.implicits {
+            self.implicits_of
+                .entry(namespace)
+                .or_default()
+                .push(self.implicits.len());
+            self.implicits.push(ImplicitInfo {
                 file: *file,
                 namespace,
                 scope,
                 decl,
-            }));
+            });
+        }
+    }
+
+    /// The implicits declared in a namespace, by number.
+    #[must_use]
+    pub fn implicits_of(&self, namespace: &str) -> &[usize] {
+        self.implicits_of.get(namespace).map_or(&[], Vec::as_slice)
     }
 
     /// Whether a namespace of this name exists.

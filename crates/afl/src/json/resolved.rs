@@ -370,15 +370,12 @@ impl<'p, 's> Resolved<'_, '_, 'p, 's> {
 
     /// Every parameter that gets a value, and from where: the call, an implicit, the default.
     fn facet_args(&mut self, facet: &FacetInfo<'p, 's>, call: &Call<'s>, scope: &Scope<'s>) {
-        let implicits: Vec<_> = self
-            .model
-            .implicits(scope)
-            .filter(|(_, implicit)| {
-                self.model
-                    .implicit_facet(implicit)
-                    .is_some_and(|of| of.id == facet.id)
-            })
-            .collect();
+        let mut implicits = self.model.implicits(scope);
+        implicits.retain(|(_, implicit)| {
+            self.model
+                .implicit_facet(implicit)
+                .is_some_and(|of| of.id == facet.id)
+        });
         self.emit.w.key("args");
         self.emit.w.open_array();
         for param in facet.params() {

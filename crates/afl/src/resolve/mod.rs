@@ -89,15 +89,20 @@ impl<'n, 'p, 's> Model<'n, 'p, 's> {
             .is_some_and(|outputs| outputs.contains(&output))
     }
 
-    /// The implicits that hold in a scope, in the order of their declaration.
-    pub fn implicits<'a>(
-        &'a self,
-        scope: &'a Scope<'s>,
-    ) -> impl Iterator<Item = (usize, ImplicitInfo<'p, 's>)> + 'a {
-        let all = self.names.implicits.iter().copied().enumerate();
-        all.filter(|(_, implicit)| {
-            implicit.namespace == scope.namespace || scope.imports.contains(&implicit.namespace)
-        })
+    /// The implicits that hold in a scope with their numbers, in the order of their declaration.
+    #[must_use]
+    pub fn implicits(&self, scope: &Scope<'_>) -> Vec<(usize, ImplicitInfo<'p, 's>)> {
+        let namespaces = std::iter::once(scope.namespace).chain(scope.imports.iter().copied());
+        let mut numbers: Vec<usize> = namespaces
+            .flat_map(|name| self.names.implicits_of(name))
+            .copied()
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+            .into_iter()
+            .filter_map(|at| Some((at, *self.names.implicits.get(at)?)))
+            .collect()
     }
 
     /// The facet that an implicit supplies.

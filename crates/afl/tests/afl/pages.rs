@@ -83,3 +83,46 @@ fn every_wrong_example_breaks_its_rule_and_every_right_one_breaks_none() {
     }
     assert_eq!(pages, everstep_afl::rule::ALL.len());
 }
+
+/// The graphs in the example's README are those that the sources have.
+#[test]
+fn the_example_shows_its_own_graphs_and_plan() {
+    let folder = root().join("examples/aws-lambda");
+    let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let text = |path: &std::path::PathBuf| std::fs::read_to_string(path).unwrap();
+    let sources: Vec<Source> = files(&folder.join("afl"))
+        .iter()
+        .map(|path| Source::file(path.to_string_lossy(), text(path)))
+        .collect();
+    let (program, errors) = program::read(&sources, parse::Options::default());
+    assert_eq!(errors, []);
+    let options = check::Options::default();
+    let found = check::check(&program, options);
+    assert!(
+        found
+            .iter()
+            .all(|finding| finding.severity == everstep_afl::diag::Severity::Note),
+        "{found:?}"
+    );
+    let graphs = everstep_afl::graph::graphs(&program, options, &[]).unwrap();
+    assert_eq!(graphs.len(), 4);
+    for graph in &graphs {
+        let drawn = everstep_afl::graph::mermaid(graph);
+        assert!(
+            readme.contains(&format!("```mermaid\n{drawn}```\n")),
+            "{} is drawn differently:\n{drawn}",
+            graph.title
+        );
+    }
+    let plan =
+        everstep_afl::plan::plan(&program, options, &["BlueGreenDeploy".to_owned()]).unwrap();
+    assert!(readme.contains(&format!("```text\n{plan}```\n")), "{plan}");
+    for (source, file) in sources.iter().zip(&program.files) {
+        assert_eq!(
+            source.text,
+            everstep_afl::format::format(&source.text, file),
+            "{}",
+            source.name
+        );
+    }
+}

@@ -254,15 +254,17 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
 
     /// The parameters of a facet that an implicit in scope supplies.
     fn supplied(&self, facet: &FacetInfo<'p, 's>) -> Vec<&'s str> {
-        let implicits = self.model.implicits(self.scope).filter(|(_, implicit)| {
-            self.model
-                .implicit_facet(implicit)
+        let mut supplied = Vec::new();
+        for (_, implicit) in self.model.implicits(self.scope) {
+            if self
+                .model
+                .implicit_facet(&implicit)
                 .is_some_and(|of| of.id == facet.id)
-        });
-        implicits
-            .flat_map(|(_, implicit)| &implicit.decl.call.args)
-            .map(|arg| arg.name.text)
-            .collect()
+            {
+                supplied.extend(implicit.decl.call.args.iter().map(|arg| arg.name.text));
+            }
+        }
+        supplied
     }
 
     /// A step that reads its own output can never run.

@@ -2,7 +2,7 @@
 
 use super::{StepInfo, Walker};
 use crate::ast::{AndThen, Arg, Block, Body, Call, ExprKind, Mixin, Param, Stmt, Then};
-use crate::check::names::{FacetInfo, member};
+use crate::check::names::{FacetInfo, Map, member};
 use crate::check::{Collect, Order};
 use crate::diag::{Rule, Severity};
 use crate::resolve::{Target, order, policy};
@@ -158,16 +158,26 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
     /// Implicits that reach no step. One of a library, in whose scope no step stands at all, is left alone.
     pub(super) fn unused_implicits(&mut self) {
         let names = self.model.names;
-        for (implicit, used) in names.implicits.iter().zip(self.used_implicits.clone()) {
-            let in_scope = |facet: &&FacetInfo<'p, 's>| {
-                let scope = self.model.scope(facet.scope);
-                scope.namespace == implicit.namespace || scope.imports.contains(&implicit.namespace)
-            };
-            let steps = names
-                .facets
-                .iter()
-                .filter(in_scope)
-                .any(|facet| !facet.decl.body.blocks().is_empty());
+        // The namespaces in whose scope a step stands.
+        let mut reached: Map<&str, ()> = Map::default();
+        for facet in names
+            .facets
+            .iter()
+            .filter(|facet| !facet.decl.body.blocks().is_empty())
+        {
+            let scope = self.model.scope(facet.scope);
+            reached.extend(
+                std::iter::once(scope.namespace)
+                    .chain(scope.imports.iter().copied())
+                    .map(|name| (name, ())),
+            );
+        }
+        for (implicit, used) in names
+            .implicits
+            .iter()
+            .zip(std::mem::take(&mut self.used_implicits))
+        {
+            let steps = reached.contains_key(implicit.namespace);
             if !used && steps && self.model.implicit_facet(implicit).is_some() {
                 self.file = implicit.file;
                 let message = format!("Implicit '{}' reaches no step", implicit.decl.name.text);

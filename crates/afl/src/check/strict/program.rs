@@ -41,10 +41,11 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
             self.file = implicit.file;
             self.scope = self.model.scope(implicit.scope);
             let facet = self.model.implicit_facet(implicit);
-            let earlier = implicits
+            let earlier = self.model.names.implicits_of(implicit.namespace);
+            let earlier = earlier
                 .iter()
-                .take(at)
-                .filter(|other| other.namespace == implicit.namespace);
+                .filter(|other| **other < at)
+                .filter_map(|other| implicits.get(*other));
             for other in earlier {
                 let same_facet = facet.is_some_and(|facet| {
                     self.model
