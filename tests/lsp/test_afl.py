@@ -1,6 +1,6 @@
 """The AFL language server, spoken to over its protocol by a client library of other people (pygls through pytest-lsp).
 
-Run: pip install -r tests/lsp/requirements.txt, then `EVERSTEP_BIN=path/to/everstep pytest tests/lsp`.
+Run: `cargo xtask test --only afl-tools`, or `EVERSTEP_BIN=path/to/everstep pytest tests/lsp` with tests/requirements.txt installed.
 """
 
 import os

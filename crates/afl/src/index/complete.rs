@@ -8,7 +8,7 @@ use crate::check::names::{FacetInfo, Names, member};
 use crate::diag::FileId;
 use crate::program::Program;
 use crate::resolve::Model;
-use crate::resolve::types::Ty;
+use crate::resolve::ty::Ty;
 
 /// What a proposal is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::check::names::{FacetId, Names, SchemaId};
 use crate::diag::FileId;
 use crate::program::Program;
 use crate::resolve::Model;
-use crate::resolve::types::Ty;
+use crate::resolve::ty::Ty;
 use crate::span::Span;
 
 /// What a name means.

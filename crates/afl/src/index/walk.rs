@@ -9,7 +9,7 @@ use crate::check::Collect;
 use crate::check::names::{FacetInfo, Map, Names, Scope, member, short};
 use crate::diag::FileId;
 use crate::program::Program;
-use crate::resolve::types::Ty;
+use crate::resolve::ty::Ty;
 use crate::resolve::{Model, Target};
 use crate::span::{Span, offset};
 

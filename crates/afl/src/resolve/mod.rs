@@ -5,7 +5,7 @@
 
 pub mod order;
 pub mod policy;
-pub mod types;
+pub mod ty;
 
 use crate::ast::{AndThen, Block, Call, Catch, Caught, FacetKind, Step, Stmt, Then};
 use crate::check::names::{FacetId, FacetInfo, ImplicitInfo, Names, SchemaInfo, Scope};

@@ -5,7 +5,7 @@ use crate::ast::{Expr, ExprKind, Name, Op, Sign};
 use crate::check::names::member;
 use crate::diag::Rule;
 use crate::resolve::Target;
-use crate::resolve::types::Ty;
+use crate::resolve::ty::Ty;
 
 impl<'p, 's> Walker<'_, '_, 'p, 's> {
     pub(super) fn infer(&mut self, expr: &'p Expr<'s>) -> Ty {

@@ -14,7 +14,7 @@ use super::names::{FacetInfo, Map, Names, Scope};
 use crate::ast::Name;
 use crate::diag::{Diagnostic, FileId, Rule};
 use crate::program::Program;
-use crate::resolve::types::Ty;
+use crate::resolve::ty::Ty;
 use crate::resolve::{Model, Target};
 use crate::span::Span;
 

@@ -7,7 +7,7 @@ use crate::ast::{
 use crate::check::names::{FacetInfo, Map, member, short};
 use crate::diag::Rule;
 use crate::resolve::Target;
-use crate::resolve::types::Ty;
+use crate::resolve::ty::Ty;
 
 impl<'p, 's> Walker<'_, '_, 'p, 's> {
     pub(super) fn facet(&mut self, facet: &FacetInfo<'p, 's>) {
