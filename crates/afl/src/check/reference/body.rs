@@ -272,23 +272,25 @@ impl<'p, 's> Checker<'_, 'p, 's> {
     }
 
     fn caught(&mut self, step: &'p Step<'s>, catch: &'p Catch<'s>, around: Around<'_, 's>) {
+        // A second step of the name changes nothing; an outer catch of the same step goes on behind an inner one.
         let at = self.index.get(step.name.text).copied();
-        let set = |steps: &mut [StepInfo<'p, 's>], value| {
-            if let Some(step) = at.and_then(|at| steps.get_mut(at)) {
-                step.caught = value;
-            }
-        };
-        set(&mut self.steps, true);
+        let before = self.set_caught(at, true);
         let siblings = around.siblings.filter(|_| self.relaxed);
+        let variables = around.variables;
         self.catch(
             catch,
             Around {
                 target: None,
                 siblings,
-                variables: around.variables,
+                variables,
             },
         );
-        set(&mut self.steps, false);
+        self.set_caught(at, before);
+    }
+
+    fn set_caught(&mut self, at: Option<usize>, value: bool) -> bool {
+        let step = at.and_then(|at| self.steps.get_mut(at));
+        step.is_some_and(|step| std::mem::replace(&mut step.caught, value))
     }
 
     fn catch(&mut self, catch: &'p Catch<'s>, around: Around<'_, 's>) {

@@ -3,7 +3,7 @@
 use everstep_afl::diag::{Diagnostic, FileId, Rule, Severity};
 use everstep_afl::program::Source;
 use everstep_afl::span::Span;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// One log with one run.
 pub fn log(sources: &[Source], findings: &[Diagnostic]) -> String {
@@ -46,29 +46,39 @@ fn result(sources: &[Source], finding: &Diagnostic, rules: &[Rule]) -> Value {
         || finding.message.clone(),
         |help| format!("{} ({help})", finding.message),
     );
-    let mut result = json!({
-        "ruleId": finding.rule.id(),
-        "ruleIndex": rules.iter().position(|rule| *rule == finding.rule),
-        "level": level,
-        "message": { "text": text },
-        "locations": [{ "physicalLocation": physical(sources, finding.file, finding.span) }],
-    });
+    let mut result = Map::new();
+    let mut put = |name: &str, value: Value| result.insert(name.to_owned(), value);
+    put("ruleId", finding.rule.id().into());
+    put(
+        "ruleIndex",
+        rules.iter().position(|rule| *rule == finding.rule).into(),
+    );
+    put("level", level.into());
+    put("message", json!({ "text": text }));
+    let place = physical(sources, finding.file, finding.span);
+    put("locations", json!([{ "physicalLocation": place }]));
     if !finding.related.is_empty() {
         let related = finding.related.iter().zip(0..).map(|(related, id)| {
-            json!({ "id": id, "message": { "text": related.text }, "physicalLocation": physical(sources, related.file, related.span) })
+            let place = physical(sources, related.file, related.span);
+            json!({ "id": id, "message": { "text": related.text }, "physicalLocation": place })
         });
-        result["relatedLocations"] = related.collect();
+        put("relatedLocations", related.collect());
     }
     if let Some(fix) = &finding.fix {
         let replacements = fix.edits.iter().map(|(span, text)| {
-            json!({ "deletedRegion": region(sources, finding.file, *span), "insertedContent": { "text": text } })
+            let region = region(sources, finding.file, *span);
+            json!({ "deletedRegion": region, "insertedContent": { "text": text } })
         });
-        result["fixes"] = json!([{
-            "description": { "text": fix.title },
-            "artifactChanges": [{ "artifactLocation": artifact(sources, finding.file), "replacements": replacements.collect::<Value>() }],
-        }]);
+        let change = json!({
+            "artifactLocation": artifact(sources, finding.file),
+            "replacements": replacements.collect::<Value>(),
+        });
+        put(
+            "fixes",
+            json!([{ "description": { "text": fix.title }, "artifactChanges": [change] }]),
+        );
     }
-    result
+    Value::Object(result)
 }
 
 fn physical(sources: &[Source], file: FileId, span: Span) -> Value {
