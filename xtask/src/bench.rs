@@ -9,7 +9,10 @@ use std::process::ExitCode;
 /// table for `docs/measurements.md`.
 type Member = fn(&Path, &[String]) -> Result<()>;
 
-const MEMBERS: &[(&str, Member)] = &[("idle", crate::bench_idle::run)];
+const MEMBERS: &[(&str, Member)] = &[
+    ("afl", crate::bench_afl::run),
+    ("idle", crate::bench_idle::run),
+];
 
 pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
     let (own, passed_on) = conformance::split(args);

@@ -17,7 +17,10 @@ pub struct Request<'a> {
 /// A member lives in a file of its own, `conformance_NAME.rs`. It prints a closing line and answers whether all went well.
 type Member = fn(&Request<'_>) -> Result<bool>;
 
-const MEMBERS: &[(&str, Member)] = &[("durable", crate::conformance_durable::run)];
+const MEMBERS: &[(&str, Member)] = &[
+    ("afl", crate::conformance_afl::run),
+    ("durable", crate::conformance_durable::run),
+];
 
 pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
     let names: Vec<&str> = MEMBERS.iter().map(|(name, _)| *name).collect();

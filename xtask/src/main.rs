@@ -11,10 +11,12 @@
 )]
 
 mod bench;
+mod bench_afl;
 mod bench_idle;
 mod binary;
 mod check;
 mod conformance;
+mod conformance_afl;
 mod conformance_durable;
 mod counts;
 mod readme;

@@ -1,5 +1,6 @@
 //! The binary `everstep`.
 
+mod afl;
 mod client;
 mod dev;
 mod error;
@@ -63,8 +64,18 @@ enum Command {
     Approve(verbs::Approve),
     /// Reject what a workflow waits for
     Reject(verbs::Reject),
-    /// Explain an error code
+    /// Explain an error code or a rule of a language
     Explain(verbs::Explain),
+    /// Check, compile, format and draw Agent Flow Language; `everstep afl --help` tells more
+    #[command(disable_help_flag = true)]
+    Afl {
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "ARGS"
+        )]
+        words: Vec<std::ffi::OsString>,
+    },
     /// Print completions for a shell, to be sourced from its start-up file
     Completions { shell: clap_complete::Shell },
     /// Serve one of the research agents
@@ -78,6 +89,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // The AFL compiler keeps the options of the reference, where `-o` names a file: it reads its own words.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == "afl") {
+        return afl::run(words);
+    }
     let everstep = Everstep::parse();
     let context = verbs::Context {
         url: everstep.url,
@@ -102,6 +118,7 @@ fn main() -> ExitCode {
         Command::Approve(verb) => verb.run(&context),
         Command::Reject(verb) => verb.run(&context),
         Command::Explain(verb) => verb.run(),
+        Command::Afl { words } => return afl::run(words),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

@@ -62,10 +62,10 @@ fn segment(text: &str) -> String {
 static PAGES: include_dir::Dir<'_> =
     include_dir::include_dir!("$CARGO_MANIFEST_DIR/../../docs/errors");
 
-/// Explains an error code.
+/// Explains an error code or a rule of a language.
 #[derive(Args)]
 pub struct Explain {
-    /// A code such as E0101
+    /// A code such as E0101, or a rule such as REF_UNKNOWN_FACET or AFL-R06
     code: String,
 }
 
@@ -75,6 +75,7 @@ impl Explain {
         match PAGES
             .get_file(format!("{code}.md"))
             .and_then(include_dir::File::contents_utf8)
+            .or_else(|| crate::afl::rule_page(&code))
         {
             Some(page) => output::line(page.trim_end()),
             None => Err(Failed::Refused {
