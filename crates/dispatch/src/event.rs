@@ -132,9 +132,7 @@ fn payload_of(details: &Details) -> Option<(&'static str, &Payload)> {
         Details::Context { result, .. }
         | Details::Step { result, .. }
         | Details::Callback { result, .. }
-        | Details::ChainedInvoke { result, .. } => {
-            result.as_ref().map(|result| ("Result", result))
-        }
+        | Details::ChainedInvoke { result, .. } => result.as_ref().map(|result| ("Result", result)),
         Details::Wait { .. } => None,
     }
 }

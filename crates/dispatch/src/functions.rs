@@ -6,10 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use everstep_core::{ExecutionId, Failure, Generation, TargetKind};
 use everstep_durable::{ErrorClass, Invocation, Mode, Output};
-use everstep_engine::{Call, Called, Dispatcher, Error, Handle, Late, Pending, Request, Revision, Work, WorkPayload};
+use everstep_engine::{
+    Call, Called, Dispatcher, Error, Handle, Late, Pending, Request, Revision, Work, WorkPayload,
+};
 
 use crate::code::CodeFolder;
-use crate::host::{ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime};
+use crate::host::{
+    ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime,
+};
 
 /// Runs functions as processes of this machine.
 #[derive(Clone)]
@@ -30,7 +34,14 @@ impl FunctionDispatcher {
     #[must_use]
     pub fn new(host: FunctionHost, url: String, code: std::path::PathBuf) -> Self {
         let runtime = tokio::runtime::Handle::current();
-        Self { inner: Arc::new(Inner { host, url, code: CodeFolder::new(code), runtime }) }
+        Self {
+            inner: Arc::new(Inner {
+                host,
+                url,
+                code: CodeFolder::new(code),
+                runtime,
+            }),
+        }
     }
 }
 
@@ -43,11 +54,17 @@ impl Dispatcher for FunctionDispatcher {
                 (TargetKind::Function, WorkPayload::Late(late)) => {
                     let Late::Durable(invocation) = *late;
                     let address = &work.task.target.address;
-                    if let Some(output) = inner.invoke(&handle, execution, address, &invocation).await {
-                        inner.report(&handle, execution, invocation.generation, output).await;
+                    if let Some(output) =
+                        inner.invoke(&handle, execution, address, &invocation).await
+                    {
+                        inner
+                            .report(&handle, execution, invocation.generation, output)
+                            .await;
                     }
                 }
-                (kind, _) => tracing::error!(%execution, ?kind, "no way out leads to this kind of target"),
+                (kind, _) => {
+                    tracing::error!(%execution, ?kind, "no way out leads to this kind of target")
+                }
             }
         });
     }
@@ -56,7 +73,9 @@ impl Dispatcher for FunctionDispatcher {
         let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
         Box::pin(async move {
             let revision = handle.revision(&call.address).await?;
-            let spec = inner.spec(&handle, &revision, call.arn, call.version).await?;
+            let spec = inner
+                .spec(&handle, &revision, call.arn, call.version)
+                .await?;
             let invocation = crate::host::Invocation {
                 request_id: call.request_id,
                 payload: call.payload,
@@ -66,7 +85,10 @@ impl Dispatcher for FunctionDispatcher {
                 deadline: None,
             };
             let outcome = inner.host.invoke(&spec, invocation).await;
-            Ok(Called { result: outcome.result.map_err(|error| error.body), log_tail: outcome.log_tail })
+            Ok(Called {
+                result: outcome.result.map_err(|error| error.body),
+                log_tail: outcome.log_tail,
+            })
         })
     }
 }
@@ -74,9 +96,17 @@ impl Dispatcher for FunctionDispatcher {
 impl Inner {
     /// How the invocation ended; `None` when it did not: the host is ending or has no room, and the task's lease or the next start
     /// brings it back.
-    async fn invoke(&self, handle: &Handle, execution: ExecutionId, address: &str, invocation: &Invocation) -> Option<Output> {
+    async fn invoke(
+        &self,
+        handle: &Handle,
+        execution: ExecutionId,
+        address: &str,
+        invocation: &Invocation,
+    ) -> Option<Output> {
         match self.run(handle, execution, address, invocation).await {
-            Ok(Outcome { result: Err(error), .. }) if error.kind == ErrorKind::Host => {
+            Ok(Outcome {
+                result: Err(error), ..
+            }) if error.kind == ErrorKind::Host => {
                 tracing::info!(%execution, error = error.error_type, "an invocation was not run; it will be");
                 None
             }
@@ -88,10 +118,23 @@ impl Inner {
         }
     }
 
-    async fn run(&self, handle: &Handle, execution: ExecutionId, address: &str, invocation: &Invocation) -> Result<Outcome, Error> {
+    async fn run(
+        &self,
+        handle: &Handle,
+        execution: ExecutionId,
+        address: &str,
+        invocation: &Invocation,
+    ) -> Result<Outcome, Error> {
         let revision = handle.revision(address).await?;
         let function = &invocation.function;
-        let spec = self.spec(handle, &revision, function.qualified(), function.version.clone()).await?;
+        let spec = self
+            .spec(
+                handle,
+                &revision,
+                function.qualified(),
+                function.version.clone(),
+            )
+            .await?;
         let run = crate::host::Invocation {
             request_id: invocation.request_id.clone(),
             payload: crate::event::render(handle, execution, invocation).await?,
@@ -104,10 +147,19 @@ impl Inner {
     }
 
     /// Brings the answer home. It is never shed; only the end of the engine can keep it, and then recovery repeats the task.
-    async fn report(&self, handle: &Handle, execution: ExecutionId, generation: Generation, output: Output) {
+    async fn report(
+        &self,
+        handle: &Handle,
+        execution: ExecutionId,
+        generation: Generation,
+        output: Output,
+    ) {
         let output = match store_large(handle, execution, output).await {
             Ok(output) => output,
-            Err(error) => Output::Error { failure: Failure::new("Runtime.Storage", error.to_string()), class: ErrorClass::Runtime },
+            Err(error) => Output::Error {
+                failure: Failure::new("Runtime.Storage", error.to_string()),
+                class: ErrorClass::Runtime,
+            },
         };
         let finish = everstep_durable::Request::Finish { generation, output };
         if let Err(error) = handle.report(execution, Request::Durable(finish)).await {
@@ -115,10 +167,18 @@ impl Inner {
         }
     }
 
-    async fn spec(&self, handle: &Handle, revision: &Revision, arn: String, version: String) -> Result<FunctionSpec, Error> {
+    async fn spec(
+        &self,
+        handle: &Handle,
+        revision: &Revision,
+        arn: String,
+        version: String,
+    ) -> Result<FunctionSpec, Error> {
         let config = &revision.config;
         let mut environment = config.environment.clone();
-        environment.entry("EVERSTEP_URL".to_owned()).or_insert_with(|| self.url.clone());
+        environment
+            .entry("EVERSTEP_URL".to_owned())
+            .or_insert_with(|| self.url.clone());
         Ok(FunctionSpec {
             arn,
             name: revision.function.clone(),
@@ -134,7 +194,11 @@ impl Inner {
             environment,
             timeout: Duration::from_secs(u64::from(config.timeout_s)),
             memory_mb: config.memory_mb,
-            log_format: if config.log_format == "JSON" { LogFormat::Json } else { LogFormat::Text },
+            log_format: if config.log_format == "JSON" {
+                LogFormat::Json
+            } else {
+                LogFormat::Text
+            },
         })
     }
 }
@@ -142,8 +206,13 @@ impl Inner {
 fn output(mode: Mode, outcome: Outcome) -> Output {
     match (outcome.result, mode) {
         (Ok(bytes), Mode::Durable) => Output::parse(&bytes),
-        (Ok(bytes), Mode::Plain) => Output::Succeeded { result: Some(bytes.into()) },
-        (Err(error), _) => Output::Error { class: class(&error), failure: failure(&error.body, error.error_type) },
+        (Ok(bytes), Mode::Plain) => Output::Succeeded {
+            result: Some(bytes.into()),
+        },
+        (Err(error), _) => Output::Error {
+            class: class(&error),
+            failure: failure(&error.body, error.error_type),
+        },
     }
 }
 
@@ -151,7 +220,9 @@ const fn class(error: &FunctionError) -> ErrorClass {
     match error.kind {
         ErrorKind::Handler => ErrorClass::Handler,
         ErrorKind::Timeout => ErrorClass::Timeout,
-        ErrorKind::Runtime | ErrorKind::Exit | ErrorKind::Init | ErrorKind::Host => ErrorClass::Runtime,
+        ErrorKind::Runtime | ErrorKind::Exit | ErrorKind::Init | ErrorKind::Host => {
+            ErrorClass::Runtime
+        }
     }
 }
 
@@ -177,15 +248,23 @@ fn failure(body: &Bytes, error_type: String) -> Failure {
 }
 
 fn line(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Moves a large result out of the journal's way.
-async fn store_large(handle: &Handle, execution: ExecutionId, output: Output) -> Result<Output, Error> {
+async fn store_large(
+    handle: &Handle,
+    execution: ExecutionId,
+    output: Output,
+) -> Result<Output, Error> {
     match output {
-        Output::Succeeded { result: Some(everstep_core::Payload::Inline(bytes)) } => {
-            Ok(Output::Succeeded { result: Some(handle.put_payload(execution, bytes).await?) })
-        }
+        Output::Succeeded {
+            result: Some(everstep_core::Payload::Inline(bytes)),
+        } => Ok(Output::Succeeded {
+            result: Some(handle.put_payload(execution, bytes).await?),
+        }),
         other => Ok(other),
     }
 }

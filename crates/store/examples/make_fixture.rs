@@ -6,13 +6,22 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use everstep_core::{ExecutionId, Generation, Operation, Sequence, Shard, StartKey, Status, TimerKind, Timestamp};
-use everstep_store::{Commit, Committed, Error, ExecutionRow, Fjall, JournalRow, StartRow, Store, TaskRow, TimerRow, Write};
+use everstep_core::{
+    ExecutionId, Generation, Operation, Sequence, Shard, StartKey, Status, TimerKind, Timestamp,
+};
+use everstep_store::{
+    Commit, Committed, Error, ExecutionRow, Fjall, JournalRow, StartRow, Store, TaskRow, TimerRow,
+    Write,
+};
 
 fn main() -> Result<(), Error> {
-    let folder = std::env::args().nth(1).unwrap_or_else(|| "format-1".to_owned());
+    let folder = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| "format-1".to_owned());
     if Path::new(&folder).exists() {
-        return Err(Error::Io { detail: format!("{folder} exists already, and a fixture is not made twice") });
+        return Err(Error::Io {
+            detail: format!("{folder} exists already, and a fixture is not made twice"),
+        });
     }
     write(&Fjall::open(&folder)?)?;
     // Opening it once more makes fjall shorten its journal to what is used.
@@ -40,16 +49,34 @@ fn write(store: &Fjall) -> Result<(), Error> {
         started: Timestamp(1_700_000_000_500),
         ..running.clone()
     };
-    let closed = ExecutionRow { status: Status::Succeeded, closed: Some(Timestamp(1_700_000_009_000)), ..begun.clone() };
+    let closed = ExecutionRow {
+        status: Status::Succeeded,
+        closed: Some(Timestamp(1_700_000_009_000)),
+        ..begun.clone()
+    };
     let batch = |execution, sequence, text: &'static str| {
-        Write::Journal(JournalRow { execution, sequence: Sequence(sequence), batch: Bytes::from_static(text.as_bytes()) })
+        Write::Journal(JournalRow {
+            execution,
+            sequence: Sequence(sequence),
+            batch: Bytes::from_static(text.as_bytes()),
+        })
     };
     let epochs = store.acquire(&[shard])?;
     for writes in [
         vec![
-            Write::Execution { row: running.clone(), was: None },
-            Write::Execution { row: begun.clone(), was: None },
-            Write::Start(StartRow { key: StartKey::new("research", "first"), execution: running.id, digest: [3; 32] }),
+            Write::Execution {
+                row: running.clone(),
+                was: None,
+            },
+            Write::Execution {
+                row: begun.clone(),
+                was: None,
+            },
+            Write::Start(StartRow {
+                key: StartKey::new("research", "first"),
+                execution: running.id,
+                digest: [3; 32],
+            }),
             batch(running.id, 0, "first, begun"),
             batch(begun.id, 0, "second, begun"),
             Write::SetTimer(TimerRow {
@@ -68,15 +95,35 @@ fn write(store: &Fjall) -> Result<(), Error> {
         ],
         vec![
             batch(begun.id, 1, "second, ended"),
-            Write::Execution { row: closed, was: Some(begun.list_key()) },
-            Write::Expire { at: Timestamp(1_702_000_000_000), execution: begun.id },
+            Write::Execution {
+                row: closed,
+                was: Some(begun.list_key()),
+            },
+            Write::Expire {
+                at: Timestamp(1_702_000_000_000),
+                execution: begun.id,
+            },
         ],
     ] {
-        let commits = epochs.iter().map(|(shard, epoch)| Commit { shard: *shard, epoch: *epoch, writes: writes.clone() });
-        if !store.commit(commits.collect()).iter().all(|answer| matches!(answer, Committed::Durable(_))) {
-            return Err(Error::Io { detail: "a commit was not durable".to_owned() });
+        let commits = epochs.iter().map(|(shard, epoch)| Commit {
+            shard: *shard,
+            epoch: *epoch,
+            writes: writes.clone(),
+        });
+        if !store
+            .commit(commits.collect())
+            .iter()
+            .all(|answer| matches!(answer, Committed::Durable(_)))
+        {
+            return Err(Error::Io {
+                detail: "a commit was not durable".to_owned(),
+            });
         }
     }
-    store.catalogue_put("function/research", None, Some(Bytes::from_static(b"an entry")))?;
+    store.catalogue_put(
+        "function/research",
+        None,
+        Some(Bytes::from_static(b"an entry")),
+    )?;
     Ok(())
 }

@@ -21,12 +21,18 @@ type Request = (Shard, Vec<Write>, mpsc::SyncSender<bool>);
 fn main() -> std::io::Result<()> {
     let mut args = std::env::args().skip(1);
     let own = tempfile::tempdir()?;
-    let folder = args.next().map_or_else(|| own.path().to_owned(), Into::into);
+    let folder = args
+        .next()
+        .map_or_else(|| own.path().to_owned(), Into::into);
     let seconds = args.next().and_then(|text| text.parse().ok()).unwrap_or(5);
     let clients = args.next().and_then(|text| text.parse().ok()).unwrap_or(64);
     let store = Fjall::open(&folder).map_err(std::io::Error::other)?;
     let shards: Vec<Shard> = (0..SHARDS).map(Shard).collect();
-    let epochs: BTreeMap<Shard, Epoch> = store.acquire(&shards).map_err(std::io::Error::other)?.into_iter().collect();
+    let epochs: BTreeMap<Shard, Epoch> = store
+        .acquire(&shards)
+        .map_err(std::io::Error::other)?
+        .into_iter()
+        .collect();
     let before = store.syncs();
     let (queue, queued) = mpsc::sync_channel::<Request>(4_096);
     let begun = Instant::now();
@@ -41,7 +47,10 @@ fn main() -> std::io::Result<()> {
         drop(queue);
         let (store, epochs) = (&store, &epochs);
         scope.spawn(move || write(store, epochs, &queued));
-        clients.into_iter().flat_map(|client| client.join().unwrap_or_default()).collect()
+        clients
+            .into_iter()
+            .flat_map(|client| client.join().unwrap_or_default())
+            .collect()
     });
     let took = begun.elapsed();
     waits.sort_unstable();
@@ -73,14 +82,27 @@ fn client(number: u64, queue: &mpsc::SyncSender<Request>, until: Instant) -> Vec
         let execution = ExecutionId::new(1_700_000_000_000 + round, number, shard);
         for sequence in 0..100 {
             let batch = Bytes::from(vec![b'j'; JOURNAL_ROW_BYTES]);
-            let mut writes = vec![Write::Journal(JournalRow { execution, sequence: Sequence(sequence), batch })];
+            let mut writes = vec![Write::Journal(JournalRow {
+                execution,
+                sequence: Sequence(sequence),
+                batch,
+            })];
             if sequence % ONE_TIMER_PER == 0 {
                 let due = Timestamp(1_700_000_000_000 + u64::from(sequence));
-                let row = TimerRow { due, execution, operation: Operation(sequence), kind: TimerKind(1), heartbeat_ms: None };
+                let row = TimerRow {
+                    due,
+                    execution,
+                    operation: Operation(sequence),
+                    kind: TimerKind(1),
+                    heartbeat_ms: None,
+                };
                 writes.push(Write::SetTimer(row));
             }
             let asked = Instant::now();
-            if asked > until || queue.send((shard, writes, answer.clone())).is_err() || answered.recv() != Ok(true) {
+            if asked > until
+                || queue.send((shard, writes, answer.clone())).is_err()
+                || answered.recv() != Ok(true)
+            {
                 return waits;
             }
             waits.push(u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX));
@@ -93,12 +115,23 @@ fn write(store: &Fjall, epochs: &BTreeMap<Shard, Epoch>, queued: &mpsc::Receiver
     while let Ok(first) = queued.recv() {
         let mut commits: BTreeMap<Shard, Vec<Write>> = BTreeMap::new();
         let mut answers = Vec::new();
-        for (shard, writes, answer) in std::iter::once(first).chain(queued.try_iter().take(GROUP_MAX)) {
+        for (shard, writes, answer) in
+            std::iter::once(first).chain(queued.try_iter().take(GROUP_MAX))
+        {
             commits.entry(shard).or_default().extend(writes);
             answers.push(answer);
         }
-        let group = commits.into_iter().filter_map(|(shard, writes)| Some(Commit { shard, epoch: *epochs.get(&shard)?, writes }));
-        let durable = store.commit(group.collect()).iter().all(|answer| matches!(answer, Committed::Durable(_)));
+        let group = commits.into_iter().filter_map(|(shard, writes)| {
+            Some(Commit {
+                shard,
+                epoch: *epochs.get(&shard)?,
+                writes,
+            })
+        });
+        let durable = store
+            .commit(group.collect())
+            .iter()
+            .all(|answer| matches!(answer, Committed::Durable(_)));
         for answer in answers {
             // A client that has gone wants no answer.
             let _ = answer.send(durable);

@@ -53,7 +53,9 @@ impl Error {
     }
 
     fn io(error: impl std::fmt::Display) -> Self {
-        Self::Io { detail: error.to_string() }
+        Self::Io {
+            detail: error.to_string(),
+        }
     }
 
     fn of(error: object_store::Error, what: impl FnOnce() -> String) -> Self {
@@ -103,7 +105,11 @@ impl Blobs {
         let folder = folder.as_ref().to_owned();
         let payloads = area(&folder.join("payloads"))?;
         let artifacts = Artifacts::new(area(&folder.join("artifacts"))?);
-        Ok(Self { folder, payloads, artifacts })
+        Ok(Self {
+            folder,
+            payloads,
+            artifacts,
+        })
     }
 
     #[must_use]
@@ -115,9 +121,17 @@ impl Blobs {
     ///
     /// # Errors
     /// [`Error::Io`]; nothing is stored then.
-    pub async fn put(&self, execution: ExecutionId, digest: Digest, bytes: Bytes) -> Result<(), Error> {
+    pub async fn put(
+        &self,
+        execution: ExecutionId,
+        digest: Digest,
+        bytes: Bytes,
+    ) -> Result<(), Error> {
         // Also when it is there already: whether the folder's entry survived to the disk can't be seen.
-        let stored = self.payloads.put(&blob(execution, digest), PutPayload::from_bytes(bytes)).await;
+        let stored = self
+            .payloads
+            .put(&blob(execution, digest), PutPayload::from_bytes(bytes))
+            .await;
         stored.map(|_| ()).map_err(Error::io)
     }
 
@@ -127,9 +141,20 @@ impl Blobs {
     /// [`Error::NotFound`]; [`Error::Damaged`] when the content does not have this digest any more.
     pub async fn get(&self, execution: ExecutionId, digest: Digest) -> Result<Bytes, Error> {
         let what = || format!("payload {} of execution {execution}", digest.hex());
-        let found = self.payloads.get(&blob(execution, digest)).await.map_err(|error| Error::of(error, what))?;
-        let bytes = found.bytes().await.map_err(|error| Error::of(error, what))?;
-        if Digest::of(&bytes) == digest { Ok(bytes) } else { Err(Error::Damaged { what: what() }) }
+        let found = self
+            .payloads
+            .get(&blob(execution, digest))
+            .await
+            .map_err(|error| Error::of(error, what))?;
+        let bytes = found
+            .bytes()
+            .await
+            .map_err(|error| Error::of(error, what))?;
+        if Digest::of(&bytes) == digest {
+            Ok(bytes)
+        } else {
+            Err(Error::Damaged { what: what() })
+        }
     }
 
     /// Deletes every payload of an execution; returns how many.
@@ -138,7 +163,13 @@ impl Blobs {
     /// [`Error::Io`]; some may be deleted then, and the call can be repeated.
     pub async fn delete_prefix(&self, execution: ExecutionId) -> Result<usize, Error> {
         let prefix = Location::from(execution.to_string());
-        let found: Vec<_> = self.payloads.list(Some(&prefix)).map_ok(|meta| meta.location).try_collect().await.map_err(Error::io)?;
+        let found: Vec<_> = self
+            .payloads
+            .list(Some(&prefix))
+            .map_ok(|meta| meta.location)
+            .try_collect()
+            .await
+            .map_err(Error::io)?;
         for location in &found {
             self.delete(location).await?;
         }
@@ -170,7 +201,9 @@ impl Blobs {
                 continue;
             }
             // What does not have a payload's name is not ours to delete.
-            let Some((execution, digest)) = named(&meta.location) else { continue };
+            let Some((execution, digest)) = named(&meta.location) else {
+                continue;
+            };
             if !known(execution, digest).map_err(Error::io)? {
                 self.delete(&meta.location).await?;
                 swept += 1;
@@ -189,7 +222,9 @@ fn remove_staged(folder: &Path, before: SystemTime) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         // A folder or file may go while this runs.
-        let Ok(found) = entry.metadata() else { continue };
+        let Ok(found) = entry.metadata() else {
+            continue;
+        };
         if found.is_dir() {
             remove_staged(&entry.path(), before).or_else(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => Ok(()),

@@ -34,28 +34,58 @@ pub type Promise = (&'static str, fn(&dyn Place));
 
 /// Every promise.
 pub const ALL: &[Promise] = &[
-    ("a group is durable or fenced, shard by shard", rows::groups_are_answered_shard_by_shard),
-    ("a stale epoch changes nothing", rows::stale_epochs_change_nothing),
+    (
+        "a group is durable or fenced, shard by shard",
+        rows::groups_are_answered_shard_by_shard,
+    ),
+    (
+        "a stale epoch changes nothing",
+        rows::stale_epochs_change_nothing,
+    ),
     ("later writes of a commit win", rows::later_writes_win),
     ("the numbers of durable groups grow", rows::numbers_grow),
     ("state rows read back", rows::state_rows_read_back),
-    ("timers come in the order in which they fire", rows::timers_in_order),
-    ("tasks come in pages until they are deleted", rows::tasks_in_pages),
+    (
+        "timers come in the order in which they fire",
+        rows::timers_in_order,
+    ),
+    (
+        "tasks come in pages until they are deleted",
+        rows::tasks_in_pages,
+    ),
     ("a name keeps its first row until it is purged", rows::names),
     ("a purge leaves nothing behind", rows::purge_leaves_nothing),
     ("expiries come when they are due", rows::expiries),
-    ("a journal reads in both directions", journals::both_directions),
+    (
+        "a journal reads in both directions",
+        journals::both_directions,
+    ),
     ("journals do not run into each other", journals::neighbours),
-    ("a damaged batch is reported and not served", journals::damage_is_reported),
+    (
+        "a damaged batch is reported and not served",
+        journals::damage_is_reported,
+    ),
     ("lists honour every filter in both orders", lists::filters),
     ("pages neither lose nor repeat a row", lists::pages),
-    ("pages survive changes between them", lists::pages_under_change),
+    (
+        "pages survive changes between them",
+        lists::pages_under_change,
+    ),
     ("a cursor belongs to its list", lists::cursors_are_bound),
-    ("the catalogue changes by compare-and-set", catalogue::compare_and_set),
+    (
+        "the catalogue changes by compare-and-set",
+        catalogue::compare_and_set,
+    ),
     ("the catalogue is scanned in key order", catalogue::scan),
-    ("reopening finds everything", opening::everything_is_found_again),
+    (
+        "reopening finds everything",
+        opening::everything_is_found_again,
+    ),
     ("a second opener is refused", opening::one_at_a_time),
-    ("a newer format is refused by its number", opening::newer_formats_are_refused),
+    (
+        "a newer format is refused by its number",
+        opening::newer_formats_are_refused,
+    ),
     ("syncs are counted", opening::syncs_are_counted),
 ];
 

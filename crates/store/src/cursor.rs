@@ -20,7 +20,10 @@ pub(crate) struct Position {
 
 impl Position {
     pub fn of(row: &ExecutionRow) -> Self {
-        Self { started: row.started, id: row.id }
+        Self {
+            started: row.started,
+            id: row.id,
+        }
     }
 }
 
@@ -36,7 +39,11 @@ impl Resume {
     pub fn new(filter: &ListFilter, cursor: Option<&Cursor>) -> Result<Self, Error> {
         let bound_to = fingerprint(filter);
         let after = cursor.map(|cursor| read(cursor, bound_to)).transpose()?;
-        Ok(Self { bound_to, oldest_first: filter.oldest_first, after })
+        Ok(Self {
+            bound_to,
+            oldest_first: filter.oldest_first,
+            after,
+        })
     }
 
     /// Whether a row at `position` comes behind the cursor in the listing's direction.
@@ -62,11 +69,18 @@ impl Resume {
 fn read(cursor: &Cursor, bound_to: [u8; 8]) -> Result<Position, Error> {
     let mut from = Reader::new(&cursor.0);
     let mut fields = || -> Result<_, everstep_core::codec::Corrupt> {
-        let position = (from.u8()?, from.raw()?, Timestamp(from.u64()?), ExecutionId::from_bytes(from.raw()?));
+        let position = (
+            from.u8()?,
+            from.raw()?,
+            Timestamp(from.u64()?),
+            ExecutionId::from_bytes(from.raw()?),
+        );
         Ok((position, from.is_empty()))
     };
     match fields() {
-        Ok(((VERSION, filter, started, id), true)) if filter == bound_to => Ok(Position { started, id }),
+        Ok(((VERSION, filter, started, id), true)) if filter == bound_to => {
+            Ok(Position { started, id })
+        }
         _ => Err(Error::InvalidCursor),
     }
 }
@@ -74,7 +88,12 @@ fn read(cursor: &Cursor, bound_to: [u8; 8]) -> Result<Position, Error> {
 /// Tells filters apart. The order and repetition of statuses do not matter.
 fn fingerprint(filter: &ListFilter) -> [u8; 8] {
     let mut to = Writer::new();
-    for text in [&filter.definition, &filter.name, &filter.name_prefix, &filter.version] {
+    for text in [
+        &filter.definition,
+        &filter.name,
+        &filter.name_prefix,
+        &filter.version,
+    ] {
         to.option(text.as_ref(), |to, text| to.str(text));
     }
     let mut statuses = filter.statuses.clone();

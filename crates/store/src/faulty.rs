@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use everstep_core::{Epoch, ExecutionId, Operation, Sequence, Shard, StartKey, Timestamp};
 
-use crate::{Commit, Committed, Cursor, Direction, Error, ExecutionRow, JournalRow, ListFilter, Page, StartRow, Store, TaskRow, TimerRow};
+use crate::{
+    Commit, Committed, Cursor, Direction, Error, ExecutionRow, JournalRow, ListFilter, Page,
+    StartRow, Store, TaskRow, TimerRow,
+};
 
 /// The sorts of calls that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +86,9 @@ impl Faults {
 }
 
 fn injected() -> Error {
-    Error::Io { detail: "injected".to_owned() }
+    Error::Io {
+        detail: "injected".to_owned(),
+    }
 }
 
 /// A store in front of another one. Without faults it changes nothing.
@@ -102,7 +107,9 @@ impl<S: Store> Faulty<S> {
     fn read<T>(&self, read: impl FnOnce(&S) -> Result<T, Error>) -> Result<T, Error> {
         match self.faults.take(Call::Read) {
             None => read(&self.inner),
-            Some(Fault::Unknown | Fault::UnknownButWritten | Fault::Fenced | Fault::Io) => Err(injected()),
+            Some(Fault::Unknown | Fault::UnknownButWritten | Fault::Fenced | Fault::Io) => {
+                Err(injected())
+            }
         }
     }
 
@@ -127,7 +134,13 @@ impl<S: Store> Store for Faulty<S> {
             Some(Fault::Fenced) => vec![Committed::Fenced; count],
             Some(Fault::Unknown | Fault::Io) => vec![Committed::Unknown; count],
             Some(Fault::UnknownButWritten) => {
-                let unknown = |answer| if answer == Committed::Fenced { answer } else { Committed::Unknown };
+                let unknown = |answer| {
+                    if answer == Committed::Fenced {
+                        answer
+                    } else {
+                        Committed::Unknown
+                    }
+                };
                 self.inner.commit(group).into_iter().map(unknown).collect()
             }
         }
@@ -137,7 +150,13 @@ impl<S: Store> Store for Faulty<S> {
         self.read(|store| store.execution(id))
     }
 
-    fn journal(&self, id: ExecutionId, from: Sequence, direction: Direction, limit: usize) -> Result<Vec<JournalRow>, Error> {
+    fn journal(
+        &self,
+        id: ExecutionId,
+        from: Sequence,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<JournalRow>, Error> {
         self.read(|store| store.journal(id, from, direction, limit))
     }
 
@@ -149,19 +168,40 @@ impl<S: Store> Store for Faulty<S> {
         self.read(|store| store.start(key))
     }
 
-    fn timers(&self, shard: Shard, until: Timestamp, after: Option<TimerRow>, limit: usize) -> Result<Vec<TimerRow>, Error> {
+    fn timers(
+        &self,
+        shard: Shard,
+        until: Timestamp,
+        after: Option<TimerRow>,
+        limit: usize,
+    ) -> Result<Vec<TimerRow>, Error> {
         self.read(|store| store.timers(shard, until, after, limit))
     }
 
-    fn tasks(&self, shard: Shard, after: Option<(ExecutionId, Operation)>, limit: usize) -> Result<Vec<TaskRow>, Error> {
+    fn tasks(
+        &self,
+        shard: Shard,
+        after: Option<(ExecutionId, Operation)>,
+        limit: usize,
+    ) -> Result<Vec<TaskRow>, Error> {
         self.read(|store| store.tasks(shard, after, limit))
     }
 
-    fn list(&self, filter: &ListFilter, cursor: Option<&Cursor>, limit: usize) -> Result<Page<ExecutionRow>, Error> {
+    fn list(
+        &self,
+        filter: &ListFilter,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<ExecutionRow>, Error> {
         self.read(|store| store.list(filter, cursor, limit))
     }
 
-    fn expired(&self, shard: Shard, now: Timestamp, limit: usize) -> Result<Vec<(Timestamp, ExecutionId)>, Error> {
+    fn expired(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, ExecutionId)>, Error> {
         self.read(|store| store.expired(shard, now, limit))
     }
 
@@ -173,8 +213,15 @@ impl<S: Store> Store for Faulty<S> {
         self.read(|store| store.catalogue_scan(prefix))
     }
 
-    fn catalogue_put(&self, key: &str, expected: Option<u64>, value: Option<Bytes>) -> Result<u64, Error> {
-        self.write(Call::CataloguePut, |store| store.catalogue_put(key, expected, value))
+    fn catalogue_put(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        value: Option<Bytes>,
+    ) -> Result<u64, Error> {
+        self.write(Call::CataloguePut, |store| {
+            store.catalogue_put(key, expected, value)
+        })
     }
 
     fn disk_bytes(&self) -> u64 {

@@ -29,11 +29,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ::fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use ::fjall::{
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
+};
 use bytes::Bytes;
 use everstep_core::{Epoch, ExecutionId, Operation, Sequence, Shard, StartKey, Timestamp};
 
-use crate::{Commit, Committed, Cursor, Direction, Error, ExecutionRow, JournalRow, ListFilter, Page, StartRow, Store, TaskRow, TimerRow};
+use crate::{
+    Commit, Committed, Cursor, Direction, Error, ExecutionRow, JournalRow, ListFilter, Page,
+    StartRow, Store, TaskRow, TimerRow,
+};
 use row::{Family, io, lost};
 use watermark::Watermark;
 
@@ -72,15 +77,28 @@ impl Keyspaces {
     fn open(db: &Database) -> Result<Self, Error> {
         let mut opened = Vec::with_capacity(Family::ALL.len());
         for family in Family::ALL {
-            let options = || KeyspaceCreateOptions::default().max_memtable_size(family.memtable_bytes());
+            let options =
+                || KeyspaceCreateOptions::default().max_memtable_size(family.memtable_bytes());
             opened.push(db.keyspace(family.name(), options).map_err(lost)?);
         }
-        let all = opened.try_into().map_err(|_| Error::Io { detail: "not every keyspace was opened".to_owned() })?;
+        let all = opened.try_into().map_err(|_| Error::Io {
+            detail: "not every keyspace was opened".to_owned(),
+        })?;
         Ok(Self { all })
     }
 
     fn of(&self, family: Family) -> &Keyspace {
-        let [execution, journal, timer, task, start, list, expire, catalogue, meta] = &self.all;
+        let [
+            execution,
+            journal,
+            timer,
+            task,
+            start,
+            list,
+            expire,
+            catalogue,
+            meta,
+        ] = &self.all;
         match family {
             Family::Execution => execution,
             Family::Journal => journal,
@@ -117,10 +135,22 @@ impl Fjall {
             .open()
             .map_err(lost)?;
         let keyspaces = Keyspaces::open(&db)?;
-        let mut writer = Writer { lsn: 0, epochs: HashMap::new(), watermark, failed: false };
+        let mut writer = Writer {
+            lsn: 0,
+            epochs: HashMap::new(),
+            watermark,
+            failed: false,
+        };
         meta::load(keyspaces.of(Family::Meta), &mut writer)?;
         writer.check(journaled)?;
-        let store = Self { keyspaces, db, writer: Mutex::new(writer), syncs: AtomicU64::new(0), folder: folder.to_owned(), _lock: lock };
+        let store = Self {
+            keyspaces,
+            db,
+            writer: Mutex::new(writer),
+            syncs: AtomicU64::new(0),
+            folder: folder.to_owned(),
+            _lock: lock,
+        };
         if store.writer().lsn == 0 {
             store.write(&mut store.writer(), meta::put_format)?;
         }
@@ -128,18 +158,26 @@ impl Fjall {
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
-        self.writer.lock().unwrap_or_else(|poisoned: PoisonError<MutexGuard<'_, Writer>>| {
-            // A panic between writing and counting leaves an unknown outcome.
-            let mut writer = poisoned.into_inner();
-            writer.failed = true;
-            writer
-        })
+        self.writer
+            .lock()
+            .unwrap_or_else(|poisoned: PoisonError<MutexGuard<'_, Writer>>| {
+                // A panic between writing and counting leaves an unknown outcome.
+                let mut writer = poisoned.into_inner();
+                writer.failed = true;
+                writer
+            })
     }
 
     /// Writes and syncs one batch under the next LSN; the only place that writes.
-    fn write(&self, writer: &mut Writer, fill: impl FnOnce(&mut OwnedWriteBatch, &Keyspaces)) -> Result<u64, Error> {
+    fn write(
+        &self,
+        writer: &mut Writer,
+        fill: impl FnOnce(&mut OwnedWriteBatch, &Keyspaces),
+    ) -> Result<u64, Error> {
         if writer.failed {
-            return Err(Error::Io { detail: "an earlier write failed; the store has to be reopened".to_owned() });
+            return Err(Error::Io {
+                detail: "an earlier write failed; the store has to be reopened".to_owned(),
+            });
         }
         let lsn = writer.lsn + 1;
         let mut batch = self.db.batch().durability(Some(PersistMode::SyncData));
@@ -165,7 +203,10 @@ impl Writer {
         if self.lsn < known {
             let missing = known - self.lsn;
             return Err(Error::Damaged {
-                detail: format!("the last {missing} groups of writes are missing: {known} were durable, {} are there", self.lsn),
+                detail: format!(
+                    "the last {missing} groups of writes are missing: {known} were durable, {} are there",
+                    self.lsn
+                ),
             });
         }
         Ok(())
@@ -191,7 +232,13 @@ impl std::fmt::Debug for Fjall {
 
 /// The lock ends with the process that holds it, however that ends.
 fn take_lock(path: &Path) -> Result<File, Error> {
-    let mut file = File::options().create(true).truncate(false).read(true).write(true).open(path).map_err(|error| io(&error))?;
+    let mut file = File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(|error| io(&error))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(std::fs::TryLockError::WouldBlock) => {
@@ -202,7 +249,9 @@ fn take_lock(path: &Path) -> Result<File, Error> {
         Err(std::fs::TryLockError::Error(error)) => return Err(io(&error)),
     }
     // Only a help for whoever meets the lock: on a full disk the store is still readable without it.
-    let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+    let _ = file
+        .set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()));
     Ok(file)
 }
 
@@ -211,8 +260,14 @@ impl Store for Fjall {
         let mut writer = self.writer();
         let mut acquired: Vec<(Shard, Epoch)> = Vec::with_capacity(shards.len());
         for shard in shards {
-            let earlier = acquired.iter().rev().find(|(taken, _)| taken == shard).map(|(_, epoch)| *epoch);
-            let epoch = earlier.or_else(|| writer.epochs.get(shard).copied()).unwrap_or_default();
+            let earlier = acquired
+                .iter()
+                .rev()
+                .find(|(taken, _)| taken == shard)
+                .map(|(_, epoch)| *epoch);
+            let epoch = earlier
+                .or_else(|| writer.epochs.get(shard).copied())
+                .unwrap_or_default();
             acquired.push((*shard, Epoch(epoch.0 + 1)));
         }
         self.write(&mut writer, |batch, keyspaces| {
@@ -226,8 +281,16 @@ impl Store for Fjall {
 
     fn commit(&self, group: Vec<Commit>) -> Vec<Committed> {
         let mut writer = self.writer();
-        let owned: Vec<bool> = group.iter().map(|commit| writer.epochs.get(&commit.shard) == Some(&commit.epoch)).collect();
-        let accepted = || group.iter().zip(&owned).filter_map(|(commit, owned)| owned.then_some(commit));
+        let owned: Vec<bool> = group
+            .iter()
+            .map(|commit| writer.epochs.get(&commit.shard) == Some(&commit.epoch))
+            .collect();
+        let accepted = || {
+            group
+                .iter()
+                .zip(&owned)
+                .filter_map(|(commit, owned)| owned.then_some(commit))
+        };
         let rows = match batch::rows(accepted(), &self.keyspaces) {
             Ok(rows) => rows,
             Err(_) => return vec![Committed::Unknown; group.len()],
@@ -235,20 +298,37 @@ impl Store for Fjall {
         let durable = if rows.is_empty() {
             Committed::Durable(writer.lsn)
         } else {
-            match self.write(&mut writer, |batch, keyspaces| batch::fill(batch, keyspaces, rows)) {
+            match self.write(&mut writer, |batch, keyspaces| {
+                batch::fill(batch, keyspaces, rows)
+            }) {
                 Ok(lsn) => Committed::Durable(lsn),
                 Err(_) => Committed::Unknown,
             }
         };
-        owned.into_iter().map(|owned| if owned { durable } else { Committed::Fenced }).collect()
+        owned
+            .into_iter()
+            .map(|owned| if owned { durable } else { Committed::Fenced })
+            .collect()
     }
 
     fn execution(&self, id: ExecutionId) -> Result<Option<ExecutionRow>, Error> {
         execution::read(self.keyspaces.of(Family::Execution), id)
     }
 
-    fn journal(&self, id: ExecutionId, from: Sequence, direction: Direction, limit: usize) -> Result<Vec<JournalRow>, Error> {
-        journal::read(self.keyspaces.of(Family::Journal), id, from, direction, limit)
+    fn journal(
+        &self,
+        id: ExecutionId,
+        from: Sequence,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<JournalRow>, Error> {
+        journal::read(
+            self.keyspaces.of(Family::Journal),
+            id,
+            from,
+            direction,
+            limit,
+        )
     }
 
     fn last_sequence(&self, id: ExecutionId) -> Result<Option<Sequence>, Error> {
@@ -259,15 +339,31 @@ impl Store for Fjall {
         start::read(self.keyspaces.of(Family::Start), key)
     }
 
-    fn timers(&self, shard: Shard, until: Timestamp, after: Option<TimerRow>, limit: usize) -> Result<Vec<TimerRow>, Error> {
+    fn timers(
+        &self,
+        shard: Shard,
+        until: Timestamp,
+        after: Option<TimerRow>,
+        limit: usize,
+    ) -> Result<Vec<TimerRow>, Error> {
         timer::read(self.keyspaces.of(Family::Timer), shard, until, after, limit)
     }
 
-    fn tasks(&self, shard: Shard, after: Option<(ExecutionId, Operation)>, limit: usize) -> Result<Vec<TaskRow>, Error> {
+    fn tasks(
+        &self,
+        shard: Shard,
+        after: Option<(ExecutionId, Operation)>,
+        limit: usize,
+    ) -> Result<Vec<TaskRow>, Error> {
         task::read(self.keyspaces.of(Family::Task), shard, after, limit)
     }
 
-    fn list(&self, filter: &ListFilter, cursor: Option<&Cursor>, limit: usize) -> Result<Page<ExecutionRow>, Error> {
+    fn list(
+        &self,
+        filter: &ListFilter,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<ExecutionRow>, Error> {
         let rows = list::Rows {
             snapshot: self.db.snapshot(),
             list: self.keyspaces.of(Family::List),
@@ -276,7 +372,12 @@ impl Store for Fjall {
         list::read(&rows, filter, cursor, limit)
     }
 
-    fn expired(&self, shard: Shard, now: Timestamp, limit: usize) -> Result<Vec<(Timestamp, ExecutionId)>, Error> {
+    fn expired(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, ExecutionId)>, Error> {
         expire::read(self.keyspaces.of(Family::Expire), shard, now, limit)
     }
 
@@ -288,15 +389,27 @@ impl Store for Fjall {
         catalogue::scan(self.keyspaces.of(Family::Catalogue), prefix)
     }
 
-    fn catalogue_put(&self, key: &str, expected: Option<u64>, value: Option<Bytes>) -> Result<u64, Error> {
+    fn catalogue_put(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        value: Option<Bytes>,
+    ) -> Result<u64, Error> {
         let mut writer = self.writer();
-        let found = catalogue::read(self.keyspaces.of(Family::Catalogue), key)?.map(|(revision, _)| revision);
+        let found = catalogue::read(self.keyspaces.of(Family::Catalogue), key)?
+            .map(|(revision, _)| revision);
         if found != expected {
             return Err(Error::RevisionConflict { found });
         }
         let revision = found.unwrap_or(0) + 1;
         self.write(&mut writer, |batch, keyspaces| {
-            catalogue::put(batch, keyspaces.of(Family::Catalogue), key, revision, value.as_deref());
+            catalogue::put(
+                batch,
+                keyspaces.of(Family::Catalogue),
+                key,
+                revision,
+                value.as_deref(),
+            );
         })?;
         Ok(revision)
     }
@@ -313,7 +426,9 @@ impl Store for Fjall {
 /// What the files below a folder take on disk: fjall's journal is much longer than what is written in it.
 fn used_bytes(folder: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt as _;
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return 0;
+    };
     let used = entries.flatten().map(|entry| match entry.metadata() {
         Ok(found) if found.is_dir() => used_bytes(&entry.path()),
         Ok(found) => found.blocks() * 512,

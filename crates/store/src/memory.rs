@@ -11,8 +11,8 @@ use everstep_core::{Epoch, ExecutionId, Operation, Sequence, Shard, StartKey, Ti
 
 use crate::cursor::{Position, Resume};
 use crate::{
-    Commit, Committed, Cursor, Direction, Error, ExecutionRow, FORMAT, JournalRow, ListFilter, Page, StartRow, Store, TaskRow, TimerRow,
-    Write,
+    Commit, Committed, Cursor, Direction, Error, ExecutionRow, FORMAT, JournalRow, ListFilter,
+    Page, StartRow, Store, TaskRow, TimerRow, Write,
 };
 
 /// What a memory store keeps, apart from the store that uses it: open it again after dropping the store, as one does with a folder.
@@ -92,7 +92,10 @@ impl Memory {
     pub fn new() -> Self {
         let disk = Disk::default();
         disk.tables().in_use = true;
-        Self { disk, syncs: Mutex::new(0) }
+        Self {
+            disk,
+            syncs: Mutex::new(0),
+        }
     }
 
     /// Opens what an earlier store left on `disk`.
@@ -102,14 +105,22 @@ impl Memory {
     pub fn open(disk: &Disk) -> Result<Self, Error> {
         let mut tables = disk.tables();
         if tables.in_use {
-            return Err(Error::InUse { detail: "another store is open on this memory".to_owned() });
+            return Err(Error::InUse {
+                detail: "another store is open on this memory".to_owned(),
+            });
         }
         if tables.format > FORMAT {
-            return Err(Error::Newer { found: tables.format, known: FORMAT });
+            return Err(Error::Newer {
+                found: tables.format,
+                known: FORMAT,
+            });
         }
         tables.in_use = true;
         drop(tables);
-        Ok(Self { disk: disk.clone(), syncs: Mutex::new(0) })
+        Ok(Self {
+            disk: disk.clone(),
+            syncs: Mutex::new(0),
+        })
     }
 
     fn count_sync(&self) {
@@ -128,7 +139,8 @@ impl Tables {
         match write {
             Write::Journal(row) => {
                 self.damaged.remove(&(row.execution, row.sequence));
-                self.journal.insert((row.execution, row.sequence), row.batch);
+                self.journal
+                    .insert((row.execution, row.sequence), row.batch);
             }
             // The lists are read off the rows here, so a row's earlier place needs no care.
             Write::Execution { row, was: _ } => {
@@ -139,17 +151,29 @@ impl Tables {
             }
             Write::SetTimer(row) => {
                 let key = (row.due, row.execution, row.operation, row.kind);
-                self.timers.entry(shard).or_default().insert(key, row.heartbeat_ms);
+                self.timers
+                    .entry(shard)
+                    .or_default()
+                    .insert(key, row.heartbeat_ms);
             }
-            Write::ClearTimer { due, execution, operation, kind } => {
+            Write::ClearTimer {
+                due,
+                execution,
+                operation,
+                kind,
+            } => {
                 if let Some(timers) = self.timers.get_mut(&shard) {
                     timers.remove(&(due, execution, operation, kind));
                 }
             }
             Write::PutTask(row) => {
-                self.tasks.insert((shard, row.execution, row.operation), row);
+                self.tasks
+                    .insert((shard, row.execution, row.operation), row);
             }
-            Write::DeleteTask { execution, operation } => {
+            Write::DeleteTask {
+                execution,
+                operation,
+            } => {
                 self.tasks.remove(&(shard, execution, operation));
             }
             Write::Expire { at, execution } => {
@@ -158,14 +182,25 @@ impl Tables {
             Write::Unexpire { at, execution } => {
                 self.expiries.remove(&(shard, at, execution));
             }
-            Write::Purge { row, start, expires } => self.purge(shard, row.id, start, expires),
+            Write::Purge {
+                row,
+                start,
+                expires,
+            } => self.purge(shard, row.id, start, expires),
         }
     }
 
-    fn purge(&mut self, shard: Shard, id: ExecutionId, start: StartKey, expires: Option<Timestamp>) {
+    fn purge(
+        &mut self,
+        shard: Shard,
+        id: ExecutionId,
+        start: StartKey,
+        expires: Option<Timestamp>,
+    ) {
         self.executions.remove(&id);
         let whole = (id, Sequence(0))..=(id, Sequence(u32::MAX));
-        let batches: Vec<(ExecutionId, Sequence)> = self.journal.range(whole).map(|(key, _)| *key).collect();
+        let batches: Vec<(ExecutionId, Sequence)> =
+            self.journal.range(whole).map(|(key, _)| *key).collect();
         for key in batches {
             self.journal.remove(&key);
         }
@@ -175,7 +210,11 @@ impl Tables {
             timers.retain(|(_, execution, _, _), _| *execution != id);
         }
         // The name may have been taken by a later execution.
-        if self.starts.get(&start).is_some_and(|row| row.execution == id) {
+        if self
+            .starts
+            .get(&start)
+            .is_some_and(|row| row.execution == id)
+        {
             self.starts.remove(&start);
         }
         if let Some(at) = expires {
@@ -200,7 +239,10 @@ impl Store for Memory {
 
     fn commit(&self, group: Vec<Commit>) -> Vec<Committed> {
         let mut tables = self.disk.tables();
-        let fenced: Vec<bool> = group.iter().map(|commit| tables.epochs.get(&commit.shard) != Some(&commit.epoch)).collect();
+        let fenced: Vec<bool> = group
+            .iter()
+            .map(|commit| tables.epochs.get(&commit.shard) != Some(&commit.epoch))
+            .collect();
         if fenced.contains(&false) {
             tables.lsn += 1;
             self.count_sync();
@@ -223,7 +265,13 @@ impl Store for Memory {
         Ok(self.disk.tables().executions.get(&id).cloned())
     }
 
-    fn journal(&self, id: ExecutionId, from: Sequence, direction: Direction, limit: usize) -> Result<Vec<JournalRow>, Error> {
+    fn journal(
+        &self,
+        id: ExecutionId,
+        from: Sequence,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<JournalRow>, Error> {
         let tables = self.disk.tables();
         let (first, last) = match direction {
             Direction::Forward => (from, Sequence(u32::MAX)),
@@ -232,10 +280,16 @@ impl Store for Memory {
         let range = tables.journal.range((id, first)..=(id, last));
         let read = |((execution, sequence), batch): (&(ExecutionId, Sequence), &Bytes)| {
             if tables.damaged.contains(&(*execution, *sequence)) {
-                let detail = format!("journal batch {sequence} of execution {execution} was made unreadable");
+                let detail = format!(
+                    "journal batch {sequence} of execution {execution} was made unreadable"
+                );
                 return Err(Error::Damaged { detail });
             }
-            Ok(JournalRow { execution: *execution, sequence: *sequence, batch: batch.clone() })
+            Ok(JournalRow {
+                execution: *execution,
+                sequence: *sequence,
+                batch: batch.clone(),
+            })
         };
         match direction {
             Direction::Forward => range.take(limit).map(read).collect(),
@@ -245,7 +299,10 @@ impl Store for Memory {
 
     fn last_sequence(&self, id: ExecutionId) -> Result<Option<Sequence>, Error> {
         let tables = self.disk.tables();
-        let last = tables.journal.range((id, Sequence(0))..=(id, Sequence(u32::MAX))).next_back();
+        let last = tables
+            .journal
+            .range((id, Sequence(0))..=(id, Sequence(u32::MAX)))
+            .next_back();
         Ok(last.map(|((_, sequence), _)| *sequence))
     }
 
@@ -253,40 +310,76 @@ impl Store for Memory {
         Ok(self.disk.tables().starts.get(&key).cloned())
     }
 
-    fn timers(&self, shard: Shard, until: Timestamp, after: Option<TimerRow>, limit: usize) -> Result<Vec<TimerRow>, Error> {
+    fn timers(
+        &self,
+        shard: Shard,
+        until: Timestamp,
+        after: Option<TimerRow>,
+        limit: usize,
+    ) -> Result<Vec<TimerRow>, Error> {
         let after = after.map(|row| (row.due, row.execution, row.operation, row.kind));
         let tables = self.disk.tables();
-        let Some(timers) = tables.timers.get(&shard) else { return Ok(Vec::new()) };
-        let behind = timers.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
-        let due = behind.take_while(|((due, ..), _)| *due <= until).take(limit);
+        let Some(timers) = tables.timers.get(&shard) else {
+            return Ok(Vec::new());
+        };
+        let behind = timers.range((
+            after.map_or(Bound::Unbounded, Bound::Excluded),
+            Bound::Unbounded,
+        ));
+        let due = behind
+            .take_while(|((due, ..), _)| *due <= until)
+            .take(limit);
         Ok(due
-            .map(|((due, execution, operation, kind), heartbeat_ms)| TimerRow {
-                due: *due,
-                execution: *execution,
-                operation: *operation,
-                kind: *kind,
-                heartbeat_ms: *heartbeat_ms,
-            })
+            .map(
+                |((due, execution, operation, kind), heartbeat_ms)| TimerRow {
+                    due: *due,
+                    execution: *execution,
+                    operation: *operation,
+                    kind: *kind,
+                    heartbeat_ms: *heartbeat_ms,
+                },
+            )
             .collect())
     }
 
-    fn tasks(&self, shard: Shard, after: Option<(ExecutionId, Operation)>, limit: usize) -> Result<Vec<TaskRow>, Error> {
+    fn tasks(
+        &self,
+        shard: Shard,
+        after: Option<(ExecutionId, Operation)>,
+        limit: usize,
+    ) -> Result<Vec<TaskRow>, Error> {
         let tables = self.disk.tables();
         let first = (shard, ExecutionId::from_bytes([0; 16]), Operation(0));
-        let rows = tables.tasks.range(first..).take_while(|((owner, ..), _)| *owner == shard);
-        let behind = rows.filter(|((_, execution, operation), _)| after.is_none_or(|after| (*execution, *operation) > after));
+        let rows = tables
+            .tasks
+            .range(first..)
+            .take_while(|((owner, ..), _)| *owner == shard);
+        let behind = rows.filter(|((_, execution, operation), _)| {
+            after.is_none_or(|after| (*execution, *operation) > after)
+        });
         Ok(behind.take(limit).map(|(_, row)| row.clone()).collect())
     }
 
-    fn list(&self, filter: &ListFilter, cursor: Option<&Cursor>, limit: usize) -> Result<Page<ExecutionRow>, Error> {
+    fn list(
+        &self,
+        filter: &ListFilter,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<ExecutionRow>, Error> {
         let resume = Resume::new(filter, cursor)?;
         let tables = self.disk.tables();
-        let mut found: Vec<&ExecutionRow> = tables.executions.values().filter(|row| filter.matches(row)).collect();
+        let mut found: Vec<&ExecutionRow> = tables
+            .executions
+            .values()
+            .filter(|row| filter.matches(row))
+            .collect();
         found.sort_by_key(|row| Position::of(row));
         if !filter.oldest_first {
             found.reverse();
         }
-        let mut behind = found.into_iter().filter(|row| resume.is_behind(Position::of(row)));
+        let mut behind = found
+            .into_iter()
+            .filter(|row| resume.is_behind(Position::of(row)));
         let rows: Vec<ExecutionRow> = behind.by_ref().take(limit).cloned().collect();
         let next = match (rows.last(), behind.next()) {
             (Some(last), Some(_)) => Some(resume.cursor(Position::of(last))),
@@ -295,11 +388,22 @@ impl Store for Memory {
         Ok(Page { rows, next })
     }
 
-    fn expired(&self, shard: Shard, now: Timestamp, limit: usize) -> Result<Vec<(Timestamp, ExecutionId)>, Error> {
+    fn expired(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, ExecutionId)>, Error> {
         let tables = self.disk.tables();
         let first = (shard, Timestamp(0), ExecutionId::from_bytes([0; 16]));
-        let rows = tables.expiries.range(first..).take_while(|(owner, at, _)| *owner == shard && *at <= now);
-        Ok(rows.take(limit).map(|(_, at, execution)| (*at, *execution)).collect())
+        let rows = tables
+            .expiries
+            .range(first..)
+            .take_while(|(owner, at, _)| *owner == shard && *at <= now);
+        Ok(rows
+            .take(limit)
+            .map(|(_, at, execution)| (*at, *execution))
+            .collect())
     }
 
     fn catalogue(&self, key: &str) -> Result<Option<(u64, Bytes)>, Error> {
@@ -308,11 +412,21 @@ impl Store for Memory {
 
     fn catalogue_scan(&self, prefix: &str) -> Result<Vec<(String, u64, Bytes)>, Error> {
         let tables = self.disk.tables();
-        let rows = tables.catalogue.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
-        Ok(rows.map(|(key, (revision, value))| (key.clone(), *revision, value.clone())).collect())
+        let rows = tables
+            .catalogue
+            .range(prefix.to_owned()..)
+            .take_while(|(key, _)| key.starts_with(prefix));
+        Ok(rows
+            .map(|(key, (revision, value))| (key.clone(), *revision, value.clone()))
+            .collect())
     }
 
-    fn catalogue_put(&self, key: &str, expected: Option<u64>, value: Option<Bytes>) -> Result<u64, Error> {
+    fn catalogue_put(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        value: Option<Bytes>,
+    ) -> Result<u64, Error> {
         let mut tables = self.disk.tables();
         let found = tables.catalogue.get(key).map(|(revision, _)| *revision);
         if found != expected {

@@ -53,13 +53,23 @@ impl ListFilter {
     /// Whether a row belongs to the listing.
     #[must_use]
     pub fn matches(&self, row: &ExecutionRow) -> bool {
-        self.definition.as_ref().is_none_or(|definition| *definition == row.definition)
+        self.definition
+            .as_ref()
+            .is_none_or(|definition| *definition == row.definition)
             && (self.statuses.is_empty() || self.statuses.contains(&row.status))
             && self.name.as_ref().is_none_or(|name| *name == row.name)
-            && self.name_prefix.as_ref().is_none_or(|prefix| row.name.starts_with(prefix.as_str()))
-            && self.version.as_ref().is_none_or(|version| *version == row.version)
+            && self
+                .name_prefix
+                .as_ref()
+                .is_none_or(|prefix| row.name.starts_with(prefix.as_str()))
+            && self
+                .version
+                .as_ref()
+                .is_none_or(|version| *version == row.version)
             && self.started_after.is_none_or(|after| row.started >= after)
-            && self.started_before.is_none_or(|before| row.started <= before)
+            && self
+                .started_before
+                .is_none_or(|before| row.started <= before)
     }
 }
 
@@ -105,7 +115,13 @@ pub trait Store: Send + Sync + 'static {
     fn execution(&self, id: ExecutionId) -> Result<Option<ExecutionRow>, Error>;
 
     /// Batches from `from` on (including it), going `direction`, at most `limit`.
-    fn journal(&self, id: ExecutionId, from: Sequence, direction: Direction, limit: usize) -> Result<Vec<JournalRow>, Error>;
+    fn journal(
+        &self,
+        id: ExecutionId,
+        from: Sequence,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<JournalRow>, Error>;
 
     /// The last batch's sequence.
     fn last_sequence(&self, id: ExecutionId) -> Result<Option<Sequence>, Error>;
@@ -113,17 +129,38 @@ pub trait Store: Send + Sync + 'static {
     fn start(&self, key: StartKey) -> Result<Option<StartRow>, Error>;
 
     /// Timers of a shard due at `until` or earlier, in order, behind `after`.
-    fn timers(&self, shard: Shard, until: Timestamp, after: Option<TimerRow>, limit: usize) -> Result<Vec<TimerRow>, Error>;
+    fn timers(
+        &self,
+        shard: Shard,
+        until: Timestamp,
+        after: Option<TimerRow>,
+        limit: usize,
+    ) -> Result<Vec<TimerRow>, Error>;
 
     /// Every task row of a shard, in pages.
-    fn tasks(&self, shard: Shard, after: Option<(ExecutionId, everstep_core::Operation)>, limit: usize) -> Result<Vec<TaskRow>, Error>;
+    fn tasks(
+        &self,
+        shard: Shard,
+        after: Option<(ExecutionId, everstep_core::Operation)>,
+        limit: usize,
+    ) -> Result<Vec<TaskRow>, Error>;
 
     /// One page of the executions that `filter` names, by start and then by id. A selective filter may end a page early, so that one call
     /// reads a bounded number of rows: the listing has ended when `next` is `None`, not when a page is short.
-    fn list(&self, filter: &ListFilter, cursor: Option<&Cursor>, limit: usize) -> Result<Page<ExecutionRow>, Error>;
+    fn list(
+        &self,
+        filter: &ListFilter,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<ExecutionRow>, Error>;
 
     /// Executions of a shard that may be purged at `now`.
-    fn expired(&self, shard: Shard, now: Timestamp, limit: usize) -> Result<Vec<(Timestamp, ExecutionId)>, Error>;
+    fn expired(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, ExecutionId)>, Error>;
 
     /// Reads a catalogue entry and its revision (from 1).
     fn catalogue(&self, key: &str) -> Result<Option<(u64, Bytes)>, Error>;
@@ -133,7 +170,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes (or with `None` deletes) a catalogue entry durably if it still has the revision `expected` (`None`: does not exist); returns the
     /// new revision: one more than the old one, from 1. An entry that was deleted begins at 1 again.
-    fn catalogue_put(&self, key: &str, expected: Option<u64>, value: Option<Bytes>) -> Result<u64, Error>;
+    fn catalogue_put(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        value: Option<Bytes>,
+    ) -> Result<u64, Error>;
 
     /// Bytes of disk in use, where that can be said.
     fn disk_bytes(&self) -> u64;

@@ -1,6 +1,11 @@
 //! What the store promises, tried from outside: the conformance suite on every back end, damage, a full disk, old formats, blobs.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a test that panics has failed, as it should")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that panics has failed, as it should"
+)]
 
 #[path = "store/blobs.rs"]
 mod blobs;

@@ -65,10 +65,18 @@ async fn checkpoint(Json(request): Json<Request>) -> Json<Answer> {
         status: "SUCCEEDED",
         start_timestamp: 1_763_700_000.123,
         end_timestamp: 1_763_700_000.123,
-        step_details: Step { attempt: 1, result: update.payload },
+        step_details: Step {
+            attempt: 1,
+            result: update.payload,
+        },
     });
-    let new_execution_state = State { operations: operations.collect() };
-    Json(Answer { checkpoint_token: request.checkpoint_token, new_execution_state })
+    let new_execution_state = State {
+        operations: operations.collect(),
+    };
+    Json(Answer {
+        checkpoint_token: request.checkpoint_token,
+        new_execution_state,
+    })
 }
 
 /// Serves until it is killed; the one line on standard output is its address.
@@ -77,10 +85,13 @@ pub async fn run() -> Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("everstep ready http://{}", listener.local_addr()?);
     let app = Router::new().route("/{*path}", post(checkpoint));
-    axum::serve(axum::serve::ListenerExt::tap_io(listener, |stream| {
-        // Without it small answers wait for acknowledgements; a stream that refuses is only slower.
-        let _ = stream.set_nodelay(true);
-    }), app)
+    axum::serve(
+        axum::serve::ListenerExt::tap_io(listener, |stream| {
+            // Without it small answers wait for acknowledgements; a stream that refuses is only slower.
+            let _ = stream.set_nodelay(true);
+        }),
+        app,
+    )
     .await?;
     Ok(())
 }

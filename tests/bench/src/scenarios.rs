@@ -47,16 +47,23 @@ pub struct Bench {
 
 impl Bench {
     pub async fn start(name: &str, concurrency: usize) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("everstep-bench-{name}-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("everstep-bench-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let server = Self::open(&folder).await?;
         let events = Events::listen().await?;
         create_function(&server, &folder, &events, concurrency).await?;
-        Ok(Self { server, events, folder, started: AtomicU64::new(0) })
+        Ok(Self {
+            server,
+            events,
+            folder,
+            started: AtomicU64::new(0),
+        })
     }
 
     async fn open(folder: &std::path::Path) -> Result<Server> {
-        let binary = std::env::var_os("EVERSTEP_BIN").context("EVERSTEP_BIN names the binary under test")?;
+        let binary =
+            std::env::var_os("EVERSTEP_BIN").context("EVERSTEP_BIN names the binary under test")?;
         let arguments = dev(&folder.join("data"))?;
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         Server::start(&PathBuf::from(binary), &arguments).await
@@ -65,10 +72,15 @@ impl Bench {
     /// Starts an execution and returns without waiting for its invocation.
     pub async fn begin(&self, connection: &mut Connection) -> Result<()> {
         let name = format!("bench-{}", self.started.fetch_add(1, Ordering::Relaxed));
-        let headers = format!("x-amz-invocation-type: Event\r\nx-amz-durable-execution-name: {name}\r\n");
+        let headers =
+            format!("x-amz-invocation-type: Event\r\nx-amz-durable-execution-name: {name}\r\n");
         let path = "/2015-03-31/functions/bench/invocations?Qualifier=%24LATEST";
         let (status, text) = connection.send("POST", path, &headers, b"{}").await?;
-        ensure!(status == 202, "not started: {status} {}", String::from_utf8_lossy(&text));
+        ensure!(
+            status == 202,
+            "not started: {status} {}",
+            String::from_utf8_lossy(&text)
+        );
         Ok(())
     }
 
@@ -102,17 +114,44 @@ pub struct Handler {
 
 impl Handler {
     pub fn new(connection: Connection, event: &Event) -> Result<Self> {
-        let arn = event.arn()?.replace(':', "%3A").replace('/', "%2F").replace('$', "%24");
-        Ok(Self { connection, path: format!("/2025-12-01/durable-executions/{arn}/checkpoint"), token: event.token()? })
+        let arn = event
+            .arn()?
+            .replace(':', "%3A")
+            .replace('/', "%2F")
+            .replace('$', "%24");
+        Ok(Self {
+            connection,
+            path: format!("/2025-12-01/durable-executions/{arn}/checkpoint"),
+            token: event.token()?,
+        })
     }
 
     /// One checkpoint; its answer.
     pub async fn checkpoint(&mut self, updates: &str) -> Result<Value> {
-        let body = format!(r#"{{"CheckpointToken":"{}","Updates":[{updates}]}}"#, self.token);
-        let (status, text) = self.connection.send("POST", &self.path, "content-type: application/json\r\n", body.as_bytes()).await?;
-        ensure!(status == 200, "not taken: {status} {}", String::from_utf8_lossy(&text));
+        let body = format!(
+            r#"{{"CheckpointToken":"{}","Updates":[{updates}]}}"#,
+            self.token
+        );
+        let (status, text) = self
+            .connection
+            .send(
+                "POST",
+                &self.path,
+                "content-type: application/json\r\n",
+                body.as_bytes(),
+            )
+            .await?;
+        ensure!(
+            status == 200,
+            "not taken: {status} {}",
+            String::from_utf8_lossy(&text)
+        );
         let answer: Value = serde_json::from_slice(&text)?;
-        self.token = answer.get("CheckpointToken").and_then(Value::as_str).unwrap_or_default().to_owned();
+        self.token = answer
+            .get("CheckpointToken")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         Ok(answer)
     }
 
@@ -125,7 +164,9 @@ impl Handler {
 /// The update of a step that has succeeded.
 pub fn step(number: usize) -> String {
     let result = "x".repeat(298);
-    format!(r#"{{"Id":"step-{number}","Type":"STEP","SubType":"Step","Name":"step","Action":"SUCCEED","Payload":"\"{result}\""}}"#)
+    format!(
+        r#"{{"Id":"step-{number}","Type":"STEP","SubType":"Step","Name":"step","Action":"SUCCEED","Payload":"\"{result}\""}}"#
+    )
 }
 
 /// The answer of a handler that is done.

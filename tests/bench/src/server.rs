@@ -27,11 +27,27 @@ impl Server {
     /// Starts a program and waits for its `everstep ready` line.
     pub async fn start(program: &Path, arguments: &[&str]) -> Result<Self> {
         let begun = Instant::now();
-        let mut child = Command::new(program).args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
         let stdout = child.stdout.take().context("no standard output")?;
-        let line = BufReader::new(stdout).lines().next_line().await?.context("the server ended before it was ready")?;
-        let address = line.strip_prefix("everstep ready http://").context("not the ready line")?.to_owned();
-        Ok(Self { child, address, ready: begun.elapsed() })
+        let line = BufReader::new(stdout)
+            .lines()
+            .next_line()
+            .await?
+            .context("the server ended before it was ready")?;
+        let address = line
+            .strip_prefix("everstep ready http://")
+            .context("not the ready line")?
+            .to_owned();
+        Ok(Self {
+            child,
+            address,
+            ready: begun.elapsed(),
+        })
     }
 
     pub async fn kill(&mut self) -> Result<()> {
@@ -41,16 +57,33 @@ impl Server {
 
     /// Resident memory in bytes.
     pub fn rss(&self) -> Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().context("ended")?))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let status = std::fs::read_to_string(format!(
+            "/proc/{}/status",
+            self.child.id().context("ended")?
+        ))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
     }
 
     /// CPU time used so far: user and system, in clock ticks of 10 ms.
     pub fn cpu(&self) -> Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().context("ended")?))?;
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: u64 = fields.iter().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        let stat =
+            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().context("ended")?))?;
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        let ticks: u64 = fields
+            .iter()
+            .skip(11)
+            .take(2)
+            .filter_map(|field| field.parse::<u64>().ok())
+            .sum();
         Ok(Duration::from_millis(ticks * 10))
     }
 
@@ -60,9 +93,16 @@ impl Server {
 
     /// Synced writes since the server was started.
     pub async fn syncs(&self) -> Result<u64> {
-        let (_, text) = self.connect().await?.send("GET", "/metrics", "", b"").await?;
+        let (_, text) = self
+            .connect()
+            .await?
+            .send("GET", "/metrics", "", b"")
+            .await?;
         let text = String::from_utf8_lossy(&text).into_owned();
-        let line = text.lines().find_map(|line| line.strip_prefix("everstep_store_syncs_total ")).context("no such metric")?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("everstep_store_syncs_total "))
+            .context("no such metric")?;
         Ok(line.trim().parse()?)
     }
 }
@@ -70,7 +110,16 @@ impl Server {
 /// The arguments of a server on a folder.
 pub fn dev(data: &Path) -> Result<Vec<String>> {
     let data = data.to_str().context("the folder's name is not text")?;
-    Ok(["dev", "--no-demo", "--listen", "127.0.0.1:0", "--data", data].map(str::to_owned).to_vec())
+    Ok([
+        "dev",
+        "--no-demo",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        data,
+    ]
+    .map(str::to_owned)
+    .to_vec())
 }
 
 /// An invocation that the bench process is asked to decide.
@@ -87,11 +136,21 @@ impl Event {
     }
 
     pub fn arn(&self) -> Result<String> {
-        Ok(self.event.get("DurableExecutionArn").and_then(Value::as_str).context("no ARN")?.to_owned())
+        Ok(self
+            .event
+            .get("DurableExecutionArn")
+            .and_then(Value::as_str)
+            .context("no ARN")?
+            .to_owned())
     }
 
     pub fn token(&self) -> Result<String> {
-        Ok(self.event.get("CheckpointToken").and_then(Value::as_str).context("no token")?.to_owned())
+        Ok(self
+            .event
+            .get("CheckpointToken")
+            .and_then(Value::as_str)
+            .context("no token")?
+            .to_owned())
     }
 }
 
@@ -123,22 +182,32 @@ impl Events {
             let _ = stream.set_nodelay(true);
         });
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Ok(Arc::new(Self { address, received: Mutex::new(received) }))
+        Ok(Arc::new(Self {
+            address,
+            received: Mutex::new(received),
+        }))
     }
 
     pub async fn next(&self) -> Result<Event> {
         let mut received = self.received.lock().await;
         let next = tokio::time::timeout(Duration::from_secs(60), received.recv()).await;
-        next.context("no invocation within 60 s")?.context("the listener ended")
+        next.context("no invocation within 60 s")?
+            .context("the listener ended")
     }
 }
 
 /// Creates the bench function: this very binary as a `bootstrap` that asks `events` what to do.
-pub async fn create_function(server: &Server, folder: &Path, events: &Events, concurrency: usize) -> Result<()> {
+pub async fn create_function(
+    server: &Server,
+    folder: &Path,
+    events: &Events,
+    concurrency: usize,
+) -> Result<()> {
     let binary = std::env::current_exe()?;
     let script = format!("#!/bin/sh\nexec '{}'\n", binary.display());
     let archive = zipped(folder, &script).await?;
-    let variables = json!({ worker::BENCH: events.address, worker::CONCURRENCY: concurrency.to_string() });
+    let variables =
+        json!({ worker::BENCH: events.address, worker::CONCURRENCY: concurrency.to_string() });
     let body = json!({
         "FunctionName": "bench",
         "Runtime": "provided.al2023",
@@ -149,8 +218,21 @@ pub async fn create_function(server: &Server, folder: &Path, events: &Events, co
         "Code": { "ZipFile": base64::engine::general_purpose::STANDARD.encode(archive) },
         "DurableConfig": { "ExecutionTimeout": 86_400, "RetentionPeriodInDays": 1 },
     });
-    let (status, text) = server.connect().await?.send("POST", "/2015-03-31/functions", "content-type: application/json\r\n", body.to_string().as_bytes()).await?;
-    ensure!(status == 201, "the function was not created: {status} {}", String::from_utf8_lossy(&text));
+    let (status, text) = server
+        .connect()
+        .await?
+        .send(
+            "POST",
+            "/2015-03-31/functions",
+            "content-type: application/json\r\n",
+            body.to_string().as_bytes(),
+        )
+        .await?;
+    ensure!(
+        status == 201,
+        "the function was not created: {status} {}",
+        String::from_utf8_lossy(&text)
+    );
     Ok(())
 }
 
@@ -160,7 +242,13 @@ async fn zipped(folder: &Path, script: &str) -> Result<Vec<u8>> {
     std::fs::write(&path, script)?;
     let code = "import os, sys, zipfile\nos.chmod(sys.argv[1], 0o755)\nzipfile.ZipFile(sys.argv[2], 'w').write(sys.argv[1], 'bootstrap')";
     let archive = folder.join("bench.zip");
-    let status = Command::new("python3").arg("-c").arg(code).arg(&path).arg(&archive).status().await?;
+    let status = Command::new("python3")
+        .arg("-c")
+        .arg(code)
+        .arg(&path)
+        .arg(&archive)
+        .status()
+        .await?;
     if !status.success() {
         bail!("the archive was not made");
     }

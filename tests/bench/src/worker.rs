@@ -12,7 +12,10 @@ pub const CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 pub async fn run() -> Result<()> {
     let api = std::env::var("AWS_LAMBDA_RUNTIME_API")?;
     let bench = std::env::var(BENCH)?;
-    let concurrency: usize = std::env::var(CONCURRENCY).ok().and_then(|count| count.parse().ok()).unwrap_or(1);
+    let concurrency: usize = std::env::var(CONCURRENCY)
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1);
     let mut loops = tokio::task::JoinSet::new();
     for _ in 0..concurrency {
         let (api, bench) = (api.clone(), bench.clone());
@@ -31,6 +34,8 @@ async fn serve(api: &str, bench: &str) -> Result<()> {
         let (event, id) = next.next_invocation().await?;
         let (_, answer) = parent.send("POST", "/event", "", &event).await?;
         let path = format!("/2018-06-01/runtime/invocation/{id}/response");
-        next.send("POST", &path, "", &answer).await.context("the answer was not taken")?;
+        next.send("POST", &path, "", &answer)
+            .await
+            .context("the answer was not taken")?;
     }
 }

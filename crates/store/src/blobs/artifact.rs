@@ -13,7 +13,10 @@ use everstep_core::{Digest, Timestamp};
 use futures_util::stream::{BoxStream, Stream, StreamExt as _, TryStreamExt as _, try_unfold};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Location;
-use object_store::{GetResultPayload, MultipartUpload, ObjectMeta, ObjectStore as _, ObjectStoreExt as _, PutPayload};
+use object_store::{
+    GetResultPayload, MultipartUpload, ObjectMeta, ObjectStore as _, ObjectStoreExt as _,
+    PutPayload,
+};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 
@@ -58,7 +61,10 @@ pub struct Artifacts {
 
 impl Artifacts {
     pub(super) fn new(files: Arc<LocalFileSystem>) -> Self {
-        Self { files, locks: Arc::new(std::array::from_fn(|_| tokio::sync::Mutex::new(()))) }
+        Self {
+            files,
+            locks: Arc::new(std::array::from_fn(|_| tokio::sync::Mutex::new(()))),
+        }
     }
 
     fn lock(&self, place: &Location) -> &tokio::sync::Mutex<()> {
@@ -88,7 +94,11 @@ impl Artifacts {
             self.check(&place, &condition).await?;
             upload.complete().await.map_err(Error::io)?;
             let found = self.files.head(&place).await.map_err(Error::io)?;
-            Ok(Meta { size, etag: digest.hex(), modified: modified(&found) })
+            Ok(Meta {
+                size,
+                etag: digest.hex(),
+                modified: modified(&found),
+            })
         };
         match written.await {
             Ok(meta) => Ok(meta),
@@ -114,14 +124,24 @@ impl Artifacts {
             PutCondition::IfAbsent => found.is_none(),
             PutCondition::IfMatch(etag) => found.as_ref() == Some(etag),
         };
-        if holds { Ok(()) } else { Err(Error::Precondition { found }) }
+        if holds {
+            Ok(())
+        } else {
+            Err(Error::Precondition { found })
+        }
     }
 
     /// Opens the file; what happens to its name afterwards does not change what is read from it.
     async fn open(&self, place: &Location) -> Result<(Meta, File), Error> {
-        let found = self.files.get(place).await.map_err(|error| Error::of(error, || format!("artifact {place}")))?;
+        let found = self
+            .files
+            .get(place)
+            .await
+            .map_err(|error| Error::of(error, || format!("artifact {place}")))?;
         let (meta, GetResultPayload::File(file, _)) = (found.meta, found.payload) else {
-            return Err(Error::Io { detail: "an artifact is not a file".to_owned() });
+            return Err(Error::Io {
+                detail: "an artifact is not a file".to_owned(),
+            });
         };
         let what = place.to_string();
         let read = tokio::task::spawn_blocking(move || read_trailer(file, &meta, what)).await;
@@ -158,12 +178,20 @@ impl Artifacts {
     ///
     /// # Errors
     /// [`Error::InvalidName`], [`Error::Damaged`], [`Error::Io`].
-    pub async fn list(&self, bucket: &str, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<(String, Meta)>, Error> {
+    pub async fn list(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Meta)>, Error> {
         let bucket = name::bucket(bucket)?;
         let mut first: BTreeMap<String, Location> = BTreeMap::new();
         let mut found = self.files.list(Some(&bucket));
         while let Some(meta) = found.try_next().await.map_err(Error::io)? {
-            let Some(key) = name::key(&bucket, &meta.location) else { continue };
+            let Some(key) = name::key(&bucket, &meta.location) else {
+                continue;
+            };
             if key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after) {
                 first.insert(key, meta.location);
                 if first.len() > limit {
@@ -209,18 +237,28 @@ async fn write(
     let mut content = pin!(content);
     let mut gathered: Vec<u8> = Vec::with_capacity(CHUNK_BYTES);
     let (mut size, mut hash) = (0_u64, Sha256::new());
-    while let Some(piece) = content.try_next().await.map_err(|source| Error::Source { source })? {
+    while let Some(piece) = content
+        .try_next()
+        .await
+        .map_err(|source| Error::Source { source })?
+    {
         hash.update(&piece);
         size += piece.len() as u64;
         gathered.extend_from_slice(&piece);
         if gathered.len() >= CHUNK_BYTES {
             let part = std::mem::replace(&mut gathered, Vec::with_capacity(CHUNK_BYTES));
-            upload.put_part(PutPayload::from(part)).await.map_err(Error::io)?;
+            upload
+                .put_part(PutPayload::from(part))
+                .await
+                .map_err(Error::io)?;
         }
     }
     let digest = Digest(hash.finalize().into());
     gathered.extend_from_slice(&trailer(size, digest));
-    upload.put_part(PutPayload::from(gathered)).await.map_err(Error::io)?;
+    upload
+        .put_part(PutPayload::from(gathered))
+        .await
+        .map_err(Error::io)?;
     Ok((size, digest))
 }
 
@@ -236,13 +274,29 @@ fn trailer(size: u64, digest: Digest) -> Vec<u8> {
 }
 
 fn read_trailer(mut file: File, found: &ObjectMeta, what: String) -> Result<(Meta, File), Error> {
-    let Some(size) = found.size.checked_sub(TRAILER_BYTES as u64) else { return Err(Error::Damaged { what }) };
+    let Some(size) = found.size.checked_sub(TRAILER_BYTES as u64) else {
+        return Err(Error::Damaged { what });
+    };
     let mut bytes = [0; TRAILER_BYTES];
-    let read = file.seek(SeekFrom::Start(size)).and_then(|_| file.read_exact(&mut bytes)).and_then(|()| file.rewind());
+    let read = file
+        .seek(SeekFrom::Start(size))
+        .and_then(|_| file.read_exact(&mut bytes))
+        .and_then(|()| file.rewind());
     read.map_err(Error::io)?;
-    let digest = bytes.split_first_chunk::<8>().and_then(|(_, rest)| rest.first_chunk::<32>()).copied().map(Digest);
+    let digest = bytes
+        .split_first_chunk::<8>()
+        .and_then(|(_, rest)| rest.first_chunk::<32>())
+        .copied()
+        .map(Digest);
     match digest {
-        Some(digest) if trailer(size, digest) == bytes => Ok((Meta { size, etag: digest.hex(), modified: modified(found) }, file)),
+        Some(digest) if trailer(size, digest) == bytes => Ok((
+            Meta {
+                size,
+                etag: digest.hex(),
+                modified: modified(found),
+            },
+            file,
+        )),
         _ => Err(Error::Damaged { what }),
     }
 }
@@ -260,9 +314,15 @@ impl Reading {
     async fn next(mut self) -> Result<Option<(Bytes, Self)>, Error> {
         if self.left == 0 {
             let digest = Digest(self.hash.finalize().into());
-            return if digest.hex() == self.etag { Ok(None) } else { Err(Error::Damaged { what: self.what }) };
+            return if digest.hex() == self.etag {
+                Ok(None)
+            } else {
+                Err(Error::Damaged { what: self.what })
+            };
         }
-        let wanted = usize::try_from(self.left).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+        let wanted = usize::try_from(self.left)
+            .unwrap_or(CHUNK_BYTES)
+            .min(CHUNK_BYTES);
         let mut piece = vec![0; wanted];
         let read = self.file.read(&mut piece).await.map_err(Error::io)?;
         if read == 0 {

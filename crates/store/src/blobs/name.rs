@@ -22,8 +22,12 @@ pub fn bucket(bucket: &str) -> Result<Location, Error> {
     let reason = match bucket.as_bytes() {
         [] => "a bucket has a name",
         bytes if bytes.len() > BUCKET_BYTES_MAX => "a bucket's name has at most 63 characters",
-        bytes if !bytes.iter().copied().all(is_plain) => "a bucket's name consists of letters, digits, dots, hyphens and underscores",
-        [first, ..] if !first.is_ascii_alphanumeric() => "a bucket's name begins with a letter or digit",
+        bytes if !bytes.iter().copied().all(is_plain) => {
+            "a bucket's name consists of letters, digits, dots, hyphens and underscores"
+        }
+        [first, ..] if !first.is_ascii_alphanumeric() => {
+            "a bucket's name begins with a letter or digit"
+        }
         _ => return Ok(Location::from(bucket)),
     };
     Err(Error::InvalidName { reason })
@@ -51,7 +55,9 @@ pub fn artifact(bucket_name: &str, key: &str) -> Result<Location, Error> {
         }
         let escaped = escape(part);
         if escaped.len() > PART_BYTES_MAX {
-            return refuse("a part of a key has at most 240 bytes, where unusual characters count three");
+            return refuse(
+                "a part of a key has at most 240 bytes, where unusual characters count three",
+            );
         }
         place.push('/');
         if number == last {
@@ -76,8 +82,13 @@ fn escape(part: &str) -> String {
 
 /// The key of a place in this bucket; `None` for what no key leads to.
 pub fn key(bucket: &Location, place: &Location) -> Option<String> {
-    let inside = place.as_ref().strip_prefix(bucket.as_ref())?.strip_prefix('/')?;
-    let (folders, file) = inside.rsplit_once('/').map_or((None, inside), |(folders, file)| (Some(folders), file));
+    let inside = place
+        .as_ref()
+        .strip_prefix(bucket.as_ref())?
+        .strip_prefix('/')?;
+    let (folders, file) = inside
+        .rsplit_once('/')
+        .map_or((None, inside), |(folders, file)| (Some(folders), file));
     let mut key = Vec::with_capacity(inside.len());
     for part in folders.into_iter().flat_map(|folders| folders.split('/')) {
         unescape(part, &mut key)?;

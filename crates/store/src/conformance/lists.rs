@@ -29,7 +29,13 @@ fn fill(store: &dyn Store) -> Vec<ExecutionRow> {
     rows
 }
 
-fn close(store: &dyn Store, shard: Shard, epoch: Epoch, begun: &ExecutionRow, status: Status) -> ExecutionRow {
+fn close(
+    store: &dyn Store,
+    shard: Shard,
+    epoch: Epoch,
+    begun: &ExecutionRow,
+    status: Status,
+) -> ExecutionRow {
     let (closed, write) = moved(begun, status);
     commit(store, shard, epoch, vec![write]);
     closed
@@ -37,7 +43,11 @@ fn close(store: &dyn Store, shard: Shard, epoch: Epoch, begun: &ExecutionRow, st
 
 /// What the filter should find, in order.
 fn expected(rows: &[ExecutionRow], filter: &ListFilter) -> Vec<ExecutionRow> {
-    let mut found: Vec<_> = rows.iter().filter(|row| filter.matches(row)).cloned().collect();
+    let mut found: Vec<_> = rows
+        .iter()
+        .filter(|row| filter.matches(row))
+        .cloned()
+        .collect();
     found.sort_by_key(|row| (row.started, row.id));
     if !filter.oldest_first {
         found.reverse();
@@ -64,22 +74,76 @@ fn all_filters() -> Vec<ListFilter> {
     let text = |text: &str| Some(text.to_owned());
     let mut filters = vec![
         any(),
-        ListFilter { definition: text("pay"), ..any() },
-        ListFilter { definition: text("ship"), statuses: vec![Status::Failed, Status::Running], ..any() },
-        ListFilter { definition: text("pa"), ..any() },
-        ListFilter { statuses: vec![Status::Running], ..any() },
-        ListFilter { statuses: vec![Status::Succeeded, Status::Failed, Status::Succeeded], ..any() },
-        ListFilter { statuses: vec![Status::Stopped], ..any() },
-        ListFilter { name: text("order-7"), ..any() },
-        ListFilter { name_prefix: text("order-1"), definition: text("pay"), ..any() },
-        ListFilter { version: text("1"), ..any() },
-        ListFilter { started_after: Some(Timestamp(1_002)), ..any() },
-        ListFilter { started_before: Some(Timestamp(1_002)), ..any() },
-        ListFilter { started_after: Some(Timestamp(1_001)), started_before: Some(Timestamp(1_002)), definition: text("pay"), ..any() },
-        ListFilter { started_after: Some(Timestamp(1_003)), started_before: Some(Timestamp(1_002)), ..any() },
-        ListFilter { started_after: Some(Timestamp(9_999)), ..any() },
+        ListFilter {
+            definition: text("pay"),
+            ..any()
+        },
+        ListFilter {
+            definition: text("ship"),
+            statuses: vec![Status::Failed, Status::Running],
+            ..any()
+        },
+        ListFilter {
+            definition: text("pa"),
+            ..any()
+        },
+        ListFilter {
+            statuses: vec![Status::Running],
+            ..any()
+        },
+        ListFilter {
+            statuses: vec![Status::Succeeded, Status::Failed, Status::Succeeded],
+            ..any()
+        },
+        ListFilter {
+            statuses: vec![Status::Stopped],
+            ..any()
+        },
+        ListFilter {
+            name: text("order-7"),
+            ..any()
+        },
+        ListFilter {
+            name_prefix: text("order-1"),
+            definition: text("pay"),
+            ..any()
+        },
+        ListFilter {
+            version: text("1"),
+            ..any()
+        },
+        ListFilter {
+            started_after: Some(Timestamp(1_002)),
+            ..any()
+        },
+        ListFilter {
+            started_before: Some(Timestamp(1_002)),
+            ..any()
+        },
+        ListFilter {
+            started_after: Some(Timestamp(1_001)),
+            started_before: Some(Timestamp(1_002)),
+            definition: text("pay"),
+            ..any()
+        },
+        ListFilter {
+            started_after: Some(Timestamp(1_003)),
+            started_before: Some(Timestamp(1_002)),
+            ..any()
+        },
+        ListFilter {
+            started_after: Some(Timestamp(9_999)),
+            ..any()
+        },
     ];
-    let turned: Vec<_> = filters.iter().cloned().map(|filter| ListFilter { oldest_first: true, ..filter }).collect();
+    let turned: Vec<_> = filters
+        .iter()
+        .cloned()
+        .map(|filter| ListFilter {
+            oldest_first: true,
+            ..filter
+        })
+        .collect();
     filters.extend(turned);
     filters
 }
@@ -90,7 +154,10 @@ pub fn filters(place: &dyn Place) {
     for filter in all_filters() {
         let page = store.list(&filter, None, 1_000).expect("lists");
         assert_eq!(page.rows, expected(&rows, &filter), "{filter:?}");
-        assert_eq!(page.next, None, "a list that fits has no next page: {filter:?}");
+        assert_eq!(
+            page.next, None,
+            "a list that fits has no next page: {filter:?}"
+        );
     }
 }
 
@@ -99,7 +166,11 @@ pub fn pages(place: &dyn Place) {
     let rows = fill(&*store);
     for filter in all_filters() {
         for limit in [1, 3, 7, 40] {
-            assert_eq!(all_pages(&*store, &filter, limit), expected(&rows, &filter), "{limit} a page: {filter:?}");
+            assert_eq!(
+                all_pages(&*store, &filter, limit),
+                expected(&rows, &filter),
+                "{limit} a page: {filter:?}"
+            );
         }
     }
 }
@@ -109,18 +180,37 @@ pub fn pages_under_change(place: &dyn Place) {
     let rows = fill(&*store);
     let epoch = acquire(&*store, ONE);
     for oldest_first in [false, true] {
-        let filter = ListFilter { oldest_first, ..ListFilter::default() };
+        let filter = ListFilter {
+            oldest_first,
+            ..ListFilter::default()
+        };
         let steady = expected(&rows, &filter);
         let first = store.list(&filter, None, 5).expect("lists");
         // The cursor's own row goes, others change their status, and one that is older than all and one that is newer appear.
         let at_cursor = first.rows.last().cloned().expect("a page of five");
-        let purged = Write::Purge { start: super::sample::start(&at_cursor).key, row: at_cursor.clone(), expires: None };
+        let purged = Write::Purge {
+            start: super::sample::start(&at_cursor).key,
+            row: at_cursor.clone(),
+            expires: None,
+        };
         let shard = at_cursor.id.shard();
-        let epoch_of_row = if shard == ONE { epoch } else { acquire(&*store, shard) };
+        let epoch_of_row = if shard == ONE {
+            epoch
+        } else {
+            acquire(&*store, shard)
+        };
         commit(&*store, shard, epoch_of_row, vec![purged]);
-        for begun in steady.iter().filter(|row| row.status == Status::Running && row.id.shard() == ONE && **row != at_cursor) {
+        for begun in steady.iter().filter(|row| {
+            row.status == Status::Running && row.id.shard() == ONE && **row != at_cursor
+        }) {
             let (_, away) = moved(begun, Status::TimedOut);
-            let (_, back) = moved(&ExecutionRow { status: Status::TimedOut, ..begun.clone() }, Status::Running);
+            let (_, back) = moved(
+                &ExecutionRow {
+                    status: Status::TimedOut,
+                    ..begun.clone()
+                },
+                Status::Running,
+            );
             commit(&*store, ONE, epoch, vec![away]);
             commit(&*store, ONE, epoch, vec![back]);
         }
@@ -134,8 +224,15 @@ pub fn pages_under_change(place: &dyn Place) {
             cursor = page.next;
         }
         seen.retain(|row| !late.contains(row));
-        assert_eq!(seen, steady, "what was there all along is seen once, in order");
-        let cleaning = late.iter().cloned().map(|row| Write::Purge { start: super::sample::start(&row).key, row, expires: None });
+        assert_eq!(
+            seen, steady,
+            "what was there all along is seen once, in order"
+        );
+        let cleaning = late.iter().cloned().map(|row| Write::Purge {
+            start: super::sample::start(&row).key,
+            row,
+            expires: None,
+        });
         commit(&*store, ONE, epoch, cleaning.collect());
         commit(&*store, shard, epoch_of_row, vec![new(at_cursor)]);
     }
@@ -144,10 +241,22 @@ pub fn pages_under_change(place: &dyn Place) {
 pub fn cursors_are_bound(place: &dyn Place) {
     let store = open(place);
     fill(&*store);
-    let pay = ListFilter { definition: Some("pay".to_owned()), ..ListFilter::default() };
-    let cursor = store.list(&pay, None, 2).expect("lists").next.expect("more than two");
-    let same = ListFilter { definition: Some("pay".to_owned()), ..ListFilter::default() };
-    store.list(&same, Some(&cursor), 2).expect("an equal filter is the same list");
+    let pay = ListFilter {
+        definition: Some("pay".to_owned()),
+        ..ListFilter::default()
+    };
+    let cursor = store
+        .list(&pay, None, 2)
+        .expect("lists")
+        .next
+        .expect("more than two");
+    let same = ListFilter {
+        definition: Some("pay".to_owned()),
+        ..ListFilter::default()
+    };
+    store
+        .list(&same, Some(&cursor), 2)
+        .expect("an equal filter is the same list");
     let mut others = all_filters();
     others.retain(|filter| *filter != pay);
     for filter in others {

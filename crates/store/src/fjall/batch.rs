@@ -13,7 +13,10 @@ use crate::{Commit, Error, ExecutionRow, ListKey, Write};
 pub type Rows = BTreeMap<(Family, UserKey), Option<Vec<u8>>>;
 
 /// The rows of all commits. Commits of different shards have no row in common.
-pub fn rows<'a>(commits: impl Iterator<Item = &'a Commit>, keyspaces: &Keyspaces) -> Result<Rows, Error> {
+pub fn rows<'a>(
+    commits: impl Iterator<Item = &'a Commit>,
+    keyspaces: &Keyspaces,
+) -> Result<Rows, Error> {
     let mut rows = Rows::new();
     for commit in commits {
         for write in &commit.writes {
@@ -42,27 +45,65 @@ fn delete(rows: &mut Rows, family: Family, key: impl Into<UserKey>) {
 
 fn add(rows: &mut Rows, shard: Shard, write: &Write, keyspaces: &Keyspaces) -> Result<(), Error> {
     match write {
-        Write::Journal(row) => put(rows, Family::Journal, journal::key(row.execution, row.sequence), journal::value(row)),
+        Write::Journal(row) => put(
+            rows,
+            Family::Journal,
+            journal::key(row.execution, row.sequence),
+            journal::value(row),
+        ),
         Write::Execution { row, was } => state(rows, row, was.as_ref()),
         Write::Start(row) => put(rows, Family::Start, row.key.0, start::value(row)),
-        Write::SetTimer(row) => put(rows, Family::Timer, timer::key_of(shard, row), timer::value(shard, row)),
-        Write::ClearTimer { due, execution, operation, kind } => {
-            delete(rows, Family::Timer, timer::key(shard, *due, *execution, *operation, *kind));
+        Write::SetTimer(row) => put(
+            rows,
+            Family::Timer,
+            timer::key_of(shard, row),
+            timer::value(shard, row),
+        ),
+        Write::ClearTimer {
+            due,
+            execution,
+            operation,
+            kind,
+        } => {
+            delete(
+                rows,
+                Family::Timer,
+                timer::key(shard, *due, *execution, *operation, *kind),
+            );
         }
-        Write::PutTask(row) => put(rows, Family::Task, task::key(shard, row.execution, row.operation), task::value(shard, row)),
-        Write::DeleteTask { execution, operation } => delete(rows, Family::Task, task::key(shard, *execution, *operation)),
+        Write::PutTask(row) => put(
+            rows,
+            Family::Task,
+            task::key(shard, row.execution, row.operation),
+            task::value(shard, row),
+        ),
+        Write::DeleteTask {
+            execution,
+            operation,
+        } => delete(rows, Family::Task, task::key(shard, *execution, *operation)),
         Write::Expire { at, execution } => {
             let key = expire::key(shard, *at, *execution);
             put(rows, Family::Expire, key, expire::value(&key));
         }
-        Write::Unexpire { at, execution } => delete(rows, Family::Expire, expire::key(shard, *at, *execution)),
-        Write::Purge { row, start, expires } => purge(rows, shard, row, *start, *expires, keyspaces)?,
+        Write::Unexpire { at, execution } => {
+            delete(rows, Family::Expire, expire::key(shard, *at, *execution))
+        }
+        Write::Purge {
+            row,
+            start,
+            expires,
+        } => purge(rows, shard, row, *start, *expires, keyspaces)?,
     }
     Ok(())
 }
 
 fn state(rows: &mut Rows, row: &ExecutionRow, was: Option<&ListKey>) {
-    put(rows, Family::Execution, execution::key(row.id), execution::value(row));
+    put(
+        rows,
+        Family::Execution,
+        execution::key(row.id),
+        execution::value(row),
+    );
     let place = row.list_key();
     if was == Some(&place) {
         return;
@@ -118,7 +159,11 @@ fn purge(
 }
 
 /// Whose name this is: after a purge another execution may have taken it.
-fn taken_by(rows: &Rows, start: StartKey, keyspaces: &Keyspaces) -> Result<Option<ExecutionId>, Error> {
+fn taken_by(
+    rows: &Rows,
+    start: StartKey,
+    keyspaces: &Keyspaces,
+) -> Result<Option<ExecutionId>, Error> {
     let row = match rows.get(&(Family::Start, UserKey::from(start.0))) {
         Some(Some(value)) => Some(start::decode(start, value)?),
         Some(None) => None,

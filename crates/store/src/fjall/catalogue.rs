@@ -15,8 +15,12 @@ pub fn value(key: &str, revision: u64, entry: &[u8]) -> Vec<u8> {
 }
 
 pub fn decode(key: &str, value: &[u8]) -> Result<(u64, Bytes), Error> {
-    let body = unseal(Family::Catalogue, key.as_bytes(), value, || format!("the catalogue entry {key}"))?;
-    parse("a catalogue entry", body, |from: &mut Reader<'_>| Ok((from.u64()?, from.bytes()?)))
+    let body = unseal(Family::Catalogue, key.as_bytes(), value, || {
+        format!("the catalogue entry {key}")
+    })?;
+    parse("a catalogue entry", body, |from: &mut Reader<'_>| {
+        Ok((from.u64()?, from.bytes()?))
+    })
 }
 
 pub fn read(catalogue: &Keyspace, key: &str) -> Result<Option<(u64, Bytes)>, Error> {
@@ -24,20 +28,32 @@ pub fn read(catalogue: &Keyspace, key: &str) -> Result<Option<(u64, Bytes)>, Err
     if key.is_empty() {
         return Ok(None);
     }
-    catalogue.get(key).map_err(lost)?.map(|value| decode(key, &value)).transpose()
+    catalogue
+        .get(key)
+        .map_err(lost)?
+        .map(|value| decode(key, &value))
+        .transpose()
 }
 
 pub fn scan(catalogue: &Keyspace, prefix: &str) -> Result<Vec<(String, u64, Bytes)>, Error> {
     let rows = catalogue.prefix(prefix).map(|guard| {
         let (key, value) = pair(guard)?;
-        let key = std::str::from_utf8(&key).map_err(|_| Error::Damaged { detail: "a catalogue key is not text".to_owned() })?;
+        let key = std::str::from_utf8(&key).map_err(|_| Error::Damaged {
+            detail: "a catalogue key is not text".to_owned(),
+        })?;
         let (revision, entry) = decode(key, &value)?;
         Ok((key.to_owned(), revision, entry))
     });
     rows.collect()
 }
 
-pub fn put(batch: &mut OwnedWriteBatch, catalogue: &Keyspace, key: &str, revision: u64, entry: Option<&[u8]>) {
+pub fn put(
+    batch: &mut OwnedWriteBatch,
+    catalogue: &Keyspace,
+    key: &str,
+    revision: u64,
+    entry: Option<&[u8]>,
+) {
     match entry {
         Some(entry) => batch.insert(catalogue, key, value(key, revision, entry)),
         None => batch.remove(catalogue, key),

@@ -24,21 +24,31 @@ pub fn value(row: &ExecutionRow) -> Vec<u8> {
 }
 
 pub fn decode(id: ExecutionId, value: &[u8]) -> Result<ExecutionRow, Error> {
-    let body = unseal(Family::Execution, &key(id), value, || format!("the state row of execution {id}"))?;
-    parse("a state row", body, |from: &mut Reader<'_>| -> Result<_, Corrupt> {
-        Ok(ExecutionRow {
-            id,
-            definition: from.str()?,
-            version: from.str()?,
-            machine: from.u8()?,
-            name: from.str()?,
-            status: Status::from_number(from.u8()?)?,
-            started: Timestamp(from.u64()?),
-            closed: from.option(|from| from.u64().map(Timestamp))?,
-        })
-    })
+    let body = unseal(Family::Execution, &key(id), value, || {
+        format!("the state row of execution {id}")
+    })?;
+    parse(
+        "a state row",
+        body,
+        |from: &mut Reader<'_>| -> Result<_, Corrupt> {
+            Ok(ExecutionRow {
+                id,
+                definition: from.str()?,
+                version: from.str()?,
+                machine: from.u8()?,
+                name: from.str()?,
+                status: Status::from_number(from.u8()?)?,
+                started: Timestamp(from.u64()?),
+                closed: from.option(|from| from.u64().map(Timestamp))?,
+            })
+        },
+    )
 }
 
 pub fn read(executions: &Keyspace, id: ExecutionId) -> Result<Option<ExecutionRow>, Error> {
-    executions.get(key(id)).map_err(lost)?.map(|value| decode(id, &value)).transpose()
+    executions
+        .get(key(id))
+        .map_err(lost)?
+        .map(|value| decode(id, &value))
+        .transpose()
 }

@@ -25,13 +25,23 @@ pub fn value(key: &[u8]) -> Vec<u8> {
 pub fn decode(key: &[u8], value: &[u8]) -> Result<(Timestamp, ExecutionId), Error> {
     let (at, execution) = parse("an expiry's key", key, |from| {
         let _shard: [u8; 2] = from.raw()?;
-        Ok((Timestamp(u64::from_be_bytes(from.raw()?)), ExecutionId::from_bytes(from.raw()?)))
+        Ok((
+            Timestamp(u64::from_be_bytes(from.raw()?)),
+            ExecutionId::from_bytes(from.raw()?),
+        ))
     })?;
-    let body = unseal(Family::Expire, key, value, || format!("the expiry of execution {execution}"))?;
+    let body = unseal(Family::Expire, key, value, || {
+        format!("the expiry of execution {execution}")
+    })?;
     parse("an expiry", body, |_| Ok((at, execution)))
 }
 
-pub fn read(expiries: &Keyspace, shard: Shard, now: Timestamp, limit: usize) -> Result<Vec<(Timestamp, ExecutionId)>, Error> {
+pub fn read(
+    expiries: &Keyspace,
+    shard: Shard,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<(Timestamp, ExecutionId)>, Error> {
     let first = key(shard, Timestamp(0), ExecutionId::from_bytes([0; 16]));
     let last = key(shard, now, ExecutionId::from_bytes([0xff; 16]));
     let rows = expiries.range(first..=last).take(limit).map(|guard| {

@@ -40,7 +40,9 @@ pub fn check(folder: &Path) -> Result<Option<u64>, Error> {
         let bytes = load(path).map_err(|error| io(&error))?;
         let damaged = |at: usize, why: &str| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            Error::Damaged { detail: format!("journal file {name}, byte {at}: {why}") }
+            Error::Damaged {
+                detail: format!("journal file {name}, byte {at}: {why}"),
+            }
         };
         let mut at = 0;
         while let Some(batch) = read(&bytes, at) {
@@ -57,7 +59,10 @@ pub fn check(folder: &Path) -> Result<Option<u64>, Error> {
             return Err(damaged(at, "unreadable, with whole batches behind it"));
         }
         if bytes.ends_with(&TRAILER) && !has_empty_sector(&bytes, at) {
-            return Err(damaged(at, "the last batch was written whole and has changed since"));
+            return Err(damaged(
+                at,
+                "the last batch was written whole and has changed since",
+            ));
         }
         cut(path, at).map_err(|error| io(&error))?;
     }
@@ -75,9 +80,14 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     for entry in entries {
         let path = entry.map_err(|error| io(&error))?.path();
         if path.extension().is_some_and(|extension| extension == "jnl") {
-            let number = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<u64>().ok());
+            let number = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .and_then(|stem| stem.parse::<u64>().ok());
             let Some(number) = number else {
-                return Err(Error::Damaged { detail: format!("{} is not a journal file's name", path.display()) });
+                return Err(Error::Damaged {
+                    detail: format!("{} is not a journal file's name", path.display()),
+                });
             };
             files.push((number, path));
         }
@@ -98,7 +108,10 @@ fn load(path: &Path) -> std::io::Result<Vec<u8>> {
         if piece.is_empty() {
             return Ok(bytes);
         }
-        let used = piece.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let used = piece
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |last| last + 1);
         if used > 0 {
             bytes.resize(bytes.len() + zeros, 0);
             bytes.extend_from_slice(piece.get(..used).unwrap_or_default());
@@ -137,7 +150,10 @@ struct Seen {
 
 impl Seen {
     fn follow(&mut self, batch: &Batch) -> Result<(), &'static str> {
-        if self.sequence.is_some_and(|sequence| batch.sequence <= sequence) {
+        if self
+            .sequence
+            .is_some_and(|sequence| batch.sequence <= sequence)
+        {
             return Err("a batch older than the one before it");
         }
         self.sequence = Some(batch.sequence);
@@ -160,7 +176,9 @@ struct Batch {
 
 /// Reads the batch at `at`; `None` if there is no whole and intact one.
 fn read(bytes: &[u8], at: usize) -> Option<Batch> {
-    let mut from = Fields { rest: bytes.get(at..)? };
+    let mut from = Fields {
+        rest: bytes.get(at..)?,
+    };
     let [1] = from.take()? else { return None };
     let items = u32::from_le_bytes(from.take()?);
     let sequence = u64::from_le_bytes(from.take()?);
@@ -176,7 +194,11 @@ fn read(bytes: &[u8], at: usize) -> Option<Batch> {
     }
     let [3] = from.take()? else { return None };
     let checksum = u64::from_le_bytes(from.take()?);
-    (from.take()? == TRAILER && checksum == hash.digest()).then(|| Batch { end: bytes.len() - from.rest.len(), sequence, lsn })
+    (from.take()? == TRAILER && checksum == hash.digest()).then(|| Batch {
+        end: bytes.len() - from.rest.len(),
+        sequence,
+        lsn,
+    })
 }
 
 /// The little-endian fields of fjall's journal.
@@ -206,7 +228,10 @@ impl<'a> Fields<'a> {
                 let key_len = u16::from_le_bytes(self.take()?);
                 let _plain_len: [u8; 4] = self.take()?;
                 let len = u32::from_le_bytes(self.take()?);
-                Some(Some((self.slice(usize::from(key_len))?, self.slice(usize::try_from(len).ok()?)?)))
+                Some(Some((
+                    self.slice(usize::from(key_len))?,
+                    self.slice(usize::try_from(len).ok()?)?,
+                )))
             }
             [4] => self.take::<8>().map(|_| None),
             _ => None,

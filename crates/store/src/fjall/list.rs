@@ -46,8 +46,14 @@ fn place(mut prefix: Vec<u8>, position: Position) -> Vec<u8> {
 
 /// The entries of an execution: in the list of all and in that of its definition.
 pub fn keys(at: &ListKey) -> [Vec<u8>; 2] {
-    let position = Position { started: at.started, id: at.id };
-    [place(prefix(None, at.status), position), place(prefix(Some(&at.definition), at.status), position)]
+    let position = Position {
+        started: at.started,
+        id: at.id,
+    };
+    [
+        place(prefix(None, at.status), position),
+        place(prefix(Some(&at.definition), at.status), position),
+    ]
 }
 
 pub fn value(key: &[u8]) -> Vec<u8> {
@@ -57,15 +63,22 @@ pub fn value(key: &[u8]) -> Vec<u8> {
 pub fn decode(key: &[u8], value: &[u8]) -> Result<Position, Error> {
     unseal(Family::List, key, value, || "a list entry")?;
     let Some((_, place)) = key.split_last_chunk::<POSITION_BYTES>() else {
-        return Err(Error::Damaged { detail: "a list entry's key is cut off".to_owned() });
+        return Err(Error::Damaged {
+            detail: "a list entry's key is cut off".to_owned(),
+        });
     };
     let (started, id) = place.split_at(8);
-    let started = started.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    let started = started
+        .iter()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte));
     let mut bytes = [0; 16];
     for (to, from) in bytes.iter_mut().zip(id) {
         *to = !from;
     }
-    Ok(Position { started: Timestamp(!started), id: ExecutionId::from_bytes(bytes) })
+    Ok(Position {
+        started: Timestamp(!started),
+        id: ExecutionId::from_bytes(bytes),
+    })
 }
 
 /// The entries of one status, in the listing's direction.
@@ -79,7 +92,11 @@ impl Iterator for Entries {
     type Item = Result<(Position, Status), Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let guard = if self.oldest_first { self.iter.next_back() } else { self.iter.next() };
+        let guard = if self.oldest_first {
+            self.iter.next_back()
+        } else {
+            self.iter.next()
+        };
         guard.map(|guard| {
             let (key, value) = pair(guard)?;
             decode(&key, &value).map(|position| (position, self.status))
@@ -87,36 +104,62 @@ impl Iterator for Entries {
     }
 }
 
-fn entries(rows: &Rows<'_>, filter: &ListFilter, status: Status, after: Option<Position>) -> Option<Peekable<Entries>> {
+fn entries(
+    rows: &Rows<'_>,
+    filter: &ListFilter,
+    status: Status,
+    after: Option<Position>,
+) -> Option<Peekable<Entries>> {
     let at = |started: Timestamp, id: [u8; 16]| {
-        let position = Position { started, id: ExecutionId::from_bytes(id) };
+        let position = Position {
+            started,
+            id: ExecutionId::from_bytes(id),
+        };
         place(prefix(filter.definition.as_deref(), status), position)
     };
     // Keys run from the newest to the oldest.
-    let mut first = Bound::Included(at(filter.started_before.unwrap_or(Timestamp::NEVER), [0xff; 16]));
+    let mut first = Bound::Included(at(
+        filter.started_before.unwrap_or(Timestamp::NEVER),
+        [0xff; 16],
+    ));
     let mut last = Bound::Included(at(filter.started_after.unwrap_or(Timestamp(0)), [0; 16]));
     if let Some(after) = after {
         let key = at(after.started, *after.id.as_bytes());
         if filter.oldest_first && matches!(&last, Bound::Included(oldest) if key <= *oldest) {
             last = Bound::Excluded(key);
-        } else if !filter.oldest_first && matches!(&first, Bound::Included(newest) if key >= *newest) {
+        } else if !filter.oldest_first
+            && matches!(&first, Bound::Included(newest) if key >= *newest)
+        {
             first = Bound::Excluded(key);
         }
     }
     let is_empty = match (&first, &last) {
         (Bound::Included(first), Bound::Included(last)) => first > last,
-        (Bound::Included(first) | Bound::Excluded(first), Bound::Included(last) | Bound::Excluded(last)) => first >= last,
+        (
+            Bound::Included(first) | Bound::Excluded(first),
+            Bound::Included(last) | Bound::Excluded(last),
+        ) => first >= last,
         (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
     };
     if is_empty {
         return None;
     }
     let iter = rows.snapshot.range(rows.list, (first, last));
-    Some(Entries { iter, status, oldest_first: filter.oldest_first }.peekable())
+    Some(
+        Entries {
+            iter,
+            status,
+            oldest_first: filter.oldest_first,
+        }
+        .peekable(),
+    )
 }
 
 /// The next entry of all statuses together.
-fn next(sources: &mut [Peekable<Entries>], oldest_first: bool) -> Option<Result<(Position, Status), Error>> {
+fn next(
+    sources: &mut [Peekable<Entries>],
+    oldest_first: bool,
+) -> Option<Result<(Position, Status), Error>> {
     let mut best: Option<(usize, Position)> = None;
     for (index, source) in sources.iter_mut().enumerate() {
         let position = match source.peek() {
@@ -124,7 +167,13 @@ fn next(sources: &mut [Peekable<Entries>], oldest_first: bool) -> Option<Result<
             Some(Err(_)) => return source.next(),
             Some(Ok((position, _))) => *position,
         };
-        let is_first = best.is_none_or(|(_, other)| if oldest_first { position < other } else { position > other });
+        let is_first = best.is_none_or(|(_, other)| {
+            if oldest_first {
+                position < other
+            } else {
+                position > other
+            }
+        });
         if is_first {
             best = Some((index, position));
         }
@@ -132,16 +181,36 @@ fn next(sources: &mut [Peekable<Entries>], oldest_first: bool) -> Option<Result<
     sources.get_mut(best?.0)?.next()
 }
 
-pub fn read(rows: &Rows<'_>, filter: &ListFilter, cursor: Option<&Cursor>, limit: usize) -> Result<Page<ExecutionRow>, Error> {
+pub fn read(
+    rows: &Rows<'_>,
+    filter: &ListFilter,
+    cursor: Option<&Cursor>,
+    limit: usize,
+) -> Result<Page<ExecutionRow>, Error> {
     let resume = Resume::new(filter, cursor)?;
-    let statuses = Status::ALL.into_iter().filter(|status| filter.statuses.is_empty() || filter.statuses.contains(status));
-    let mut sources: Vec<_> = statuses.filter_map(|status| entries(rows, filter, status, resume.after)).collect();
-    let mut page = Page { rows: Vec::new(), next: None };
+    let statuses = Status::ALL
+        .into_iter()
+        .filter(|status| filter.statuses.is_empty() || filter.statuses.contains(status));
+    let mut sources: Vec<_> = statuses
+        .filter_map(|status| entries(rows, filter, status, resume.after))
+        .collect();
+    let mut page = Page {
+        rows: Vec::new(),
+        next: None,
+    };
     let mut last = None;
     for _ in 0..ENTRIES_PER_PAGE_MAX {
-        let Some((position, status)) = next(&mut sources, filter.oldest_first).transpose()? else { return Ok(page) };
+        let Some((position, status)) = next(&mut sources, filter.oldest_first).transpose()? else {
+            return Ok(page);
+        };
         last = Some(position);
-        let Some(value) = rows.snapshot.get(rows.executions, execution::key(position.id)).map_err(lost)? else { continue };
+        let Some(value) = rows
+            .snapshot
+            .get(rows.executions, execution::key(position.id))
+            .map_err(lost)?
+        else {
+            continue;
+        };
         let row = execution::decode(position.id, &value)?;
         if row.started != position.started || row.status != status || !filter.matches(&row) {
             continue;

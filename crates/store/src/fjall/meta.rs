@@ -20,7 +20,11 @@ fn number(key: &[u8], value: u64) -> Vec<u8> {
 
 fn read_number(key: &[u8], value: &[u8]) -> Result<u64, Error> {
     let what = || format!("the store's own row {}", key.escape_ascii());
-    parse("the store's own row", unseal(Family::Meta, key, value, what)?, |from: &mut Reader<'_>| from.u64())
+    parse(
+        "the store's own row",
+        unseal(Family::Meta, key, value, what)?,
+        |from: &mut Reader<'_>| from.u64(),
+    )
 }
 
 fn epoch_key(shard: Shard) -> [u8; 8] {
@@ -33,7 +37,11 @@ fn epoch_key(shard: Shard) -> [u8; 8] {
 }
 
 pub fn put_format(batch: &mut OwnedWriteBatch, keyspaces: &Keyspaces) {
-    batch.insert(keyspaces.of(Family::Meta), FORMAT_KEY, number(FORMAT_KEY, u64::from(FORMAT)));
+    batch.insert(
+        keyspaces.of(Family::Meta),
+        FORMAT_KEY,
+        number(FORMAT_KEY, u64::from(FORMAT)),
+    );
 }
 
 /// Has to come first in every batch: that is where `journals` looks for it.
@@ -43,7 +51,11 @@ pub fn put_lsn(batch: &mut OwnedWriteBatch, meta: &Keyspace, lsn: u64) {
 
 /// The LSN, if a batch's first row is the one that tells it.
 pub fn lsn_of(key: &[u8], value: &[u8]) -> Option<u64> {
-    if key == LSN_KEY { read_number(key, value).ok() } else { None }
+    if key == LSN_KEY {
+        read_number(key, value).ok()
+    } else {
+        None
+    }
 }
 
 pub fn put_epoch(batch: &mut OwnedWriteBatch, meta: &Keyspace, shard: Shard, epoch: Epoch) {
@@ -56,7 +68,10 @@ pub fn load(meta: &Keyspace, state: &mut State) -> Result<(), Error> {
     if let Some(value) = meta.get(FORMAT_KEY).map_err(lost)? {
         let found = u32::try_from(read_number(FORMAT_KEY, &value)?).unwrap_or(u32::MAX);
         if found > FORMAT {
-            return Err(Error::Newer { found, known: FORMAT });
+            return Err(Error::Newer {
+                found,
+                known: FORMAT,
+            });
         }
     }
     if let Some(value) = meta.get(LSN_KEY).map_err(lost)? {

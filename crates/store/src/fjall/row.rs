@@ -26,8 +26,17 @@ pub enum Family {
 }
 
 impl Family {
-    pub const ALL: [Self; 9] =
-        [Self::Execution, Self::Journal, Self::Timer, Self::Task, Self::Start, Self::List, Self::Expire, Self::Catalogue, Self::Meta];
+    pub const ALL: [Self; 9] = [
+        Self::Execution,
+        Self::Journal,
+        Self::Timer,
+        Self::Task,
+        Self::Start,
+        Self::List,
+        Self::Expire,
+        Self::Catalogue,
+        Self::Meta,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -47,7 +56,9 @@ impl Family {
     pub const fn memtable_bytes(self) -> u64 {
         match self {
             Self::Journal => 16 * 1024 * 1024,
-            Self::Execution | Self::Timer | Self::Task | Self::Start | Self::List => 8 * 1024 * 1024,
+            Self::Execution | Self::Timer | Self::Task | Self::Start | Self::List => {
+                8 * 1024 * 1024
+            }
             Self::Expire | Self::Catalogue | Self::Meta => 2 * 1024 * 1024,
         }
     }
@@ -74,25 +85,51 @@ pub fn seal(family: Family, key: &[u8], body: &[u8]) -> Vec<u8> {
 }
 
 /// The body of a stored value. `what` names the row when it is damaged.
-pub fn unseal<'a, W: Display>(family: Family, key: &[u8], value: &'a [u8], what: impl FnOnce() -> W) -> Result<&'a [u8], Error> {
+pub fn unseal<'a, W: Display>(
+    family: Family,
+    key: &[u8],
+    value: &'a [u8],
+    what: impl FnOnce() -> W,
+) -> Result<&'a [u8], Error> {
     let Some((framed, checked)) = value.split_last_chunk::<4>() else {
-        return Err(Error::Damaged { detail: format!("{} is cut off", what()) });
+        return Err(Error::Damaged {
+            detail: format!("{} is cut off", what()),
+        });
     };
     if checksum(family, key, framed) != *checked {
-        return Err(Error::Damaged { detail: format!("{} does not match its checksum", what()) });
+        return Err(Error::Damaged {
+            detail: format!("{} does not match its checksum", what()),
+        });
     }
     match framed {
         [VERSION, body @ ..] => Ok(body),
-        [found, ..] if *found > VERSION => Err(Error::Newer { found: u32::from(*found), known: FORMAT }),
-        _ => Err(Error::Damaged { detail: format!("{} has no format version", what()) }),
+        [found, ..] if *found > VERSION => Err(Error::Newer {
+            found: u32::from(*found),
+            known: FORMAT,
+        }),
+        _ => Err(Error::Damaged {
+            detail: format!("{} has no format version", what()),
+        }),
     }
 }
 
 /// Reads a whole key or body; anything left over is damage.
-pub fn parse<T>(what: &str, bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Result<T, Corrupt>) -> Result<T, Error> {
+pub fn parse<T>(
+    what: &str,
+    bytes: &[u8],
+    read: impl FnOnce(&mut Reader<'_>) -> Result<T, Corrupt>,
+) -> Result<T, Error> {
     let mut from = Reader::new(bytes);
-    let parsed = read(&mut from).and_then(|parsed| if from.is_empty() { Ok(parsed) } else { Err(Corrupt::Malformed { what: "row" }) });
-    parsed.map_err(|corrupt| Error::Damaged { detail: format!("{what}: {corrupt}") })
+    let parsed = read(&mut from).and_then(|parsed| {
+        if from.is_empty() {
+            Ok(parsed)
+        } else {
+            Err(Corrupt::Malformed { what: "row" })
+        }
+    });
+    parsed.map_err(|corrupt| Error::Damaged {
+        detail: format!("{what}: {corrupt}"),
+    })
 }
 
 /// A row that an iteration came to.
@@ -101,21 +138,34 @@ pub fn pair(guard: Guard) -> Result<(::fjall::UserKey, ::fjall::UserValue), Erro
 }
 
 pub fn io(error: &std::io::Error) -> Error {
-    Error::Io { detail: error.to_string() }
+    Error::Io {
+        detail: error.to_string(),
+    }
 }
 
 /// fjall's errors: what speaks of the bytes is damage, the rest may pass.
 pub fn lost(error: ::fjall::Error) -> Error {
     match error {
-        ::fjall::Error::Io(error) | ::fjall::Error::Storage(LsmError::Io(error)) => match error.kind() {
-            // A length or an offset that was read from a damaged file leads to a place where none can be: an invalid argument.
-            ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::NotFound => {
-                Error::Damaged { detail: format!("a data file is missing, cut off or changed: {error}") }
+        ::fjall::Error::Io(error) | ::fjall::Error::Storage(LsmError::Io(error)) => {
+            match error.kind() {
+                // A length or an offset that was read from a damaged file leads to a place where none can be: an invalid argument.
+                ErrorKind::UnexpectedEof
+                | ErrorKind::InvalidData
+                | ErrorKind::InvalidInput
+                | ErrorKind::NotFound => Error::Damaged {
+                    detail: format!("a data file is missing, cut off or changed: {error}"),
+                },
+                _ => io(&error),
             }
-            _ => io(&error),
+        }
+        ::fjall::Error::Locked => Error::InUse {
+            detail: "its data files are locked".to_owned(),
         },
-        ::fjall::Error::Locked => Error::InUse { detail: "its data files are locked".to_owned() },
-        ::fjall::Error::Poisoned => Error::Io { detail: "an earlier write failed; the store has to be reopened".to_owned() },
-        other => Error::Damaged { detail: other.to_string() },
+        ::fjall::Error::Poisoned => Error::Io {
+            detail: "an earlier write failed; the store has to be reopened".to_owned(),
+        },
+        other => Error::Damaged {
+            detail: other.to_string(),
+        },
     }
 }

@@ -15,12 +15,22 @@ pub fn value(row: &StartRow) -> Vec<u8> {
 }
 
 pub fn decode(key: StartKey, value: &[u8]) -> Result<StartRow, Error> {
-    let body = unseal(Family::Start, &key.0, value, || format!("the name row {:02x?}", key.0))?;
+    let body = unseal(Family::Start, &key.0, value, || {
+        format!("the name row {:02x?}", key.0)
+    })?;
     parse("a name row", body, |from: &mut Reader<'_>| {
-        Ok(StartRow { key, execution: ExecutionId::from_bytes(from.raw()?), digest: from.raw()? })
+        Ok(StartRow {
+            key,
+            execution: ExecutionId::from_bytes(from.raw()?),
+            digest: from.raw()?,
+        })
     })
 }
 
 pub fn read(starts: &Keyspace, key: StartKey) -> Result<Option<StartRow>, Error> {
-    starts.get(key.0).map_err(lost)?.map(|value| decode(key, &value)).transpose()
+    starts
+        .get(key.0)
+        .map_err(lost)?
+        .map(|value| decode(key, &value))
+        .transpose()
 }

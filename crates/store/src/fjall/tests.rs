@@ -1,5 +1,7 @@
 use bytes::Bytes;
-use everstep_core::{ExecutionId, Generation, Operation, Sequence, Shard, StartKey, Status, TimerKind, Timestamp};
+use everstep_core::{
+    ExecutionId, Generation, Operation, Sequence, Shard, StartKey, Status, TimerKind, Timestamp,
+};
 use proptest::prelude::*;
 
 use super::row::{Family, seal, unseal};
@@ -12,24 +14,45 @@ fn any_id() -> impl Strategy<Value = ExecutionId> {
 
 fn any_row() -> impl Strategy<Value = ExecutionRow> {
     let status = prop::sample::select(Status::ALL.to_vec());
-    (any_id(), "\\PC{0,20}", "\\PC{0,5}", any::<u8>(), "\\PC{0,20}", status, any::<u64>(), any::<Option<u64>>()).prop_map(
-        |(id, definition, version, machine, name, status, started, closed)| ExecutionRow {
-            id,
-            definition,
-            version,
-            machine,
-            name,
-            status,
-            started: Timestamp(started),
-            closed: closed.map(Timestamp),
-        },
+    (
+        any_id(),
+        "\\PC{0,20}",
+        "\\PC{0,5}",
+        any::<u8>(),
+        "\\PC{0,20}",
+        status,
+        any::<u64>(),
+        any::<Option<u64>>(),
     )
+        .prop_map(
+            |(id, definition, version, machine, name, status, started, closed)| ExecutionRow {
+                id,
+                definition,
+                version,
+                machine,
+                name,
+                status,
+                started: Timestamp(started),
+                closed: closed.map(Timestamp),
+            },
+        )
 }
 
 fn any_timer() -> impl Strategy<Value = TimerRow> {
-    (any::<u64>(), any_id(), any::<u32>(), any::<u8>(), any::<Option<u64>>()).prop_map(|(due, execution, operation, kind, heartbeat_ms)| {
-        TimerRow { due: Timestamp(due), execution, operation: Operation(operation), kind: TimerKind(kind), heartbeat_ms }
-    })
+    (
+        any::<u64>(),
+        any_id(),
+        any::<u32>(),
+        any::<u8>(),
+        any::<Option<u64>>(),
+    )
+        .prop_map(|(due, execution, operation, kind, heartbeat_ms)| TimerRow {
+            due: Timestamp(due),
+            execution,
+            operation: Operation(operation),
+            kind: TimerKind(kind),
+            heartbeat_ms,
+        })
 }
 
 proptest! {

@@ -11,7 +11,13 @@ use crate::{Error, TimerRow};
 
 pub const KEY_BYTES: usize = 2 + 8 + 16 + 4 + 1;
 
-pub fn key(shard: Shard, due: Timestamp, execution: ExecutionId, operation: Operation, kind: TimerKind) -> [u8; KEY_BYTES] {
+pub fn key(
+    shard: Shard,
+    due: Timestamp,
+    execution: ExecutionId,
+    operation: Operation,
+    kind: TimerKind,
+) -> [u8; KEY_BYTES] {
     let [s0, s1] = shard.0.to_be_bytes();
     let [d0, d1, d2, d3, d4, d5, d6, d7] = due.0.to_be_bytes();
     let mut key = [0; KEY_BYTES];
@@ -44,31 +50,58 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<TimerRow, Error> {
             TimerKind(from.u8()?),
         ))
     })?;
-    let body = unseal(Family::Timer, key, value, || format!("a timer of execution {execution}, operation {operation}"))?;
+    let body = unseal(Family::Timer, key, value, || {
+        format!("a timer of execution {execution}, operation {operation}")
+    })?;
     let heartbeat_ms = parse("a timer", body, |from| from.option(Reader::u64))?;
-    Ok(TimerRow { due, execution, operation, kind, heartbeat_ms })
+    Ok(TimerRow {
+        due,
+        execution,
+        operation,
+        kind,
+        heartbeat_ms,
+    })
 }
 
-pub fn read(timers: &Keyspace, shard: Shard, until: Timestamp, after: Option<TimerRow>, limit: usize) -> Result<Vec<TimerRow>, Error> {
+pub fn read(
+    timers: &Keyspace,
+    shard: Shard,
+    until: Timestamp,
+    after: Option<TimerRow>,
+    limit: usize,
+) -> Result<Vec<TimerRow>, Error> {
     let none = ExecutionId::from_bytes([0; 16]);
     let first = match after {
         None => Bound::Included(key(shard, Timestamp(0), none, Operation(0), TimerKind(0))),
         Some(row) => Bound::Excluded(key_of(shard, &row)),
     };
-    let last = key(shard, until, ExecutionId::from_bytes([0xff; 16]), Operation(u32::MAX), TimerKind(u8::MAX));
+    let last = key(
+        shard,
+        until,
+        ExecutionId::from_bytes([0xff; 16]),
+        Operation(u32::MAX),
+        TimerKind(u8::MAX),
+    );
     // A range that ends before it begins is not an empty one to every reader.
     if matches!(&first, Bound::Excluded(first) if *first >= last) {
         return Ok(Vec::new());
     }
-    let rows = timers.range((first, Bound::Included(last))).take(limit).map(|guard| {
-        let (key, value) = pair(guard)?;
-        decode(&key, &value)
-    });
+    let rows = timers
+        .range((first, Bound::Included(last)))
+        .take(limit)
+        .map(|guard| {
+            let (key, value) = pair(guard)?;
+            decode(&key, &value)
+        });
     rows.collect()
 }
 
 /// Every timer of a shard, as stored keys: for the rare purge of an execution that is not closed.
-pub fn keys_of(timers: &Keyspace, shard: Shard, execution: ExecutionId) -> Result<Vec<::fjall::UserKey>, Error> {
+pub fn keys_of(
+    timers: &Keyspace,
+    shard: Shard,
+    execution: ExecutionId,
+) -> Result<Vec<::fjall::UserKey>, Error> {
     let mut found = Vec::new();
     for guard in timers.prefix(shard.0.to_be_bytes()) {
         let (key, _) = pair(guard)?;

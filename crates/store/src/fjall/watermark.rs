@@ -37,11 +37,17 @@ impl Watermark {
             }
             Err(error) if error.kind() == ErrorKind::NotFound && !has_data => {
                 let file = create(path).map_err(|error| io(&error))?;
-                Ok(Self { file, lsn: 0, next: 0 })
+                Ok(Self {
+                    file,
+                    lsn: 0,
+                    next: 0,
+                })
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Err(Error::Damaged { detail: "the watermark file is missing, so nobody can say whether the data is whole".to_owned() })
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::Damaged {
+                detail:
+                    "the watermark file is missing, so nobody can say whether the data is whole"
+                        .to_owned(),
+            }),
             Err(error) => Err(io(&error)),
         }
     }
@@ -56,7 +62,8 @@ impl Watermark {
             return Ok(());
         }
         let mut write = || {
-            self.file.seek(SeekFrom::Start(self.next * SLOT_BYTES as u64))?;
+            self.file
+                .seek(SeekFrom::Start(self.next * SLOT_BYTES as u64))?;
             self.file.write_all(&slot(lsn))?;
             self.file.sync_data()
         };
@@ -68,7 +75,11 @@ impl Watermark {
 }
 
 fn create(path: &Path) -> std::io::Result<File> {
-    let mut file = File::options().create_new(true).read(true).write(true).open(path)?;
+    let mut file = File::options()
+        .create_new(true)
+        .read(true)
+        .write(true)
+        .open(path)?;
     file.write_all(&slot(0))?;
     file.write_all(&slot(0))?;
     file.sync_all()?;
@@ -84,7 +95,11 @@ fn slot(lsn: u64) -> [u8; SLOT_BYTES] {
     magic.copy_from_slice(&MAGIC);
     number.copy_from_slice(&lsn.to_be_bytes());
     let mut slot = [0; SLOT_BYTES];
-    for (to, from) in slot.iter_mut().zip(fields.into_iter().chain(crc32fast::hash(&fields).to_be_bytes())) {
+    for (to, from) in slot.iter_mut().zip(
+        fields
+            .into_iter()
+            .chain(crc32fast::hash(&fields).to_be_bytes()),
+    ) {
         *to = from;
     }
     slot
@@ -98,7 +113,9 @@ fn read(file: &mut File) -> Result<(u64, u64), Error> {
         (Some(first), Some(second)) if first > second => Ok((first, 1)),
         (_, Some(second)) => Ok((second, 0)),
         (Some(first), None) => Ok((first, 1)),
-        (None, None) => Err(Error::Damaged { detail: "the watermark file is unreadable".to_owned() }),
+        (None, None) => Err(Error::Damaged {
+            detail: "the watermark file is unreadable".to_owned(),
+        }),
     }
 }
 

@@ -26,7 +26,10 @@ struct PassedThrough(InMemory);
 
 impl Place for PassedThrough {
     fn open(&self) -> Result<Box<dyn Store>, Error> {
-        Ok(Box::new(Faulty::new(Memory::open(&self.0.0)?, Faults::default())))
+        Ok(Box::new(Faulty::new(
+            Memory::open(&self.0.0)?,
+            Faults::default(),
+        )))
     }
 
     fn damage_journal(&self, id: ExecutionId, sequence: Sequence) {
@@ -44,7 +47,9 @@ impl InFolder {
     /// Changes a stored value behind the store's back, through fjall itself.
     fn rewrite(folder: &Path, keyspace: &str, key: &[u8], change: impl FnOnce(&mut Vec<u8>)) {
         let db = fjall::Database::builder(folder.join("db")).open().unwrap();
-        let rows = db.keyspace(keyspace, fjall::KeyspaceCreateOptions::default).unwrap();
+        let rows = db
+            .keyspace(keyspace, fjall::KeyspaceCreateOptions::default)
+            .unwrap();
         let mut value = rows.get(key).unwrap().expect("the row is there").to_vec();
         change(&mut value);
         rows.insert(key, value).unwrap();

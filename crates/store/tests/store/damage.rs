@@ -15,19 +15,33 @@ fn id() -> ExecutionId {
 }
 
 fn commit(store: &Fjall, epoch: Epoch, sequence: u32) -> Committed {
-    let row = JournalRow { execution: id(), sequence: Sequence(sequence), batch: Bytes::from(format!("entry number {sequence}")) };
-    store.commit(vec![Commit { shard: SHARD, epoch, writes: vec![Write::Journal(row)] }])[0]
+    let row = JournalRow {
+        execution: id(),
+        sequence: Sequence(sequence),
+        batch: Bytes::from(format!("entry number {sequence}")),
+    };
+    store.commit(vec![Commit {
+        shard: SHARD,
+        epoch,
+        writes: vec![Write::Journal(row)],
+    }])[0]
 }
 
 fn fill(store: &Fjall, from: u32) {
     let (_, epoch) = store.acquire(&[SHARD]).unwrap()[0];
     for sequence in from..from + GROUPS {
-        assert!(matches!(commit(store, epoch, sequence), Committed::Durable(_)));
+        assert!(matches!(
+            commit(store, epoch, sequence),
+            Committed::Durable(_)
+        ));
     }
 }
 
 fn count(store: &Fjall) -> usize {
-    store.journal(id(), Sequence(0), Direction::Forward, 1_000).unwrap().len()
+    store
+        .journal(id(), Sequence(0), Direction::Forward, 1_000)
+        .unwrap()
+        .len()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -84,7 +98,10 @@ impl<'a> Victim<'a> {
     fn of(original: &'a TempDir) -> Self {
         let victim = tempfile::tempdir().unwrap();
         copy(original.path(), victim.path());
-        Self { original, copy: victim }
+        Self {
+            original,
+            copy: victim,
+        }
     }
 
     /// How many batches are there after a change of the journal, or the refusal.
@@ -128,7 +145,10 @@ fn after_an_orderly_end_no_shortened_journal_goes_unseen() {
     assert_eq!(opened_after(&folder, |_| ()).unwrap(), GROUPS as usize);
     for left in (0..length).step_by(41).chain(length - 5..length) {
         let answer = opened_after(&folder, |bytes| bytes.truncate(left));
-        assert!(matches!(answer, Err(Error::Damaged { .. })), "{left} of {length} bytes: {answer:?}");
+        assert!(
+            matches!(answer, Err(Error::Damaged { .. })),
+            "{left} of {length} bytes: {answer:?}"
+        );
     }
 }
 
@@ -159,10 +179,17 @@ fn a_write_that_was_cut_off_is_removed_and_the_store_goes_on() {
         bytes.resize(bytes.len() + 5_000, 0);
         std::fs::write(&path, bytes).unwrap();
         let store = Fjall::open(victim.path()).unwrap();
-        assert_eq!(count(&store), GROUPS as usize - 1, "the batch that lacks {cut} bytes is gone");
+        assert_eq!(
+            count(&store),
+            GROUPS as usize - 1,
+            "the batch that lacks {cut} bytes is gone"
+        );
         fill(&store, GROUPS - 1);
         drop(store);
-        assert_eq!(count(&Fjall::open(victim.path()).unwrap()), 2 * GROUPS as usize - 1);
+        assert_eq!(
+            count(&Fjall::open(victim.path()).unwrap()),
+            2 * GROUPS as usize - 1
+        );
     }
 }
 
@@ -172,8 +199,16 @@ fn a_power_cut_that_left_a_hole_in_the_last_write_is_no_damage() {
     let store = Fjall::open(live.path()).unwrap();
     fill(&store, 0);
     let (_, epoch) = store.acquire(&[SHARD]).unwrap()[0];
-    let large = JournalRow { execution: id(), sequence: Sequence(99), batch: Bytes::from(vec![b'x'; 20_000]) };
-    store.commit(vec![Commit { shard: SHARD, epoch, writes: vec![Write::Journal(large)] }]);
+    let large = JournalRow {
+        execution: id(),
+        sequence: Sequence(99),
+        batch: Bytes::from(vec![b'x'; 20_000]),
+    };
+    store.commit(vec![Commit {
+        shard: SHARD,
+        epoch,
+        writes: vec![Write::Journal(large)],
+    }]);
     let left = tempfile::tempdir().unwrap();
     copy(live.path(), left.path());
     trim(&journal(left.path()));
@@ -217,12 +252,22 @@ fn a_missing_or_unreadable_watermark_is_noticed() {
         let mut bytes = whole.clone();
         bytes[slot] ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        assert_eq!(count(&Fjall::open(folder.path()).unwrap()), GROUPS as usize, "one slot is enough");
+        assert_eq!(
+            count(&Fjall::open(folder.path()).unwrap()),
+            GROUPS as usize,
+            "one slot is enough"
+        );
     }
     std::fs::write(&path, vec![0; 1_024]).unwrap();
-    assert!(matches!(Fjall::open(folder.path()), Err(Error::Damaged { .. })));
+    assert!(matches!(
+        Fjall::open(folder.path()),
+        Err(Error::Damaged { .. })
+    ));
     std::fs::remove_file(&path).unwrap();
-    assert!(matches!(Fjall::open(folder.path()), Err(Error::Damaged { .. })));
+    assert!(matches!(
+        Fjall::open(folder.path()),
+        Err(Error::Damaged { .. })
+    ));
     std::fs::write(&path, whole).unwrap();
     assert_eq!(count(&Fjall::open(folder.path()).unwrap()), GROUPS as usize);
 }

@@ -14,8 +14,13 @@ const START: &str = r#"{"Id":"callback","Type":"CALLBACK","SubType":"Callback","
 /// Opens the callback of an invocation and returns its id.
 pub async fn open_callback(handler: &mut Handler) -> Result<String> {
     let answer = handler.checkpoint(START).await?;
-    let id = answer.pointer("/NewExecutionState/Operations").and_then(Value::as_array);
-    let id = id.into_iter().flatten().find_map(|operation| operation.pointer("/CallbackDetails/CallbackId")?.as_str());
+    let id = answer
+        .pointer("/NewExecutionState/Operations")
+        .and_then(Value::as_array);
+    let id = id
+        .into_iter()
+        .flatten()
+        .find_map(|operation| operation.pointer("/CallbackDetails/CallbackId")?.as_str());
     Ok(id.context("the answer has no callback id")?.to_owned())
 }
 
@@ -38,7 +43,13 @@ pub async fn latency() -> Result<()> {
         let callback = open_callback(&mut handler).await?;
         event.answer(&pending());
         wait_until_suspended(&bench, &mut connection).await?;
-        let path = format!("/2025-12-01/durable-execution-callbacks/{}/succeed", callback.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D"));
+        let path = format!(
+            "/2025-12-01/durable-execution-callbacks/{}/succeed",
+            callback
+                .replace('+', "%2B")
+                .replace('/', "%2F")
+                .replace('=', "%3D")
+        );
         let sent = Instant::now();
         let answered = connection.send("POST", &path, "", b"\"ok\"");
         let (answered, event) = tokio::join!(answered, bench.events.next());
@@ -48,15 +59,36 @@ pub async fn latency() -> Result<()> {
     }
     let cpu = (bench.server.cpu()? - cpu).as_micros() as f64 / ROUNDS as f64;
     let syncs = (bench.server.syncs().await? - syncs) as f64 / ROUNDS as f64;
-    let figure = |latencies: &mut Latencies| format!("p50 {} µs, p99 {} µs", latencies.percentile_us(50), latencies.percentile_us(99));
-    report::row("start received → function invoked, warm", figure(&mut warm), "over HTTP, one at a time");
-    report::row("callback received → function invoked again", figure(&mut to_invocation), "until the handler has the event");
-    report::row("a workflow of start, callback and end", format!("{cpu:.0} µs CPU"), format!("{syncs:.1} syncs, the server alone"));
+    let figure = |latencies: &mut Latencies| {
+        format!(
+            "p50 {} µs, p99 {} µs",
+            latencies.percentile_us(50),
+            latencies.percentile_us(99)
+        )
+    };
+    report::row(
+        "start received → function invoked, warm",
+        figure(&mut warm),
+        "over HTTP, one at a time",
+    );
+    report::row(
+        "callback received → function invoked again",
+        figure(&mut to_invocation),
+        "until the handler has the event",
+    );
+    report::row(
+        "a workflow of start, callback and end",
+        format!("{cpu:.0} µs CPU"),
+        format!("{syncs:.1} syncs, the server alone"),
+    );
     Ok(())
 }
 
 /// The invocation's end reaches the engine a moment after the handler has given it: a callback that overtakes it would measure the handler.
-async fn wait_until_suspended(bench: &Bench, connection: &mut crate::http::Connection) -> Result<()> {
+async fn wait_until_suspended(
+    bench: &Bench,
+    connection: &mut crate::http::Connection,
+) -> Result<()> {
     let _ = bench;
     let (status, _) = connection.send("GET", "/health", "", b"").await?;
     ensure!(status == 200, "the server is not well");

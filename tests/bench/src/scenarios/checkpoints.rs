@@ -23,8 +23,15 @@ pub async fn throughput() -> Result<()> {
         let cpu_us = (bench.server.cpu()? - cpu).as_micros() as f64 / calls;
         let syncs = (bench.server.syncs().await? - syncs) as f64 / calls;
         let what = format!("checkpoint calls, {connections} connections");
-        let figure = format!("{rate:.0}/s, p50 {} µs, p99 {} µs", latencies.percentile_us(50), latencies.percentile_us(99));
-        let remark = format!("bare axum handler {yardstick:.0}/s: {:.2}×; server CPU {cpu_us:.0} µs and {syncs:.3} syncs each", yardstick / rate);
+        let figure = format!(
+            "{rate:.0}/s, p50 {} µs, p99 {} µs",
+            latencies.percentile_us(50),
+            latencies.percentile_us(99)
+        );
+        let remark = format!(
+            "bare axum handler {yardstick:.0}/s: {:.2}×; server CPU {cpu_us:.0} µs and {syncs:.3} syncs each",
+            yardstick / rate
+        );
         report::row(&what, figure, remark);
     }
     bare.kill().await
@@ -69,7 +76,14 @@ async fn measure_bare(server: &Server, connections: usize) -> Result<f64> {
             let token = "t".repeat(92);
             while begun.elapsed() < Duration::from_secs(SECONDS) {
                 let body = format!(r#"{{"CheckpointToken":"{token}","Updates":[{}]}}"#, step(0));
-                let (_, text) = connection.send("POST", "/checkpoint", "content-type: application/json\r\n", body.as_bytes()).await?;
+                let (_, text) = connection
+                    .send(
+                        "POST",
+                        "/checkpoint",
+                        "content-type: application/json\r\n",
+                        body.as_bytes(),
+                    )
+                    .await?;
                 // The handler's client reads its answer; so does this one.
                 let _: serde_json::Value = serde_json::from_slice(&text)?;
                 calls += 1;
@@ -102,7 +116,11 @@ pub async fn growth() -> Result<()> {
         event.answer(&done());
         let p50 = latencies.percentile_us(50);
         let ratio = p50 as f64 / *first.get_or_insert(p50) as f64;
-        report::row(&format!("one more step in an execution of {steps}"), format!("p50 {p50} µs"), format!("{ratio:.2}× that of 10"));
+        report::row(
+            &format!("one more step in an execution of {steps}"),
+            format!("p50 {p50} µs"),
+            format!("{ratio:.2}× that of 10"),
+        );
     }
     Ok(())
 }

@@ -16,7 +16,15 @@ const CLIENTS: usize = 64;
 pub async fn footprint() -> Result<()> {
     let bench = Arc::new(Bench::start("suspended", CLIENTS).await?);
     let idle = Bench::start("idle", 1).await?;
-    report::row("idle server", format!("ready in {} ms, {:.1} MB", idle.server.ready.as_millis(), mb(idle.server.rss()?)), "with one function");
+    report::row(
+        "idle server",
+        format!(
+            "ready in {} ms, {:.1} MB",
+            idle.server.ready.as_millis(),
+            mb(idle.server.rss()?)
+        ),
+        "with one function",
+    );
     drop(idle);
     let (rss, disk) = (bench.server.rss()?, size(&bench.folder)?);
     let begun = Instant::now();
@@ -43,11 +51,25 @@ pub async fn footprint() -> Result<()> {
     let count = (EXECUTIONS / CLIENTS * CLIENTS) as u64;
     let ram = bench.server.rss()?.saturating_sub(rss) / count;
     let stored = size(&bench.folder)?.saturating_sub(disk) / count;
-    report::row(&format!("{count} suspended executions"), format!("{ram} B RAM, {stored} B disk each"), format!("made at {:.0}/s", count as f64 / seconds));
-    let Ok(mut bench) = Arc::try_unwrap(bench) else { return Ok(()) };
+    report::row(
+        &format!("{count} suspended executions"),
+        format!("{ram} B RAM, {stored} B disk each"),
+        format!("made at {:.0}/s", count as f64 / seconds),
+    );
+    let Ok(mut bench) = Arc::try_unwrap(bench) else {
+        return Ok(());
+    };
     bench.kill_and_restart().await?;
-    let figure = format!("ready in {} ms, {:.1} MB", bench.server.ready.as_millis(), mb(bench.server.rss()?));
-    report::row(&format!("restart after kill -9 with {count} suspended"), figure, "until the first request can be sent");
+    let figure = format!(
+        "ready in {} ms, {:.1} MB",
+        bench.server.ready.as_millis(),
+        mb(bench.server.rss()?)
+    );
+    report::row(
+        &format!("restart after kill -9 with {count} suspended"),
+        figure,
+        "until the first request can be sent",
+    );
     Ok(())
 }
 
@@ -60,7 +82,11 @@ fn size(folder: &Path) -> Result<u64> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let meta = entry.metadata()?;
-        bytes += if meta.is_dir() { size(&entry.path())? } else { std::os::unix::fs::MetadataExt::blocks(&meta) * 512 };
+        bytes += if meta.is_dir() {
+            size(&entry.path())?
+        } else {
+            std::os::unix::fs::MetadataExt::blocks(&meta) * 512
+        };
     }
     Ok(bytes)
 }
