@@ -59,6 +59,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("everstep-research", &[]),
     ("everstep-agents", &[]),
     ("everstep-benchmark", &[]),
+    // It measures the binary from outside.
+    ("everstep-bench", &[]),
     ("xtask", &[]),
 ];
 

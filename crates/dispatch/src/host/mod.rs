@@ -15,6 +15,7 @@ mod environment;
 mod error;
 mod exit;
 mod function;
+mod inside;
 mod journal;
 mod logs;
 mod options;
@@ -22,7 +23,6 @@ mod pool;
 mod process;
 mod reaper;
 mod report;
-mod shared;
 mod worker;
 
 use std::fs::{self, File, TryLockError};
@@ -44,8 +44,8 @@ pub use logs::{LogLine, LogStream};
 pub use options::HostOptions;
 pub use pool::PoolStats;
 
+use inside::{Counters, Folders, Shared};
 use pool::{Job, Key, Limits, Pools};
-use shared::{Counters, Folders, Shared};
 
 /// Cloneable handle of a running host. Call [`FunctionHost::shutdown`] before the last one goes.
 #[derive(Clone)]

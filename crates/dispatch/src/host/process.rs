@@ -16,9 +16,9 @@ use super::capture::Capture;
 use super::command::{self, GUARD};
 use super::environment::{self, Place, WorkerCredentials};
 use super::function::FunctionSpec;
+use super::inside::Shared;
 use super::logs::LogStream;
 use super::pool::WorkerId;
-use super::shared::Shared;
 use super::{reaper, report};
 
 /// Calls of one worker that may wait for its supervisor.

@@ -12,11 +12,11 @@ use super::answer::{self, Running};
 use super::api::{Answer, Call, Delivery, ErrorReport, Refusal};
 use super::exit;
 use super::function::{ErrorKind, FunctionError, FunctionSpec, Outcome, timeout_text};
+use super::inside::{Counters, Shared};
 use super::journal::Journal;
 use super::pool::{Assignment, Job, Launch, Order, WorkerId};
 use super::process::Process;
 use super::report;
-use super::shared::{Counters, Shared};
 
 /// How many answered ids are remembered, to tell a second answer from a wrong id.
 const ANSWERED_MAX: usize = 16;

@@ -2,6 +2,7 @@
 
 // Tests are free to panic; Clippy knows them by their attribute only, not the functions that they share.
 #![allow(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,

@@ -7,6 +7,10 @@ use super::sample::{ONE, acquire, batch, commit, moved, new, row, start, task, t
 use super::{Place, open};
 use crate::{Direction, Error, FORMAT, ListFilter, Write};
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one scenario, read from top to bottom"
+)]
 pub fn everything_is_found_again(place: &dyn Place) {
     let store = open(place);
     let epoch = acquire(&*store, ONE);

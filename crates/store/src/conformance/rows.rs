@@ -227,6 +227,10 @@ pub fn state_rows_read_back(place: &dyn Place) {
     );
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one scenario, read from top to bottom"
+)]
 pub fn timers_in_order(place: &dyn Place) {
     let store = open(place);
     let epoch = acquire(&*store, ONE);
@@ -385,6 +389,10 @@ pub fn names(place: &dyn Place) {
     assert_eq!(open(place).start(taken.key).expect("reads"), Some(taken));
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one scenario, read from top to bottom"
+)]
 pub fn purge_leaves_nothing(place: &dyn Place) {
     let store = open(place);
     let epoch = acquire(&*store, ONE);
