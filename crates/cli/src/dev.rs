@@ -90,26 +90,7 @@ impl Dev {
             url.clone(),
             data.join("code"),
         ));
-        let storage = if self.memory {
-            Storage::Memory {
-                blobs: data.join("blobs"),
-            }
-        } else {
-            Storage::Folder(data.clone())
-        };
-        let clock = match self.clock {
-            ClockArgument::Real => ClockMode::Real,
-            ClockArgument::Skip => ClockMode::Skip,
-        };
-        let engine = Engine::open(
-            &storage,
-            dispatcher,
-            Options {
-                clock,
-                ..Options::default()
-            },
-        )
-        .map_err(|error| unopened(&error, &data))?;
+        let engine = self.open_engine(dispatcher, &data)?;
         let handle = engine.handle().clone();
         let options = everstep_server::Options {
             region: self.region.clone(),
@@ -140,9 +121,27 @@ impl Dev {
         stop.cancel();
         host.shutdown().await;
         let _ = serving.await;
-
         engine.finish();
         outcome.map_err(|error| ended(&error))
+    }
+
+    fn open_engine(&self, dispatcher: Arc<FunctionDispatcher>, data: &Path) -> Result<Engine> {
+        let storage = if self.memory {
+            Storage::Memory {
+                blobs: data.join("blobs"),
+            }
+        } else {
+            Storage::Folder(data.to_owned())
+        };
+        let clock = match self.clock {
+            ClockArgument::Real => ClockMode::Real,
+            ClockArgument::Skip => ClockMode::Skip,
+        };
+        let options = Options {
+            clock,
+            ..Options::default()
+        };
+        Engine::open(&storage, dispatcher, options).map_err(|error| unopened(&error, data))
     }
 }
 
