@@ -179,7 +179,7 @@ impl Rig {
     }
 
     pub fn request(&mut self, id: ExecutionId, request: everstep_durable::Request) {
-        let _ = self.turn(id, Kernel::Request(Request::Durable(request)));
+        drop(self.turn(id, Kernel::Request(Request::Durable(request))));
     }
 
     /// Plays the function: starts these operations, then suspends.
