@@ -208,9 +208,15 @@ fn executions_leave_memory_only_when_they_are_durable() {
     rig.commit();
     assert!(rig.owner.cells.len() <= 4);
     assert!(asked.iter_mut().all(|row| row.try_recv().is_ok()));
+    let mut first = Vec::new();
+    rig.commit_while(|rig| {
+        first = ids.iter().map(|id| rig.settle(*id, 1, "1")).collect();
+    });
+    assert_eq!(rig.owner.cells.len(), 20, "the next group has their rows");
     for id in ids {
-        assert_eq!(rig.settled(id, 1, "1"), Settlement::Applied);
+        assert_eq!(rig.settled(id, 1, "2"), Settlement::Conflict);
     }
+    assert!(first.iter_mut().all(|asked| asked.try_recv().is_ok()));
 }
 
 #[test]
