@@ -1,7 +1,7 @@
 //! Turns that panic.
 
 use everstep_core::{Settlement, Status};
-use everstep_store::{Direction, Store as _};
+use everstep_store::Direction;
 
 use super::rig::{Rig, callback, wait};
 use crate::Error;

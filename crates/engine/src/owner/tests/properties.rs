@@ -201,17 +201,17 @@ fn make(rig: Rig, ledger: &mut Ledger, ids: &mut BTreeMap<u8, ExecutionId>, step
         }
         Move::Beat(name, operation) => {
             if let Some(execution) = known(name) {
-                let _ = rig.ask(|reply| crate::input::Input::Beat {
+                drop(rig.ask(|reply| crate::input::Input::Beat {
                     execution,
                     operation: Operation(*operation),
                     generation: everstep_core::Generation(0),
                     reply,
-                });
+                }));
             }
         }
         Move::Stop(name) => {
             if let Some(id) = known(name) {
-                let _ = rig.stop(id);
+                drop(rig.stop(id));
             }
         }
         Move::Pass(ms) => rig.pass(*ms),

@@ -102,7 +102,13 @@ impl Rig {
 
     /// Makes what has gathered durable, then lets go of what waited for it.
     pub fn commit(&mut self) {
+        self.commit_while(|_| ());
+    }
+
+    /// As [`Rig::commit`]; meanwhile more gathers for the next group.
+    pub fn commit_while(&mut self, meanwhile: impl FnOnce(&mut Self)) {
         let group = self.owner.take_group();
+        meanwhile(self);
         let number = group.number;
         let (commits, releases) = group.into_parts();
         for committed in self.store.commit(commits) {
@@ -179,7 +185,7 @@ impl Rig {
     }
 
     pub fn request(&mut self, id: ExecutionId, request: everstep_durable::Request) {
-        let _ = self.turn(id, Kernel::Request(Request::Durable(request)));
+        drop(self.turn(id, Kernel::Request(Request::Durable(request))));
     }
 
     /// Plays the function: starts these operations, then suspends.

@@ -62,7 +62,7 @@ fn watchers_are_told_once_the_end_is_durable() {
     });
     rig.commit();
     assert!(watch.try_recv().is_err());
-    let _ = rig.stop(id);
+    drop(rig.stop(id));
     assert!(watch.try_recv().is_err(), "told before it was durable");
     rig.commit();
     let row = watch.try_recv().expect("an answer").expect("a row");
@@ -117,7 +117,7 @@ fn the_next_timer_is_found_wherever_it_stands() {
     assert!(rig.owner.is_waiting());
     let due = rig.owner.next_timer_anywhere().expect("a read");
     assert_eq!(due, Some(rig.now.after_seconds(24 * 3_600)));
-    let _ = rig.stop(id);
+    drop(rig.stop(id));
     rig.commit();
     assert_eq!(rig.owner.next_timer_anywhere().expect("a read"), None);
 }
@@ -154,7 +154,7 @@ fn heartbeats_extend_and_get_one_fresh_interval_from_a_restart() {
 fn retention_purges_once_and_gives_the_name_back_at_once() {
     let mut rig = Rig::new();
     let id = rig.started("one");
-    let _ = rig.stop(id);
+    drop(rig.stop(id));
     rig.commit();
     rig.pass(RETENTION_MS - 1);
     rig.commit();
@@ -208,9 +208,15 @@ fn executions_leave_memory_only_when_they_are_durable() {
     rig.commit();
     assert!(rig.owner.cells.len() <= 4);
     assert!(asked.iter_mut().all(|row| row.try_recv().is_ok()));
+    let mut first = Vec::new();
+    rig.commit_while(|rig| {
+        first = ids.iter().map(|id| rig.settle(*id, 1, "1")).collect();
+    });
+    assert_eq!(rig.owner.cells.len(), 20, "the next group has their rows");
     for id in ids {
-        assert_eq!(rig.settled(id, 1, "1"), Settlement::Applied);
+        assert_eq!(rig.settled(id, 1, "2"), Settlement::Conflict);
     }
+    assert!(first.iter_mut().all(|asked| asked.try_recv().is_ok()));
 }
 
 #[test]
@@ -219,7 +225,7 @@ fn time_that_goes_back_moves_nothing_back() {
     let id = rig.started("one");
     let started = rig.snapshot(id).expect("a snapshot").row.started;
     rig.now = everstep_core::Timestamp(5);
-    let _ = rig.stop(id);
+    drop(rig.stop(id));
     rig.commit();
     let row = rig.snapshot(id).expect("a snapshot").row;
     assert_eq!(row.closed, Some(started));

@@ -1,0 +1,119 @@
+use std::collections::BTreeMap;
+
+use everstep_engine::{Agent, Alias, Code, Error, FunctionConfig, Options, Revision, Runtime};
+
+use crate::world::World;
+
+fn revision(function: &str, revision: &str) -> Revision {
+    let part = str::to_owned;
+    Revision {
+        function: part(function),
+        revision: part(revision),
+        config: FunctionConfig {
+            runtime: Runtime::Python,
+            runtime_name: part("python3.12"),
+            handler: part("app.handler"),
+            role: String::new(),
+            description: String::new(),
+            timeout_s: 3,
+            memory_mb: 128,
+            environment: BTreeMap::new(),
+            durable: None,
+            log_format: part("Text"),
+            architecture: part("x86_64"),
+        },
+        code: Code::Folder { path: part("code") },
+        modified_ms: 1,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn versions_and_aliases_name_revisions_that_never_change() {
+    let world = World::new(Options::default());
+    let handle = &world.handle;
+    let create = |r| handle.create_function(revision("f", r), BTreeMap::new());
+    create("r1").await.expect("created");
+    let again = create("r2").await;
+    assert!(matches!(again, Err(Error::EntryExists { .. })), "{again:?}");
+    let (one, _) = handle.publish_version("f", "first").await.expect("one");
+    let (same, _) = handle.publish_version("f", "").await.expect("the same");
+    handle.add_revision(revision("f", "r3")).await.expect("new");
+    let (two, record) = handle.publish_version("f", "second").await.expect("two");
+    assert_eq!((one, same, two), (1, 1, 2));
+    assert_eq!(record.versions.len(), 2);
+    let live = Alias {
+        version: "1".to_owned(),
+        description: String::new(),
+        revision: "a1".to_owned(),
+    };
+    let change = handle.change_function("f", |record| {
+        record.aliases.insert("live".to_owned(), live.clone());
+        Ok(())
+    });
+    change.await.expect("changed");
+    for (qualifier, version, revision) in [
+        (None, "$LATEST", "r3"),
+        (Some("$LATEST"), "$LATEST", "r3"),
+        (Some("1"), "1", "r1"),
+        (Some("2"), "2", "r3"),
+        (Some("live"), "1", "r1"),
+    ] {
+        let found = handle.resolve("f", qualifier).await.expect("resolved");
+        assert_eq!(
+            (&*found.version, &*found.revision.revision),
+            (version, revision)
+        );
+    }
+    for (name, qualifier) in [("f", "3"), ("f", "dead"), ("g", "$LATEST")] {
+        let missing = handle.resolve(name, Some(qualifier)).await;
+        assert!(matches!(missing, Err(Error::UnknownEntry { .. })));
+    }
+    handle.delete_function("f").await.expect("deleted");
+    assert!(handle.functions().await.expect("read").is_empty());
+    let kept = handle.revision("f/r1").await.expect("executions run on it");
+    assert_eq!(kept.address(), "f/r1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_made_at_once_are_all_kept() {
+    let world = World::new(Options::default());
+    let handle = &world.handle;
+    let created = handle.create_function(revision("f", "r1"), BTreeMap::new());
+    created.await.expect("created");
+    let changes: Vec<_> = (0..16)
+        .map(|n| {
+            let handle = handle.clone();
+            tokio::spawn(async move {
+                let tag = move |record: &mut everstep_engine::FunctionRecord| {
+                    record.tags.insert(format!("t{n}"), String::new());
+                    Ok(())
+                };
+                handle.change_function("f", tag).await
+            })
+        })
+        .collect();
+    for change in changes {
+        change.await.expect("no panic").expect("changed");
+    }
+    assert_eq!(handle.function("f").await.expect("read").tags.len(), 16);
+    let refused = handle.change_function("f", |_| Err(Error::InvalidToken));
+    assert_eq!(refused.await, Err(Error::InvalidToken));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn agents_have_names() {
+    let world = World::new(Options::default());
+    let agent = |url: &str| Agent {
+        name: "writer".to_owned(),
+        url: url.to_owned(),
+        description: String::new(),
+    };
+    for url in ["http://one", "http://two"] {
+        world.handle.put_agent(&agent(url)).await.expect("put");
+    }
+    let found = world.handle.agent("writer").await.expect("read");
+    assert_eq!(found, agent("http://two"));
+    assert_eq!(world.handle.agents().await.expect("read"), [found]);
+    let nobody = world.handle.agent("nobody").await;
+    assert!(matches!(nobody, Err(Error::UnknownEntry { .. })));
+}

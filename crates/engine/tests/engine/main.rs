@@ -1,0 +1,11 @@
+//! The engine from outside: through its handle, with the test as its dispatcher.
+
+#![allow(clippy::panic, reason = "a test that panics has failed, as it should")]
+
+mod catalogue;
+mod executions;
+mod history;
+mod overload;
+mod restart;
+mod time;
+mod world;
