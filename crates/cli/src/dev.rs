@@ -90,26 +90,7 @@ impl Dev {
             url.clone(),
             data.join("code"),
         ));
-        let storage = if self.memory {
-            Storage::Memory {
-                blobs: data.join("blobs"),
-            }
-        } else {
-            Storage::Folder(data.clone())
-        };
-        let clock = match self.clock {
-            ClockArgument::Real => ClockMode::Real,
-            ClockArgument::Skip => ClockMode::Skip,
-        };
-        let engine = Engine::open(
-            &storage,
-            dispatcher,
-            Options {
-                clock,
-                ..Options::default()
-            },
-        )
-        .map_err(|error| unopened(&error, &data))?;
+        let engine = self.open(&data, dispatcher)?;
         let handle = engine.handle().clone();
         let options = everstep_server::Options {
             region: self.region.clone(),
@@ -143,6 +124,30 @@ impl Dev {
 
         engine.finish();
         outcome.map_err(|error| ended(&error))
+    }
+
+    /// Opens the store and recovers what it holds.
+    fn open(&self, data: &Path, dispatcher: Arc<FunctionDispatcher>) -> Result<Engine> {
+        let storage = if self.memory {
+            Storage::Memory {
+                blobs: data.join("blobs"),
+            }
+        } else {
+            Storage::Folder(data.to_owned())
+        };
+        let clock = match self.clock {
+            ClockArgument::Real => ClockMode::Real,
+            ClockArgument::Skip => ClockMode::Skip,
+        };
+        Engine::open(
+            &storage,
+            dispatcher,
+            Options {
+                clock,
+                ..Options::default()
+            },
+        )
+        .map_err(|error| unopened(&error, data))
     }
 }
 
