@@ -128,7 +128,7 @@ impl Research {
         };
         match client.post(&format!("/approve/{workflow}"), &decision) {
             Ok(_) => Ok(true),
-            // Somebody else was faster, or the time ran out: what became of it is shown by the workflow itself.
+            // Somebody else was faster, or the time ran out: then the next look shows it. If not, the decision is still to be made.
             Err(error)
                 if matches!(
                     error.downcast_ref::<Failed>(),
@@ -138,7 +138,7 @@ impl Research {
                     })
                 ) =>
             {
-                Ok(true)
+                Ok(false)
             }
             Err(error) => Err(error),
         }
@@ -272,14 +272,19 @@ fn running(client: &Client, workflow: &str) -> Result<Option<Value>> {
     Ok((follow::status(&described) == "RUNNING").then_some(described))
 }
 
+/// Whether the decision can be made: the wait is open, and the workflow has asked for it. Before that it refuses an answer.
 fn awaits_approval(described: &Value) -> bool {
     let operations = described.get("operations").and_then(Value::as_array);
-    operations.into_iter().flatten().any(|operation| {
-        let is = |member: &str, value: &str| {
-            operation.get(member).and_then(Value::as_str) == Some(value)
-        };
-        is("name", "human_approval") && is("kind", "CALLBACK") && is("status", "STARTED")
-    })
+    let stands = |name: &str, kind: &str, status: &str| {
+        operations.into_iter().flatten().any(|operation| {
+            let is = |member: &str, value: &str| {
+                operation.get(member).and_then(Value::as_str) == Some(value)
+            };
+            is("name", name) && is("kind", kind) && is("status", status)
+        })
+    };
+    stands("human_approval", "CALLBACK", "STARTED")
+        && stands("request_approval", "STEP", "SUCCEEDED")
 }
 
 /// Prints the outcome and writes the report beside the data folder.

@@ -168,10 +168,10 @@ pub struct History {
 impl History {
     pub fn run(self, context: &Context) -> Result<()> {
         let path = format!(
-            "/executions/{}/history?limit={}&reverse={}",
+            "/executions/{}/history?limit={}&order={}",
             segment(&self.id),
             self.limit,
-            self.reverse
+            if self.reverse { "newest" } else { "oldest" }
         );
         let page = context.client()?.get(&path)?;
         if context.format == Format::Json {
