@@ -90,11 +90,7 @@ impl Dev {
             url.clone(),
             data.join("code"),
         ));
-<<<<<<< HEAD
-        let engine = self.open_engine(dispatcher, &data)?;
-=======
         let engine = self.open(&data, dispatcher)?;
->>>>>>> crash
         let handle = engine.handle().clone();
         let options = everstep_server::Options {
             region: self.region.clone(),
@@ -125,16 +121,13 @@ impl Dev {
         stop.cancel();
         host.shutdown().await;
         let _ = serving.await;
+
         engine.finish();
         outcome.map_err(|error| ended(&error))
     }
 
-<<<<<<< HEAD
-    fn open_engine(&self, dispatcher: Arc<FunctionDispatcher>, data: &Path) -> Result<Engine> {
-=======
     /// Opens the store and recovers what it holds.
     fn open(&self, data: &Path, dispatcher: Arc<FunctionDispatcher>) -> Result<Engine> {
->>>>>>> crash
         let storage = if self.memory {
             Storage::Memory {
                 blobs: data.join("blobs"),
@@ -146,13 +139,6 @@ impl Dev {
             ClockArgument::Real => ClockMode::Real,
             ClockArgument::Skip => ClockMode::Skip,
         };
-<<<<<<< HEAD
-        let options = Options {
-            clock,
-            ..Options::default()
-        };
-        Engine::open(&storage, dispatcher, options).map_err(|error| unopened(&error, data))
-=======
         Engine::open(
             &storage,
             dispatcher,
@@ -162,7 +148,6 @@ impl Dev {
             },
         )
         .map_err(|error| unopened(&error, data))
->>>>>>> crash
     }
 }
 
