@@ -422,14 +422,21 @@ impl<'s> Parser<'s, '_> {
             if !inner.contains('\\') {
                 continue;
             }
-            if let Err(bad) = crate::literal::units(inner, false, |_| {}) {
-                let start = token.span.start + 1 + offset(bad.at);
-                let span = Span::new(start, (start + 2).min(token.span.end));
-                self.errors.push(Diagnostic::new(
-                    Rule::BadEscape,
-                    span,
-                    "This escape is not complete".to_owned(),
-                ));
+            match crate::literal::units(inner, false, |_| {}) {
+                Err(bad) => {
+                    let start = token.span.start + 1 + offset(bad.at);
+                    let span = Span::new(start, (start + 2).min(token.span.end));
+                    let message = "This escape is not complete".to_owned();
+                    self.errors
+                        .push(Diagnostic::new(Rule::BadEscape, span, message));
+                }
+                // The reference passes halves of surrogate pairs on; they are no text.
+                Ok(()) if !self.options.reference && crate::literal::has_lone_surrogate(inner) => {
+                    let message = "This string holds half of a surrogate pair".to_owned();
+                    self.errors
+                        .push(Diagnostic::new(Rule::BadEscape, token.span, message));
+                }
+                Ok(()) => {}
             }
         }
     }
