@@ -78,7 +78,7 @@ pub fn parse(source: &str, options: Options) -> Parsed<'_> {
         last_error: None,
     };
     let mut file = parser.file();
-    parser.escapes();
+    parser.literals();
     for error in &mut parser.errors {
         error.phase = Phase::Parse;
     }
@@ -415,7 +415,24 @@ impl<'s> Parser<'s, '_> {
         self.at += 1;
     }
 
-    /// Checks the escapes of every string, once the tree stands.
+    /// Checks what literals mean, once the tree stands: the escapes of strings, the size of decimal numbers.
+    fn literals(&mut self) {
+        // The reference reads a number that is too large as infinity.
+        let floats = self
+            .tokens
+            .iter()
+            .filter(|token| token.kind == Kind::Float && !self.options.reference);
+        for token in floats {
+            let value: Result<f64, _> = token.span.text(self.source).parse();
+            if !value.is_ok_and(f64::is_finite) {
+                let message = "A Double holds numbers up to about 1.8e308".to_owned();
+                self.errors
+                    .push(Diagnostic::new(Rule::NumberTooLarge, token.span, message));
+            }
+        }
+        self.escapes();
+    }
+
     fn escapes(&mut self) {
         for token in self.tokens.iter().filter(|token| token.kind == Kind::Str) {
             let inner = crate::literal::inner(token.span.text(self.source));

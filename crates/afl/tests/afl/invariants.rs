@@ -86,8 +86,8 @@ pub fn checker(text: &str) {
             latin1: conformance,
         };
         let emitted = json::program(&program, shape);
-        readable(&emitted, conformance);
-        readable(&json::resolved(&program, options, true), false);
+        readable(&emitted, conformance || !errors.is_empty());
+        readable(&json::resolved(&program, options, true), !errors.is_empty());
         plan::plan(&program, options, &[]).unwrap();
         for one in graph::graphs(&program, options, &[]).unwrap() {
             assert!(
@@ -112,13 +112,15 @@ pub fn checker(text: &str) {
     }
 }
 
-/// The text is JSON. The reader's own limits are not ours: 128 levels, and no halves of surrogate pairs, which the reference passes on.
-fn readable(text: &str, conformance: bool) {
+/// The text is JSON. The reader's own limit of 128 levels is not ours; and `foreign` literals, which are errors here and which the reference passes on
+/// (halves of surrogate pairs, infinite numbers), are not judged.
+fn readable(text: &str, foreign: bool) {
     if let Err(error) = serde_json::from_str::<Value>(text) {
         let error = error.to_string();
-        let halves = conformance && (error.contains("hex escape") || error.contains("surrogate"));
+        let words = ["hex escape", "surrogate", "out of range"];
+        let theirs = foreign && words.iter().any(|word| error.contains(word));
         assert!(
-            halves || error.contains("recursion limit"),
+            theirs || error.contains("recursion limit"),
             "{error}: {text}"
         );
     }
