@@ -87,7 +87,10 @@ pub fn checker(text: &str) {
         };
         let emitted = json::program(&program, shape);
         readable(&emitted, conformance || !errors.is_empty());
-        readable(&json::resolved(&program, options, true), !errors.is_empty());
+        readable(
+            &json::resolved(&program, options, true),
+            conformance || !errors.is_empty(),
+        );
         plan::plan(&program, options, &[]).unwrap();
         for one in graph::graphs(&program, options, &[]).unwrap() {
             assert!(
