@@ -199,7 +199,7 @@ impl<'c, 's> Printer<'c, 's> {
         let indent = "    ".repeat(self.level);
         match lines {
             [] => self.out.push_str("/** */"),
-            [line] if !line.starts_with('*') && !line.starts_with('/') => {
+            [line] if !line.starts_with(['*', '/', ' ', '\t']) => {
                 self.out.push_str("/** ");
                 self.out.push_str(line);
                 self.out.push_str(" */");
