@@ -88,6 +88,19 @@ fn octal(escape: &str, unit: &mut impl FnMut(u32)) -> usize {
     length
 }
 
+/// Whether the inner text of a literal has half of a surrogate pair, which is no character. Bad escapes are not judged here.
+#[must_use]
+pub fn has_lone_surrogate(inner: &str) -> bool {
+    let mut high = false;
+    let mut lone = false;
+    let _ = units(inner, false, |unit| {
+        let low = (0xdc00..0xe000).contains(&unit);
+        lone |= high != low;
+        high = (0xd800..0xdc00).contains(&unit);
+    });
+    lone || high
+}
+
 /// The text of a string literal with its quotes. Lone surrogates become U+FFFD, pairs are joined, bad escapes stay as written.
 #[must_use]
 pub fn text(literal: &str) -> String {
@@ -137,6 +150,12 @@ mod tests {
         assert_eq!(text(r#""a\n\x41\u00e9\101\q\"""#), "a\nAéA\\q\"");
         assert_eq!(text(r#""\ud83d\ude00 \ud83d""#), "😀 \u{fffd}");
         assert_eq!(units(r"ab\x4", false, |_| {}), Err(BadEscape { at: 2 }));
+    }
+
+    #[test]
+    fn halves_of_surrogate_pairs_are_found() {
+        assert!(has_lone_surrogate(r"a\ud83d") && has_lone_surrogate(r"\ude00b"));
+        assert!(!has_lone_surrogate(r"\ud83d\ude00") && !has_lone_surrogate("😀"));
     }
 
     #[test]

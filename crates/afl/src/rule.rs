@@ -70,6 +70,7 @@ rules! {
     StepAfterYield "STEP_AFTER_YIELD" "AFL-P13" Syntax "A step behind a yield";
     FflOnly "FFL_ONLY" "AFL-P14" Syntax "Syntax of FFL in a file of the dialect AFL";
     TooLarge "TOO_LARGE" "AFL-P15" Syntax "A source beyond the size limit";
+    NumberTooLarge "NUMBER_TOO_LARGE" "AFL-P16" Syntax "A decimal number beyond what a Double holds";
     DuplicateName "DUPLICATE_NAME" "AFL-R01" Reference "Two declarations of one name";
     DuplicateStepName "DUPLICATE_STEP_NAME" "AFL-R02" Reference "Two steps of one name";
     WorkflowAtTopLevel "WORKFLOW_AT_TOP_LEVEL" "AFL-R03" Reference "A workflow outside a namespace";

@@ -88,12 +88,27 @@ pub fn write(out: &mut String, doc: &Doc, level: usize, width: usize) {
             }
             Doc::Indent(inner) => open.push((level + 1, flat, inner)),
             Doc::Group(inner) => {
-                let fits = flat || fits(inner, &open, width.saturating_sub(column));
+                let fits =
+                    flat || (!breaks(inner) && fits(inner, &open, width.saturating_sub(column)));
                 open.push((level, fits, inner));
             }
             Doc::All(parts) => open.extend(parts.iter().rev().map(|part| (level, flat, part))),
         }
     }
+}
+
+/// Whether a piece holds a line end that is always one.
+fn breaks(doc: &Doc) -> bool {
+    let mut open = vec![doc];
+    while let Some(doc) = open.pop() {
+        match doc {
+            Doc::Hard => return true,
+            Doc::Indent(inner) | Doc::Group(inner) => open.push(inner),
+            Doc::All(parts) => open.extend(parts),
+            Doc::Text(_) | Doc::Verbatim(_) | Doc::Line | Doc::Soft => {}
+        }
+    }
+    false
 }
 
 /// Whether a piece laid flat, and what follows it up to the next possible line end, has room.

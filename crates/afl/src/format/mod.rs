@@ -59,6 +59,21 @@ impl<'c, 's> Printer<'c, 's> {
         self.source.get(from as usize..to as usize).unwrap_or("")
     }
 
+    /// The text of a comment. A doc comment that documents nothing becomes an ordinary one: it must not come to stand before a declaration as its
+    /// documentation, and the references refuse it.
+    fn comment(&self, comment: Comment) -> String {
+        let words = self
+            .between(comment.span.start, comment.span.end)
+            .trim_end();
+        match words
+            .strip_prefix("/**")
+            .and_then(|rest| rest.strip_suffix("*/"))
+        {
+            Some(inner) => format!("/*{}*/", inner.trim_start_matches('*')),
+            None => words.to_owned(),
+        }
+    }
+
     fn next_comment(&self, before: u32) -> Option<Comment> {
         self.comments
             .get(self.printed)
@@ -70,8 +85,8 @@ impl<'c, 's> Printer<'c, 's> {
     fn begin(&mut self, start: u32) {
         while let Some(comment) = self.next_comment(start) {
             self.line(comment.span.start);
-            let words = self.between(comment.span.start, comment.span.end);
-            self.out.push_str(words.trim_end());
+            let words = self.comment(comment);
+            self.out.push_str(&words);
             self.printed += 1;
             self.last = comment.span.end;
         }
@@ -104,8 +119,8 @@ impl<'c, 's> Printer<'c, 's> {
                 break;
             }
             self.out.push(' ');
-            let words = self.between(comment.span.start, comment.span.end);
-            self.out.push_str(words.trim_end());
+            let words = self.comment(comment);
+            self.out.push_str(&words);
             self.printed += 1;
             self.last = comment.span.end;
         }
@@ -115,11 +130,7 @@ impl<'c, 's> Printer<'c, 's> {
     fn comments_inside(&mut self, start: u32) -> Vec<Doc> {
         let mut parts = Vec::new();
         while let Some(comment) = self.next_comment(start) {
-            parts.push(Doc::Verbatim(
-                self.between(comment.span.start, comment.span.end)
-                    .trim_end()
-                    .to_owned(),
-            ));
+            parts.push(Doc::Verbatim(self.comment(comment)));
             parts.push(Doc::Hard);
             self.printed += 1;
         }
@@ -153,8 +164,8 @@ impl<'c, 's> Printer<'c, 's> {
     fn inner_comments(&mut self, close: u32) {
         while let Some(comment) = self.next_comment(close) {
             self.line(comment.span.start);
-            let words = self.between(comment.span.start, comment.span.end);
-            self.out.push_str(words.trim_end());
+            let words = self.comment(comment);
+            self.out.push_str(&words);
             self.printed += 1;
             self.last = comment.span.end;
         }
@@ -188,7 +199,7 @@ impl<'c, 's> Printer<'c, 's> {
         let indent = "    ".repeat(self.level);
         match lines {
             [] => self.out.push_str("/** */"),
-            [line] if !line.starts_with('*') && !line.starts_with('/') => {
+            [line] if !line.starts_with(['*', '/', ' ', '\t']) => {
                 self.out.push_str("/** ");
                 self.out.push_str(line);
                 self.out.push_str(" */");

@@ -24,10 +24,12 @@ impl Emit<'_> {
 
     /// A string literal with its quotes.
     pub(super) fn literal(&mut self, text: &str) {
-        let latin1 = self.options.latin1;
+        if !self.options.latin1 {
+            return self.w.string(&literal::text(text));
+        }
         self.w.units(|unit| {
             // Bad escapes were reported as syntax errors; what precedes them is shown.
-            let _ = literal::units(literal::inner(text), latin1, unit);
+            let _ = literal::units(literal::inner(text), true, unit);
         });
     }
 

@@ -78,7 +78,7 @@ pub fn parse(source: &str, options: Options) -> Parsed<'_> {
         last_error: None,
     };
     let mut file = parser.file();
-    parser.escapes();
+    parser.literals();
     for error in &mut parser.errors {
         error.phase = Phase::Parse;
     }
@@ -415,21 +415,45 @@ impl<'s> Parser<'s, '_> {
         self.at += 1;
     }
 
-    /// Checks the escapes of every string, once the tree stands.
+    /// Checks what literals mean, once the tree stands: the escapes of strings, the size of decimal numbers.
+    fn literals(&mut self) {
+        // The reference reads a number that is too large as infinity.
+        let floats = self
+            .tokens
+            .iter()
+            .filter(|token| token.kind == Kind::Float && !self.options.reference);
+        for token in floats {
+            let value: Result<f64, _> = token.span.text(self.source).parse();
+            if !value.is_ok_and(f64::is_finite) {
+                let message = "A Double holds numbers up to about 1.8e308".to_owned();
+                self.errors
+                    .push(Diagnostic::new(Rule::NumberTooLarge, token.span, message));
+            }
+        }
+        self.escapes();
+    }
+
     fn escapes(&mut self) {
         for token in self.tokens.iter().filter(|token| token.kind == Kind::Str) {
             let inner = crate::literal::inner(token.span.text(self.source));
             if !inner.contains('\\') {
                 continue;
             }
-            if let Err(bad) = crate::literal::units(inner, false, |_| {}) {
-                let start = token.span.start + 1 + offset(bad.at);
-                let span = Span::new(start, (start + 2).min(token.span.end));
-                self.errors.push(Diagnostic::new(
-                    Rule::BadEscape,
-                    span,
-                    "This escape is not complete".to_owned(),
-                ));
+            match crate::literal::units(inner, false, |_| {}) {
+                Err(bad) => {
+                    let start = token.span.start + 1 + offset(bad.at);
+                    let span = Span::new(start, (start + 2).min(token.span.end));
+                    let message = "This escape is not complete".to_owned();
+                    self.errors
+                        .push(Diagnostic::new(Rule::BadEscape, span, message));
+                }
+                // The reference passes halves of surrogate pairs on; they are no text.
+                Ok(()) if !self.options.reference && crate::literal::has_lone_surrogate(inner) => {
+                    let message = "This string holds half of a surrogate pair".to_owned();
+                    self.errors
+                        .push(Diagnostic::new(Rule::BadEscape, token.span, message));
+                }
+                Ok(()) => {}
             }
         }
     }

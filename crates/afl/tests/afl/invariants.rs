@@ -86,8 +86,11 @@ pub fn checker(text: &str) {
             latin1: conformance,
         };
         let emitted = json::program(&program, shape);
-        readable(&emitted);
-        readable(&json::resolved(&program, options, true));
+        readable(&emitted, conformance || !errors.is_empty());
+        readable(
+            &json::resolved(&program, options, true),
+            conformance || !errors.is_empty(),
+        );
         plan::plan(&program, options, &[]).unwrap();
         for one in graph::graphs(&program, options, &[]).unwrap() {
             assert!(
@@ -112,11 +115,15 @@ pub fn checker(text: &str) {
     }
 }
 
-/// The text is JSON. The reader's own limit of 128 levels is not ours.
-fn readable(text: &str) {
+/// The text is JSON. The reader's own limit of 128 levels is not ours; and `foreign` literals, which are errors here and which the reference passes on
+/// (halves of surrogate pairs, infinite numbers), are not judged.
+fn readable(text: &str, foreign: bool) {
     if let Err(error) = serde_json::from_str::<Value>(text) {
+        let error = error.to_string();
+        let words = ["hex escape", "surrogate", "out of range"];
+        let theirs = foreign && words.iter().any(|word| error.contains(word));
         assert!(
-            error.to_string().contains("recursion limit"),
+            theirs || error.contains("recursion limit"),
             "{error}: {text}"
         );
     }
@@ -153,12 +160,19 @@ pub fn formatter(text: &str) {
 }
 
 fn comments(text: &str, parsed: &Parsed<'_>) -> Vec<String> {
-    // Doc comments that document nothing are comments too; their inner layout may be kept as it is.
-    let mut all: Vec<String> = parsed
-        .file
-        .comments
-        .iter()
-        .map(|comment| comment.span.text(text).trim_end().to_owned())
+    // Doc comments that document nothing become ordinary ones: a star less at the beginning.
+    let plain = |words: &str| match words.strip_prefix("/*") {
+        Some(rest) => format!(
+            "/*{}",
+            rest.strip_suffix("*/")
+                .unwrap_or(rest)
+                .trim_start_matches('*')
+        ),
+        None => words.to_owned(),
+    };
+    let comments = parsed.file.comments.iter();
+    let mut all: Vec<String> = comments
+        .map(|comment| plain(comment.span.text(text).trim_end()))
         .collect();
     all.sort();
     all

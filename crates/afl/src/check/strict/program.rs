@@ -68,6 +68,15 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
                     .relate(first.0, first.1, "the first one");
                 break;
             }
+            let args = &implicit.decl.call.args;
+            self.unique_args(args);
+            for arg in args.iter().filter(|arg| super::walk::refers(&arg.value)) {
+                let message = format!(
+                    "Implicit '{}' must not refer to inputs or steps: it stands outside all facets",
+                    implicit.decl.name.text
+                );
+                self.report(Rule::DefaultReference, arg.value.span, message);
+            }
             match facet {
                 // Unknown parameters are the reference's own rule.
                 Some(facet) => self.typed_args(&facet, &implicit.decl.call.args),

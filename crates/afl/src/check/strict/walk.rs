@@ -83,6 +83,57 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
         }
         for mixin in &sig.mixins {
             self.mixin(mixin, facet.params());
+            // The reference does not look at these references.
+            for arg in &mixin.args {
+                self.known_inputs(facet, &arg.value);
+            }
+        }
+    }
+
+    /// In a signature only parameters can be read: there are no steps yet.
+    fn known_inputs(&mut self, facet: &FacetInfo<'p, 's>, expr: &'p Expr<'s>) {
+        let mut open = vec![expr];
+        while let Some(expr) = open.pop() {
+            match &expr.kind {
+                ExprKind::Input(path) => {
+                    let Some(first) = path
+                        .first()
+                        .filter(|name| member(facet.params(), name.text).is_none())
+                    else {
+                        continue;
+                    };
+                    let message = format!(
+                        "Invalid input reference '$.{0}': no parameter named '{0}'",
+                        first.text
+                    );
+                    self.report(Rule::RefInvalidInput, first.span, message);
+                    self.hint(
+                        first.text,
+                        first.span,
+                        facet.params().iter().map(|param| param.name.text),
+                    );
+                }
+                ExprKind::Step(path) => {
+                    let name = path.first().map_or("", |name| name.text);
+                    self.report(
+                        Rule::RefUndefinedStep,
+                        expr.span,
+                        format!("Reference to undefined step '{name}'"),
+                    );
+                }
+                ExprKind::Concat(items) | ExprKind::List(items) => open.extend(items),
+                ExprKind::Map(entries) => open.extend(entries.iter().map(|entry| &entry.value)),
+                ExprKind::Unary(_, operand) => open.push(operand),
+                ExprKind::Binary(_, pair) | ExprKind::Index(pair) => {
+                    open.extend([&pair.0, &pair.1])
+                }
+                ExprKind::Str(_)
+                | ExprKind::Int(_)
+                | ExprKind::Float(_)
+                | ExprKind::Bool(_)
+                | ExprKind::Null
+                | ExprKind::Error => {}
+            }
         }
     }
 
@@ -325,7 +376,7 @@ impl<'p, 's> Walker<'_, '_, 'p, 's> {
 }
 
 /// Whether an expression refers to an input or a step.
-fn refers(expr: &Expr<'_>) -> bool {
+pub(super) fn refers(expr: &Expr<'_>) -> bool {
     match &expr.kind {
         ExprKind::Input(_) | ExprKind::Step(_) => true,
         ExprKind::Concat(items) | ExprKind::List(items) => items.iter().any(refers),
