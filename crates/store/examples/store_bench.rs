@@ -23,6 +23,7 @@ fn main() -> std::io::Result<()> {
     let own = tempfile::tempdir()?;
     let folder = args
         .next()
+        .filter(|folder| !folder.is_empty())
         .map_or_else(|| own.path().to_owned(), Into::into);
     let seconds = args.next().and_then(|text| text.parse().ok()).unwrap_or(5);
     let clients = args.next().and_then(|text| text.parse().ok()).unwrap_or(64);
