@@ -14,6 +14,8 @@ mod callbacks;
 mod checkpoints;
 #[path = "server/codes.rs"]
 mod codes;
+#[path = "server/defects.rs"]
+mod defects;
 #[path = "server/executions.rs"]
 mod executions;
 #[path = "server/functions.rs"]
