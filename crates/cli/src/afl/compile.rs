@@ -47,7 +47,10 @@ pub fn judged<T>(
     if findings.iter().any(Diagnostic::is_error) {
         return Err(Failure::Sources);
     }
-    go(&input, &program, checking, &findings)
+    let done = go(&input, &program, checking, &findings);
+    // The process ends now: taking a large tree apart first would only cost time.
+    std::mem::forget(program);
+    done
 }
 
 /// `everstep afl compile`
