@@ -49,7 +49,7 @@ impl Callback {
                 let body = result
                     .map(|result| read_json(&result))
                     .transpose()?
-                    .map(|value| value.to_string());
+                    .map(|value| value.get().to_owned());
                 client.post_raw(&path(&id, "succeed"), body)?;
             }
             Self::Fail { id, error, message } => {

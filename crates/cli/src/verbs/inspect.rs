@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use super::{Context, segment};
 use crate::output::{self, Format};
 
+/// The most that a server gives at once.
+const EVENTS_PER_PAGE: usize = 1_000;
+
 #[derive(Args)]
 pub struct List {
     /// Only executions of this function
@@ -167,21 +170,30 @@ pub struct History {
 
 impl History {
     pub fn run(self, context: &Context) -> Result<()> {
-        let path = format!(
-            "/executions/{}/history?limit={}&order={}",
-            segment(&self.id),
-            self.limit,
-            if self.reverse { "newest" } else { "oldest" }
-        );
-        let page = context.client()?.get(&path)?;
-        if context.format == Format::Json {
-            return output::json(&page);
+        let client = context.client()?;
+        let order = if self.reverse { "newest" } else { "oldest" };
+        let path = format!("/executions/{}/history?order={order}", segment(&self.id));
+        let mut events = Vec::new();
+        let mut next = None;
+        loop {
+            let left = self.limit.saturating_sub(events.len());
+            let limit = left.min(EVENTS_PER_PAGE);
+            let cursor = next.map(|next: String| format!("&cursor={}", segment(&next)));
+            let page = client.get(&format!(
+                "{path}&limit={limit}{}",
+                cursor.unwrap_or_default()
+            ))?;
+            let shown = page.get("events").and_then(Value::as_array);
+            events.extend(shown.into_iter().flatten().cloned());
+            next = page.get("next").and_then(Value::as_str).map(str::to_owned);
+            if next.is_none() || events.len() >= self.limit {
+                break;
+            }
         }
-        let rows = page
-            .get("events")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default();
+        if context.format == Format::Json {
+            return output::json(&json!({ "events": events, "next": next }));
+        }
+        events.iter_mut().for_each(legible);
         output::table(
             &[
                 ("#", "/EventId"),
@@ -189,8 +201,25 @@ impl History {
                 ("NAME", "/Name"),
                 ("TIME", "/EventTimestamp"),
             ],
-            &rows,
-        )
+            &events,
+        )?;
+        if next.is_some() {
+            output::note("More: raise --limit");
+        }
+        Ok(())
+    }
+}
+
+/// Writes an event's time, AWS's seconds since 1970, as the other verbs write theirs.
+fn legible(event: &mut Value) {
+    let Some(time) = event.get_mut("EventTimestamp") else {
+        return;
+    };
+    let milliseconds = time
+        .as_f64()
+        .map(|seconds| (seconds * 1_000.0).round() as i64);
+    if let Some(Ok(at)) = milliseconds.map(jiff::Timestamp::from_millisecond) {
+        *time = format!("{at:.3}").into();
     }
 }
 

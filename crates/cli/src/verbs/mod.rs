@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use serde_json::value::RawValue;
 
 use crate::client::Client;
 use crate::error::Failed;
@@ -31,8 +32,9 @@ impl Context {
     }
 }
 
-/// JSON from an argument: the text itself, `@FILE`, or `-` for standard input.
-fn read_json(argument: &str) -> Result<serde_json::Value> {
+/// JSON from an argument: the text itself, `@FILE`, or `-` for standard input. It goes on as it was written: a number that
+/// no machine type holds keeps its digits.
+fn read_json(argument: &str) -> Result<Box<RawValue>> {
     let text = match argument.strip_prefix('@') {
         Some(file) => {
             std::fs::read_to_string(file).with_context(|| format!("{file} can't be read"))?

@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{Context, read_json, segment};
 use crate::follow;
@@ -13,7 +15,7 @@ pub struct Start {
     /// Name of the function, with :VERSION or :ALIAS where wanted
     function: String,
     /// Input as JSON: text, @FILE, or - for standard input
-    #[arg(short, long, default_value = "null")]
+    #[arg(short, long, default_value = "{}")]
     input: String,
     /// Name of the execution: the same name and input is the same execution
     #[arg(long)]
@@ -23,13 +25,22 @@ pub struct Start {
     wait: bool,
 }
 
+#[derive(Serialize)]
+struct Body {
+    name: Option<String>,
+    input: Box<RawValue>,
+}
+
 impl Start {
     pub fn run(self, context: &Context) -> Result<()> {
         let client = context.client()?;
-        let body = json!({ "name": self.name, "input": read_json(&self.input)? });
-        let started = client.post(
+        let body = Body {
+            name: self.name,
+            input: read_json(&self.input)?,
+        };
+        let started = client.post_raw(
             &format!("/functions/{}/start", segment(&self.function)),
-            &body,
+            Some(serde_json::to_string(&body)?),
         )?;
         if !self.wait {
             return match context.format {
