@@ -1,0 +1,57 @@
+"""A day that nobody answers, in seconds: `everstep dev --clock skip`."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from conftest import Dev, until
+
+
+def call(url: str, body: Any = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def test_an_approval_that_nobody_gives_is_rejected_after_a_day(tmp_path: Path) -> None:
+    # The agents work in real time while the clock jumps from look to look. With a look every 5 s of its own time a phase gives up after
+    # some thousand looks, which are minutes here; with the workflow's own waits of up to ten minutes it would be after some thirty.
+    server = Dev(tmp_path / "skip", "--clock", "skip", POLL_SECONDS="5")
+    try:
+        began = time.monotonic()
+        workflow = call(f"{server.url}/workflows", {"topic": "Long-duration energy storage for a renewable grid"})["workflow_id"]
+        record = until(lambda: closed(f"{server.url}/workflows/{workflow}"), f"{workflow} ends")
+        assert (record["status"], record["rejection_reason"]) == ("REJECTED", "Approval timed out"), record
+        assert time.monotonic() - began < 60
+        row = server.good("list", "-o", "json", "--name-prefix", workflow).json()["executions"][0]
+        result = until(lambda: server.describe(row["id"])["result"], "its result")
+        assert (result["status"], result["reason"]) == ("REJECTED", "Approval timed out")
+        events = {(event["EventType"], event.get("Name")): event for event in history(server, row["id"])}
+        asked, given_up = events["CallbackStarted", "human_approval"], events["CallbackTimedOut", "human_approval"]
+        waited = given_up["EventTimestamp"] - asked["EventTimestamp"]
+        assert timedelta(hours=24) <= timedelta(seconds=waited) < timedelta(hours=24, minutes=1)
+        started, ended = (datetime.fromisoformat(row[member]) for member in ("started_at", "ended_at"))
+        assert ended - started >= timedelta(hours=24)
+    finally:
+        server.end()
+
+
+def closed(url: str) -> Any:
+    """A workflow's record once it has ended. It is made by the workflow's first step."""
+    try:
+        found = call(url)
+    except urllib.error.HTTPError as error:
+        assert error.code == 404, error
+        return None
+    return found if found["status"] in ("REJECTED", "COMPLETED", "FAILED") else None
+
+
+def history(server: Dev, execution: str) -> list[dict[str, Any]]:
+    return server.good("history", "-o", "json", execution).json()["events"]

@@ -1,0 +1,31 @@
+"""The Python of README.md does what it says, against the server that its tour starts."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT, Dev, until
+
+ENDPOINT = "http://127.0.0.1:9070"
+
+
+def test_the_python_of_the_readme(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 1 and blocks[0].count(ENDPOINT) == 1
+    server = Dev(tmp_path / "server")
+    try:
+        program = blocks[0].replace(ENDPOINT, server.url)
+        # A reader may have no AWS configuration at all.
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, cwd=tmp_path, env=plain)
+        assert (done.returncode, done.stderr) == (0, "")
+        workflow = re.search(r"'workflow_id': '([0-9a-f-]{36})'", done.stdout)
+        assert workflow, done.stdout
+        listed = lambda: server.good("list", "--name-prefix", workflow[1], "-o", "json").json()["executions"]  # noqa: E731
+        assert until(listed, "its execution")[0]["function"] == "ResearchWorkflow"
+    finally:
+        server.end()
