@@ -159,6 +159,19 @@ def test_history_goes_both_ways(dev: Dev) -> None:
     assert abs((datetime.now(timezone.utc) - at).total_seconds()) < 60, "a time that people can read"
 
 
+def test_a_history_longer_than_a_page(dev: Dev) -> None:
+    execution = ended(dev, "many", "--input", "510")
+    head = dev.good("history", execution)
+    assert len(rows(head.out)) == 1000, "unless told"
+    assert head.err == "More: raise --limit\n"
+    whole = dev.good("history", "--limit", "5000", execution)
+    numbers = [int(row[0]) for row in rows(whole.out)]
+    assert len(numbers) > 1022 and numbers == list(range(1, len(numbers) + 1)), "no gap and nothing twice where pages meet"
+    assert whole.err == ""
+    backward = dev.good("history", "--limit", "5000", "--reverse", "-o", "json", execution).json()
+    assert [event["EventId"] for event in backward["events"]] == numbers[::-1] and backward["next"] is None
+
+
 def test_logs_show_what_a_function_printed(dev: Dev) -> None:
     ended(dev, "greeting", "--input", '"the logs"')
     lines = until(lambda: (text := dev.good("logs", "greeting").out) and "greeting the logs" in text and text.splitlines(), "its line")

@@ -20,3 +20,9 @@ def approval(event, context):
 @durable_execution
 def raises(event, context):
     raise ValueError("not today")
+
+
+@durable_execution
+def many(event, context):
+    for number in range(event):
+        context.step(lambda _: None, name=f"step-{number}")
