@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions, host};
 use everstep_engine::{ClockMode, Engine, Handle, Options, Storage};
@@ -69,10 +69,11 @@ impl Dev {
 
     async fn serve(self) -> Result<()> {
         if !self.listen.ip().is_loopback() {
-            bail!(
+            return Err(Failed::Usage(format!(
                 "{} is not a loopback address: `everstep dev` has no authentication and listens on this machine alone",
                 self.listen
-            );
+            ))
+            .into());
         }
         std::fs::create_dir_all(&self.data)
             .with_context(|| format!("the data folder {} can't be made", self.data.display()))?;

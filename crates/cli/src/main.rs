@@ -120,13 +120,9 @@ fn main() -> ExitCode {
         Command::Explain(verb) => verb.run(),
         Command::Afl { words } => return afl::run(words),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Everstep::command(),
-                "everstep",
-                &mut std::io::stdout(),
-            );
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Everstep::command(), "everstep", &mut script);
+            output::line(String::from_utf8_lossy(&script).trim_end())
         }
     };
     match done {

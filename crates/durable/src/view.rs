@@ -24,10 +24,13 @@ fn show(state: &State, snapshot: &OperationSnapshot) -> ViewOperation {
             ..
         } => (*attempt, *next_attempt),
         Details::Wait { scheduled_end, .. } => (0, Some(*scheduled_end)),
-        Details::Execution { .. }
-        | Details::Context { .. }
-        | Details::Callback { .. }
-        | Details::ChainedInvoke { .. } => (0, None),
+        Details::Callback { timeout_s, .. } => {
+            let due = timeout_s.map(|seconds| snapshot.started.after_seconds(u64::from(seconds)));
+            (0, due)
+        }
+        Details::Execution { .. } | Details::Context { .. } | Details::ChainedInvoke { .. } => {
+            (0, None)
+        }
     };
     ViewOperation {
         operation: snapshot.operation,

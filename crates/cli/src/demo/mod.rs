@@ -67,6 +67,12 @@ pub async fn register(handle: &Handle, data: &Path) -> Result<()> {
                 );
             }
         }
+        if handle.clock().skips() {
+            environment.insert(
+                "POLL_SECONDS".to_owned(),
+                POLL_SECONDS_WHEN_SKIPPING.to_owned(),
+            );
+        }
         environment.extend(overrides());
         let config = FunctionConfig {
             runtime: Runtime::Provided,
@@ -93,6 +99,10 @@ pub async fn register(handle: &Handle, data: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+/// A skipping clock jumps over the pauses between two looks at an agent, but the agents work in real time: with short pauses an agent
+/// has thousands of looks before the hours of its phase are over.
+const POLL_SECONDS_WHEN_SKIPPING: &str = "5";
 
 /// Variables of the workflow that whoever starts the server may set.
 fn overrides() -> impl Iterator<Item = (String, String)> {
