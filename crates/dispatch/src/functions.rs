@@ -1,10 +1,11 @@
 //! Tasks and calls of functions: from a revision of the catalogue to a run on the host, and back as a machine's request.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use everstep_core::{ExecutionId, Failure, Generation, TargetKind};
+use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind};
 use everstep_durable::{ErrorClass, Invocation, Mode, Output};
 use everstep_engine::{
     Call, Called, Dispatcher, Error, Handle, Late, Pending, Request, Revision, Work, WorkPayload,
@@ -27,7 +28,12 @@ struct Inner {
     url: String,
     code: CodeFolder,
     runtime: tokio::runtime::Handle,
+    /// Invocations that are queued at the host or run. A lease that ends while its task waits here brings the same one once more, which
+    /// must not run beside itself.
+    running: Mutex<HashSet<Running>>,
 }
+
+type Running = (ExecutionId, Operation, Generation);
 
 impl FunctionDispatcher {
     /// Must be called on the tokio runtime that is to run the tasks. Archives are unpacked below `code`.
@@ -40,6 +46,7 @@ impl FunctionDispatcher {
                 url,
                 code: CodeFolder::new(code),
                 runtime,
+                running: Mutex::default(),
             }),
         }
     }
@@ -53,6 +60,11 @@ impl Dispatcher for FunctionDispatcher {
             match (work.task.target.kind, work.payload) {
                 (TargetKind::Function, WorkPayload::Late(late)) => {
                     let Late::Durable(invocation) = *late;
+                    let running = (execution, work.task.operation, invocation.generation);
+                    if !inner.begin(running) {
+                        tracing::info!(%execution, "an invocation that is under way was not begun again");
+                        return;
+                    }
                     let address = &work.task.target.address;
                     if let Some(output) =
                         inner.invoke(&handle, execution, address, &invocation).await
@@ -61,6 +73,7 @@ impl Dispatcher for FunctionDispatcher {
                             .report(&handle, execution, invocation.generation, output)
                             .await;
                     }
+                    inner.end(running);
                 }
                 (kind, _) => {
                     tracing::error!(%execution, ?kind, "no way out leads to this kind of target")
@@ -94,6 +107,17 @@ impl Dispatcher for FunctionDispatcher {
 }
 
 impl Inner {
+    /// Notes that an invocation is under way; false when it is already.
+    fn begin(&self, running: Running) -> bool {
+        let mut all = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(running)
+    }
+
+    fn end(&self, running: Running) {
+        let mut all = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&running);
+    }
+
     /// How the invocation ended; `None` when it did not: the host is ending or has no room, and the task's lease or the next start
     /// brings it back.
     async fn invoke(

@@ -29,7 +29,8 @@ fn quoted(etag: &str) -> HeaderValue {
 
 /// The etags of a condition's header, without quotes; weak ones are compared as strong ones.
 fn etags(headers: &HeaderMap, name: hyper::header::HeaderName) -> Option<Vec<String>> {
-    let value = headers.get(name)?.to_str().ok()?;
+    // A condition that can't be read as text still is one: it holds for no etag.
+    let value = String::from_utf8_lossy(headers.get(name)?.as_bytes());
     Some(
         value
             .split(',')
