@@ -31,7 +31,7 @@ pub mod wire;
 pub use event::{Event, InvocationError, StepRetry};
 pub use machine::{Durable, Late};
 pub use model::{
-    Action, ChainedInvokeOptions, Details, ExecutionSnapshot, FunctionArn, Identity, Mode,
+    Action, ChainedCall, ChainedInvokeOptions, ChainedTarget, Details, ExecutionSnapshot, FunctionArn, Identity, InvokeTarget, Mode,
     OperationKind, OperationSnapshot, Update, UpdateOptions,
 };
 pub use request::{
