@@ -9,9 +9,7 @@ use everstep_core::{
 };
 
 use crate::event::{Event, InvocationError, StepRetry};
-use crate::model::{
-    ChainedCall, ChainedTarget, FunctionArn, Identity, Mode, OperationKind,
-};
+use crate::model::{ChainedCall, ChainedTarget, FunctionArn, Identity, Mode, OperationKind};
 use crate::request::{ErrorClass, InvocationRetry, Limits, Position, Settings};
 
 pub(crate) fn encode_event(event: &Event, to: &mut Writer) {

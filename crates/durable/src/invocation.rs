@@ -1,8 +1,8 @@
 //! When the function is invoked, what it is given, and what follows from its end.
 
 use everstep_core::{
-    Execution, Failure, Generation, Operation, Payload, Recovery, Reply as KernelReply, Status, Target,
-    TargetKind, Task, TaskPayload, Timer, Turn,
+    Execution, Failure, Generation, Operation, Payload, Recovery, Reply as KernelReply, Status,
+    Target, TargetKind, Task, TaskPayload, Timer, Turn,
 };
 
 use crate::answer;

@@ -1,8 +1,8 @@
 //! The machine: which command leads to which rule.
 
 use everstep_core::{
-    Command, Execution, ExecutionId, Failure, Machine, Operation, Outcome, Reply as KernelReply, Stamp, Start,
-    Status, Task, Timer, TimerKind, Turn, View,
+    Command, Execution, ExecutionId, Failure, Machine, Operation, Outcome, Reply as KernelReply,
+    Stamp, Start, Status, Task, Timer, TimerKind, Turn, View,
 };
 
 use crate::event::Event;
@@ -148,7 +148,11 @@ fn begin(turn: &mut Turn<'_, Durable>, start: Start) -> KernelReply<Reply> {
 }
 
 fn settled(turn: &mut Turn<'_, Durable>, operation: Operation, outcome: Outcome) {
-    match turn.state().operation(operation).map(OperationSnapshot::kind) {
+    match turn
+        .state()
+        .operation(operation)
+        .map(OperationSnapshot::kind)
+    {
         Some(OperationKind::Callback) => callback::settled(turn, operation, outcome),
         Some(OperationKind::ChainedInvoke) => chained_invoke::settled(turn, operation, outcome),
         _ => return,

@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use everstep_core::{
-    ExecutionId, Failure, Operation, OperationStatus, Payload, Status, Timestamp,
-};
+use everstep_core::{ExecutionId, Failure, Operation, OperationStatus, Payload, Status, Timestamp};
 
 use crate::request::Settings;
 
@@ -183,7 +181,8 @@ impl ChainedTarget {
     #[must_use]
     pub fn execution_arn(&self) -> Option<String> {
         let name = self.id.to_string();
-        (self.settings.mode == Mode::Durable).then(|| self.settings.function.execution(&name, self.id))
+        (self.settings.mode == Mode::Durable)
+            .then(|| self.settings.function.execution(&name, self.id))
     }
 }
 

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use everstep_core::{
-    Failure, Generation, Operation, OperationStatus, Outcome, Payload, Timestamp,
-};
+use everstep_core::{Failure, Generation, Operation, OperationStatus, Outcome, Payload, Timestamp};
 
 use crate::model::{Details, Identity, OperationSnapshot};
 use crate::request::{Position, Settings};

@@ -183,7 +183,11 @@ fn end(turn: &mut Turn<'_, Durable>, operation: Operation, outcome: Outcome) {
 }
 
 fn timeout(turn: &Turn<'_, Durable>, operation: Operation) -> Failure {
-    let target = match turn.state().operation(operation).map(|found| &found.details) {
+    let target = match turn
+        .state()
+        .operation(operation)
+        .map(|found| &found.details)
+    {
         Some(Details::ChainedInvoke { call, .. }) => call.target.as_ref(),
         _ => None,
     };

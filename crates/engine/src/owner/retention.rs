@@ -34,7 +34,8 @@ impl Owner {
             let busy = |slot: &super::Slot| slot.group > self.durable_group;
             // A parent that has not been told of the end yet would wait for ever.
             let untold = self.queues.holds(id, Operation(0));
-            let waits = self.cells.get(&id).is_some_and(busy) || self.crashes.must_wait(id) || untold;
+            let waits =
+                self.cells.get(&id).is_some_and(busy) || self.crashes.must_wait(id) || untold;
             if waits || self.starts.is_leaving(id) {
                 continue;
             }

@@ -27,9 +27,8 @@ pub(super) async fn target(app: &App, name: &str) -> Result<InvokeTarget, Error>
         return Ok(not_a_name());
     };
     let qualifier = function.qualifier.as_deref();
-    let missing = |kind: &str, message: String| {
-        Ok(InvokeTarget::Missing(Failure::new(kind, message)))
-    };
+    let missing =
+        |kind: &str, message: String| Ok(InvokeTarget::Missing(Failure::new(kind, message)));
     let resolved = match app.handle.resolve(&function.name, qualifier).await {
         Ok(resolved) => resolved,
         Err(everstep_engine::Error::UnknownEntry { .. }) => {
