@@ -9,6 +9,7 @@
 
 mod chained;
 mod code;
+mod concurrency;
 mod event;
 mod functions;
 pub mod host;
