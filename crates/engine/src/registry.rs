@@ -32,7 +32,7 @@ pub enum Late {
 
 /// What a machine builds for a task that is dispatched.
 pub(crate) enum Built {
-    Late(Late),
+    Late(Box<Late>),
     /// A child execution and how it begins.
     Start(ExecutionId, Box<Start>),
 }
@@ -82,7 +82,7 @@ impl AnyCell {
         use everstep_durable::Late as Own;
         match self {
             Self::Durable(cell) => Some(match cell.late(task)? {
-                Own::Invocation(invocation) => Built::Late(Late::Durable(*invocation)),
+                Own::Invocation(invocation) => Built::Late(Box::new(Late::Durable(*invocation))),
                 Own::Start(id, start) => Built::Start(id, start),
             }),
         }

@@ -194,7 +194,7 @@ fn release(cell: &AnyCell, task: &Task, repeated: bool) -> Option<Release> {
     let payload = match &task.payload {
         TaskPayload::Stored(payload) => WorkPayload::Stored(payload.clone()),
         TaskPayload::Late => match cell.late(task)? {
-            Built::Late(late) => WorkPayload::Late(Box::new(late)),
+            Built::Late(late) => WorkPayload::Late(late),
             Built::Start(child, start) => return Some(message(Content::Start(child, start))),
         },
     };
