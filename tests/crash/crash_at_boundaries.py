@@ -29,6 +29,7 @@ sys.path.insert(0, str(HERE))
 import sameness  # noqa: E402
 import scenarios  # noqa: E402
 from scenarios import Door, Gone, Play, Scenario, catalogs, suites  # noqa: E402
+from served import free_port  # noqa: E402
 
 BLOWS = ("before", "after", "worker")
 
@@ -38,7 +39,8 @@ class CrashServer:
 
     def __init__(self, binary: str, folder: Path, skips: bool) -> None:
         self.log = folder / "server.log"
-        command = [binary, "--data", str(folder / "data"), "--python", sys.executable, *(["--skip"] if skips else [])]
+        command = [binary, "--listen", f"127.0.0.1:{free_port()}", "--data", str(folder / "data"), "--python", sys.executable]
+        command += ["--skip"] if skips else []
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
         line = self.process.stdout.readline()
@@ -137,7 +139,7 @@ class Judge:
         try:
             played, fell = stage.crashed(at, blow)
         except Gone as error:
-            return f"Gone: {error}"
+            return f"Gone: {error}; the server said {stage.server.log.read_text()[-600:]}"
         told["crashes"] += fell
         said = sameness.differences(played, calm, stage.scenario.allowance(int(blow == "worker")))
         return "\n      ".join(said) or None
@@ -189,7 +191,8 @@ def main() -> int:
     skipped = len(everything) - len(to_play)
     if skipped:
         print(f"skipped {skipped:>3} scenarios: not selected")
-    print(f"{sum(entry['boundaries'] for entry in told)} boundaries, {sum(entry['crashes'] for entry in told)} crashes: {', '.join(options.blows)}")
+    boundaries, crashes = (sum(entry[what] for entry in told) for what in ("boundaries", "crashes"))
+    print(f"{boundaries} boundaries, {crashes} crashes: {', '.join(options.blows)}")
     print(f"{len(told) - failed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or not told else 0
 

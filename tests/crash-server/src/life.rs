@@ -92,7 +92,12 @@ async fn compose(
         ..Default::default()
     };
     let blobs = data.join("blobs");
-    let engine = Engine::open_on(Arc::new(store), &blobs, Arc::new(dispatcher), engine_options)?;
+    let engine = Engine::open_on(
+        Arc::new(store),
+        &blobs,
+        Arc::new(dispatcher),
+        engine_options,
+    )?;
     let server_options = everstep_server::Options {
         region: options.region.clone(),
         logs: Some(data.join("logs")),

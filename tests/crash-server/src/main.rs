@@ -68,7 +68,10 @@ fn main() -> Result<()> {
     listen_to_commands(Arc::clone(&plan), ends.clone());
     loop {
         match ended.recv()? {
-            End::Asked => return Ok(life.finish()),
+            End::Asked => {
+                life.finish();
+                return Ok(());
+            }
             End::Crash(gone) => {
                 life.crash(gone)?;
                 life = Life::begin(&options, &plan, &ends)?;
