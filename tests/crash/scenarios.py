@@ -145,6 +145,7 @@ class Play:
     def __init__(self, door: Door, scenario: Scenario, functions: dict[str, str], name: str) -> None:
         self.door, self.scenario, self.functions, self.name = door, scenario, functions, name
         self.look: Callable[[list[dict[str, Any]]], None] = lambda events: None
+        self.pause_s = PAUSE_S
         self.left = list(scenario.actions)
         self.due: list[tuple[float, str, Any]] = []
         self.heard: set[str] = set()
@@ -163,7 +164,7 @@ class Play:
                 last = [f"{event['EventType']} {event.get('Name') or ''}" for event in events[-5:]]
                 raise Gone(f"it hangs after {len(events)} events: {last}")
             self.act(events)
-            time.sleep(PAUSE_S)
+            time.sleep(self.pause_s)
         played = self.played(self.arn)
         played.counts = {key: count - before[key] for key, count in self.counts().items()}
         return played
