@@ -9,6 +9,9 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(1_200);
 
 pub fn run(request: &Request<'_>) -> Result<bool> {
+    if request.args.iter().any(|word| word == "--crash") {
+        return crate::conformance_crash::run(request);
+    }
     let suite = Suite {
         name: "durable".into(),
         command: ["python", "tests/conformance/durable/run.py"]
