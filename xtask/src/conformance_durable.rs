@@ -27,6 +27,9 @@ const PATHS: &[&str] = &[
 ];
 
 pub fn run(request: &Request<'_>) -> Result<bool> {
+    if request.args.iter().any(|word| word == "--crash") {
+        return crate::conformance_crash::run(request);
+    }
     let mut words = absolute(request.args)?;
     let package = after(&words, "--handlers").map(PathBuf::from);
     let given = after(&words, "--node-modules").is_some();

@@ -18,6 +18,7 @@ mod binary;
 mod check;
 mod conformance;
 mod conformance_afl;
+mod conformance_crash;
 mod conformance_durable;
 mod counts;
 mod readme;
