@@ -76,9 +76,14 @@ pub fn event(id: EventId, at: Timestamp, event: &Event, show: &Show<'_>) -> Opti
         }
     }
     let mut details = details;
-    if matches!(event, Event::InvocationCompleted { .. }) {
+    match event {
         // It happens when it ends.
-        details.insert("EndTimestamp".to_owned(), seconds(at));
+        Event::InvocationCompleted { .. } => put(&mut details, "EndTimestamp", seconds(at)),
+        // Taken at once.
+        Event::ExecutionResumed { .. } => {
+            put(&mut details, "ResumeRequestTimestamp", seconds(at));
+        }
+        _ => {}
     }
     object.insert(format!("{kind}Details"), Value::Object(details));
     Some(Value::Object(object))
@@ -117,6 +122,21 @@ fn details(event: &Event, show: &Show<'_>) -> Shown {
             error,
             ..
         } => return completed(to, request_id, *started, error.as_ref(), show),
+        Event::ExecutionPaused {
+            requested,
+            reason,
+            timeout_paused,
+            ..
+        } => {
+            put(&mut to, "PauseRequestTimestamp", seconds(*requested));
+            put(&mut to, "ExecutionTimeoutPaused", json!(timeout_paused));
+            show.reason(&mut to, reason.as_deref());
+            "ExecutionPaused"
+        }
+        Event::ExecutionResumed { reason, .. } => {
+            show.reason(&mut to, reason.as_deref());
+            "ExecutionResumed"
+        }
         Event::ContextStarted { .. } => "ContextStarted",
         Event::ContextSucceeded { result, .. } => {
             put(&mut to, "Result", show.wrapped(result.as_ref()));
@@ -266,6 +286,17 @@ impl Show<'_> {
             }
             Some(_) => json!({ "Truncated": true }),
             None => json!({ "Truncated": false }),
+        }
+    }
+
+    fn reason(&self, to: &mut Map<String, Value>, reason: Option<&str>) {
+        if let Some(reason) = reason {
+            let shown = if self.include_data {
+                json!({ "Payload": reason, "Truncated": false })
+            } else {
+                json!({ "Truncated": true })
+            };
+            put(to, "Reason", shown);
         }
     }
 

@@ -67,6 +67,10 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// An artifact.
     pub artifact_bytes_max: usize,
+    /// Operations of one execution; it keeps what it began with. AWS stops at 3,000.
+    pub execution_operations_max: u32,
+    /// Payloads and errors of all operations of one execution together. AWS stops at 100 MB.
+    pub execution_bytes_max: u64,
     /// Until a request's head has arrived.
     pub head_timeout: Duration,
     /// Until a request's body has arrived.
@@ -86,6 +90,8 @@ impl Default for Limits {
             code_bytes_max: 96 << 20,
             body_bytes_max: 16 << 20,
             artifact_bytes_max: 5 << 30,
+            execution_operations_max: 1_000_000,
+            execution_bytes_max: 10_000_000_000,
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(60),
             invoke_timeout: Duration::from_secs(15 * 60),

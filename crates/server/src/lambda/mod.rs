@@ -16,6 +16,7 @@ mod history;
 mod invoke;
 mod logs;
 mod pattern;
+mod pauses;
 mod render;
 mod reply;
 mod route;
@@ -87,6 +88,9 @@ async fn dispatch(
         Operation::GetDurableExecutionState => checkpoint::state(name, &call).await,
         Operation::GetDurableExecution => executions::get(name, &call).await,
         Operation::GetDurableExecutionHistory => history::history(name, &call).await,
+        Operation::PauseDurableExecution => pauses::pause(name, &call).await,
+        Operation::ResumeDurableExecution => pauses::resume(name, &call).await,
+        Operation::DeleteDurableExecution => pauses::delete(name, &call).await,
         Operation::StopDurableExecution => executions::stop(name, &call).await,
         Operation::ListDurableExecutionsByFunction => executions::list(name, &call).await,
         Operation::SendDurableExecutionCallbackSuccess => callbacks::succeed(name, &call).await,
