@@ -30,6 +30,7 @@ pub enum Code {
     StillRunning,
     FolderInUse,
     NewerStore,
+    ConcurrencyReached,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -119,6 +120,11 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         "E0125",
         "The store was written by a later version",
     ),
+    (
+        Code::ConcurrencyReached,
+        "E0150",
+        "The function runs as often at once as it may",
+    ),
 ];
 
 impl Code {
@@ -165,6 +171,7 @@ impl Code {
             }
             Error::InvalidToken => Self::InvalidToken,
             Error::Overloaded { .. } => Self::Overloaded,
+            Error::ConcurrencyReached { .. } => Self::ConcurrencyReached,
             Error::Crashed { .. } => Self::Crashed,
             Error::Damaged { .. } | Error::Payload { .. } => Self::DamagedStore,
             Error::Store { kind, .. } => match kind {
