@@ -11,7 +11,8 @@ const LIMIT: Duration = Duration::from_secs(1_200);
 const WORKERS: &str = "tests/bench/workers";
 
 pub fn run(root: &Path, args: &[String]) -> Result<()> {
-    let workers = setup::packages(root, WORKERS, "bench")?;
+    let modules = setup::bench_workers(root)?;
+    let workers = modules.parent().context("node_modules lies in a folder")?;
     for file in ["steps.mjs", "steps.py", "restate.mjs"] {
         std::fs::copy(root.join(WORKERS).join(file), workers.join(file))
             .with_context(|| format!("copying {file}"))?;
@@ -27,6 +28,9 @@ pub fn run(root: &Path, args: &[String]) -> Result<()> {
         .args(["run", "--quiet", "--release", "--package", "everstep-bench"])
         .args(["--", "durable"])
         .args(args);
-    anyhow::ensure!(shell::run(&mut cargo, LIMIT)?.success, "the benchmark failed");
+    anyhow::ensure!(
+        shell::run(&mut cargo, LIMIT)?.success,
+        "the benchmark failed"
+    );
     Ok(())
 }

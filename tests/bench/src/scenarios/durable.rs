@@ -5,6 +5,7 @@ mod raw;
 mod restate;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -50,6 +51,16 @@ pub async fn durable(only: Option<&str>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A package of npm that is made per machine: `NAME-linux-x64` or `NAME-linux-arm64`.
+fn package(workers: &std::path::Path, name: &str) -> PathBuf {
+    let machine = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "x64"
+    };
+    workers.join(format!("node_modules/{name}-linux-{machine}"))
 }
 
 /// A system under test, seen from its door.

