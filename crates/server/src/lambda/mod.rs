@@ -15,6 +15,7 @@ mod history;
 mod invoke;
 mod logs;
 mod pattern;
+mod permission;
 mod render;
 mod reply;
 mod route;
@@ -48,6 +49,9 @@ pub(crate) async fn serve(app: App, request: Request<axum::body::Body>) -> Respo
     let (head, body) = request.into_parts();
     let answer = match route::find(&head.method, head.uri.path(), &head.headers) {
         Ok(Target { operation, name }) => {
+            if let Err(refused) = permission::check(&head, operation, &name) {
+                return refused;
+            }
             let limits = &app.options.limits;
             let body = http::read(
                 body,
