@@ -13,7 +13,7 @@ use everstep_engine::{
 
 use crate::code::CodeFolder;
 use crate::host::{
-    ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime,
+    ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime, Scaling,
 };
 
 /// Runs functions as processes of this machine.
@@ -95,6 +95,7 @@ impl Dispatcher for FunctionDispatcher {
                 trace_id: call.trace_id,
                 client_context: call.client_context,
                 tenant_id: call.tenant_id,
+                execution: None,
                 deadline: None,
             };
             let outcome = inner.host.invoke(&spec, invocation).await;
@@ -165,6 +166,7 @@ impl Inner {
             trace_id: invocation.trace_header.clone(),
             client_context: None,
             tenant_id: invocation.tenant_id.clone(),
+            execution: (invocation.mode == Mode::Durable).then_some(execution),
             deadline: None,
         };
         Ok(self.host.invoke(&spec, run).await)
@@ -223,6 +225,7 @@ impl Inner {
             } else {
                 LogFormat::Text
             },
+            scaling: Scaling::default(),
         })
     }
 }

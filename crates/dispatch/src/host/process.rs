@@ -1,7 +1,9 @@
 //! A worker's process: started in its own process group behind a guard, with its own Runtime API port, home and keys.
 
+use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -59,6 +61,10 @@ impl Process {
             .map_err(|error| format!("no port for the Runtime API: {error}"))?;
         let home = shared.folders.homes.join(id.to_string());
         tokio::fs::create_dir_all(home.join("tmp"))
+            .await
+            .map_err(|error| format!("no scratch folder: {error}"))?;
+        // Other users of the machine have no business there; other workers run as the same user.
+        tokio::fs::set_permissions(&home, Permissions::from_mode(0o700))
             .await
             .map_err(|error| format!("no scratch folder: {error}"))?;
         let credentials = WorkerCredentials::random(&spec.arn);
