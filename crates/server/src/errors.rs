@@ -40,6 +40,7 @@ pub enum Code {
     AmbiguousFraming,
     UnsafeListen,
     UnusableKeys,
+    ConcurrencyReached,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -166,6 +167,9 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         Code::UnusableKeys,
         "E0189",
         "A file of keys or certificates can't be used",
+        Code::ConcurrencyReached,
+        "E0150",
+        "The function runs as often at once as it may",
     ),
 ];
 
@@ -213,6 +217,7 @@ impl Code {
             }
             Error::InvalidToken => Self::InvalidToken,
             Error::Overloaded { .. } => Self::Overloaded,
+            Error::ConcurrencyReached { .. } => Self::ConcurrencyReached,
             Error::Crashed { .. } => Self::Crashed,
             Error::Damaged { .. } | Error::Payload { .. } => Self::DamagedStore,
             Error::Store { kind, .. } => match kind {
