@@ -167,6 +167,8 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         Code::UnusableKeys,
         "E0189",
         "A file of keys or certificates can't be used",
+    ),
+    (
         Code::ConcurrencyReached,
         "E0150",
         "The function runs as often at once as it may",
