@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions, host};
 use everstep_engine::{ClockMode, Engine, Options, Storage};
 use everstep_server::{BindError, Code, Door, Key, Keys, Tls, Worker, Workers};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Failed;
@@ -55,30 +56,57 @@ impl Ground<'_> {
     }
 }
 
-/// Waits until the process is asked to end or the engine fails, then ends everything in order: no new request, replies, functions, engine.
-pub async fn until_the_end(
-    engine: Engine,
-    host: FunctionHost,
+/// What answers requests until it is told to stop.
+pub struct Listening {
     stop: CancellationToken,
-    serving: impl Future<Output = ()> + Send + 'static,
-    (with_parent, before): (bool, impl FnOnce()),
-) -> Result<()> {
-    let serving = tokio::spawn(serving);
-    let engine = Arc::new(engine);
+    task: JoinHandle<()>,
+}
+
+impl Listening {
+    pub fn begin(stop: CancellationToken, serving: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self {
+            stop,
+            task: tokio::spawn(serving),
+        }
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        let _ = self.task.await;
+    }
+}
+
+/// Waits until the process is asked to end, or the engine fails, which is the error then.
+pub async fn until_asked(engine: &Arc<Engine>, with_parent: bool) -> Result<()> {
     let failed = {
-        let engine = Arc::clone(&engine);
+        let engine = Arc::clone(engine);
         tokio::task::spawn_blocking(move || engine.wait())
     };
     let outcome = tokio::select! {
         () = parent::asked_to_end(with_parent) => Ok(()),
         ended = failed => ended?,
     };
-    before();
-    stop.cancel();
-    host.shutdown().await;
-    let _ = serving.await;
-    engine.finish();
     outcome.map_err(|error| ended(&error))
+}
+
+/// Ends a server in order: no new request and replies to the open ones; functions, which may need the way that is for them until they have ended;
+/// the engine. What is cut short goes on after the next start.
+pub async fn end(
+    engine: &Engine,
+    host: &FunctionHost,
+    outer: Listening,
+    inner: Option<Listening>,
+) {
+    match inner {
+        Some(inner) => {
+            outer.end().await;
+            host.shutdown().await;
+            inner.end().await;
+        }
+        // Functions come by the same way: they end while it does.
+        None => drop(tokio::join!(outer.end(), host.shutdown())),
+    }
+    engine.finish();
 }
 
 /// Workers as the function host knows them.
@@ -150,8 +178,8 @@ impl KeyRing {
         }
     }
 
-    /// Reads keys and certificates again on SIGHUP and when their files change, until the server ends. What can't be read leaves what was.
-    pub async fn watch(self, tls: Option<(Tls, [PathBuf; 2])>, stop: CancellationToken) {
+    /// Reads keys and certificates again on SIGHUP and when their files change. What can't be read leaves what was.
+    pub async fn watch(self, tls: Option<(Tls, [PathBuf; 2])>) {
         use tokio::signal::unix::{SignalKind, signal};
         let mut files = vec![self.file.clone()];
         files.extend(tls.iter().flat_map(|(_, files)| files.clone()));
@@ -165,7 +193,6 @@ impl KeyRing {
                 }
             };
             let forced = tokio::select! {
-                () = stop.cancelled() => return,
                 _ = asked => true,
                 () = tokio::time::sleep(LOOK) => false,
             };

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
@@ -9,7 +10,7 @@ use everstep_engine::{ClockMode, Handle, Storage};
 use everstep_server::{Key, Role, Server};
 
 use crate::client::{KEY_FILE, URL_FILE};
-use crate::composition::{self, Ground, KeyRing, unbound, until_the_end};
+use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
 use crate::error::Failed;
 use crate::keys::{self, KEYS_FILE};
 use crate::output;
@@ -106,7 +107,7 @@ impl Dev {
         // What was in flight at a crash runs already; it is answered only now, when the agents have their new addresses.
         self.register_demo(&handle, &data, &mut demo).await?;
         let serving = Server::serve(listener, options, handle)?;
-        let watching = tokio::spawn(ring.watch(None, stop.clone()));
+        let watching = tokio::spawn(ring.watch(None));
         keys::write_secret(&data.join(KEY_FILE), &local)?;
         std::fs::write(data.join(URL_FILE), &url)?;
         output::line(format!("everstep ready {url}"))?;
@@ -119,11 +120,13 @@ impl Dev {
                 "asked for"
             }
         ));
-        let before = move || {
-            watching.abort();
-            drop(demo);
-        };
-        until_the_end(engine, host, stop, serving, (self.with_parent, before)).await
+        let listening = Listening::begin(stop, serving);
+        let engine = Arc::new(engine);
+        let outcome = until_asked(&engine, self.with_parent).await;
+        drop(demo);
+        composition::end(&engine, &host, listening, None).await;
+        watching.abort();
+        outcome
     }
 
     fn storage(&self, data: &Path) -> Storage {

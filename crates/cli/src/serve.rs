@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,7 +11,7 @@ use everstep_engine::{ClockMode, Storage};
 use everstep_server::{Code, Door, Limits, Options, Server, Tls};
 
 use crate::client::URL_FILE;
-use crate::composition::{self, Ground, KeyRing, unbound, until_the_end};
+use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
 use crate::error::Failed;
 use crate::keys::{self, Place};
 use crate::output;
@@ -75,20 +76,11 @@ impl Serve {
         self.refuse_what_is_unsafe(open)?;
         let tls = self.tls()?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
-        let address = listener.local_addr()?;
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        let public = self.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
-        // Functions run on this machine: they need neither TLS nor a way around it.
-        let inner = if tls.is_some() || !address.ip().is_loopback() {
-            let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-            Some(Server::listen(loopback).await.map_err(unbound)?)
-        } else {
-            None
-        };
-        let url = match &inner {
-            Some(inner) => format!("http://{}", inner.local_addr()?),
-            None => format!("http://{address}"),
-        };
+        // Functions have a way of their own: they run on this machine, need no TLS, and are let in while the server ends.
+        let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        let inner = Server::listen(loopback).await.map_err(unbound)?;
+        let url = format!("http://{}", inner.local_addr()?);
+        let public = self.public(listener.local_addr()?);
         let ground = Ground {
             data: &data,
             url: &url,
@@ -96,41 +88,47 @@ impl Serve {
             region: &self.region,
         };
         let host = ground.host().await?;
-        let engine = ground.engine(&host, &Storage::Folder(data.clone()), ClockMode::Real)?;
-        let handle = engine.handle().clone();
+        let storage = Storage::Folder(data.clone());
+        let engine = Arc::new(ground.engine(&host, &storage, ClockMode::Real)?);
         let door = Door {
             open_metrics: self.open_metrics,
             ..ring.door(&host, open)
         };
-        let options = self.options(&data, door, public.clone());
-        let stop = options.shutdown.clone();
-        let outer = Options {
-            tls: tls.as_ref().map(|(tls, _)| tls.clone()),
-            ..options.clone()
+        let (outer, inner) = {
+            let tls = tls.as_ref().map(|(tls, _)| tls.clone());
+            let outer = self.options(&data, door.clone(), &public, tls);
+            let within = self.options(&data, door, &public, None);
+            let (stop, stop_within) = (outer.shutdown.clone(), within.shutdown.clone());
+            let handle = engine.handle();
+            let outer = Server::serve(listener, outer, handle.clone())?;
+            let inner = Server::serve(inner, within, handle.clone())?;
+            (Listening::begin(stop, outer), Listening::begin(stop_within, inner))
         };
-        let outer = Server::serve(listener, outer, handle.clone())?;
-        let inner = inner.map(|inner| Server::serve(inner, options, handle)).transpose()?;
-        let serving = async move {
-            match inner {
-                Some(inner) => drop(tokio::join!(outer, inner)),
-                None => outer.await,
-            }
-        };
-        let watching = tokio::spawn(ring.watch(tls, stop.clone()));
+        let watching = tokio::spawn(ring.watch(tls));
         std::fs::write(data.join(URL_FILE), &public)?;
         if open {
             tracing::warn!("there are no keys: everybody on this machine is let in");
         }
         output::line(format!("everstep ready {public}"))?;
-        until_the_end(engine, host, stop, serving, (false, move || watching.abort())).await
+        let outcome = until_asked(&engine, false).await;
+        composition::end(&engine, &host, outer, Some(inner)).await;
+        watching.abort();
+        outcome
     }
 
-    fn options(&self, data: &Path, door: Door, public: String) -> Options {
+    fn public(&self, address: SocketAddr) -> String {
+        let scheme = if self.tls_cert.is_some() { "https" } else { "http" };
+        let public = self.public_url.clone();
+        public.unwrap_or_else(|| format!("{scheme}://{address}"))
+    }
+
+    fn options(&self, data: &Path, door: Door, public: &str, tls: Option<Tls>) -> Options {
         Options {
             listen: self.listen,
             region: self.region.clone(),
             logs: Some(data.join("logs")),
-            public_url: Some(public),
+            public_url: Some(public.to_owned()),
+            tls,
             door,
             limits: Limits {
                 connections_max: self.max_connections.max(1),
