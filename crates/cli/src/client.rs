@@ -22,7 +22,13 @@ pub const KEY_FILE: &str = "key";
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Access {
     /// Key of the server; without it the one that stands beside the address of the server that runs in this folder
-    #[arg(long, global = true, env = "EVERSTEP_API_KEY", hide_env_values = true, value_name = "KEY")]
+    #[arg(
+        long,
+        global = true,
+        env = "EVERSTEP_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
     pub api_key: Option<String>,
     /// PEM file of certificates to trust beside the usual ones
     #[arg(long, global = true, env = "EVERSTEP_CA_CERT", value_name = "FILE")]

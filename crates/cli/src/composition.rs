@@ -44,7 +44,12 @@ impl Ground<'_> {
     }
 
     /// Opens the store and recovers what it holds.
-    pub fn engine(&self, host: &FunctionHost, storage: &Storage, clock: ClockMode) -> Result<Engine> {
+    pub fn engine(
+        &self,
+        host: &FunctionHost,
+        storage: &Storage,
+        clock: ClockMode,
+    ) -> Result<Engine> {
         let code = self.data.join("code");
         let dispatcher = FunctionDispatcher::new(host.clone(), self.url.to_owned(), code);
         let options = Options {
@@ -63,7 +68,10 @@ pub struct Listening {
 }
 
 impl Listening {
-    pub fn begin(stop: CancellationToken, serving: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub fn begin(
+        stop: CancellationToken,
+        serving: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
         Self {
             stop,
             task: tokio::spawn(serving),
@@ -91,12 +99,7 @@ pub async fn until_asked(engine: &Arc<Engine>, with_parent: bool) -> Result<()> 
 
 /// Ends a server in order: no new request and replies to the open ones; functions, which may need the way that is for them until they have ended;
 /// the engine. What is cut short goes on after the next start.
-pub async fn end(
-    engine: &Engine,
-    host: &FunctionHost,
-    outer: Listening,
-    inner: Option<Listening>,
-) {
+pub async fn end(engine: &Engine, host: &FunctionHost, outer: Listening, inner: Option<Listening>) {
     match inner {
         Some(inner) => {
             outer.end().await;

@@ -143,7 +143,10 @@ impl Dev {
 /// The key of whoever may read the data folder. It stays the same from start to start.
 fn local_key(data: &Path) -> Result<(String, Key)> {
     let kept = std::fs::read_to_string(data.join(KEY_FILE)).ok();
-    match kept.map(|text| text.trim().to_owned()).filter(|text| text.starts_with("evk_") && text.len() >= 64) {
+    match kept
+        .map(|text| text.trim().to_owned())
+        .filter(|text| text.starts_with("evk_") && text.len() >= 64)
+    {
         Some(text) => {
             let key = keys::known("local", Role::Admin, &text);
             Ok((text, key))

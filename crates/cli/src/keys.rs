@@ -160,10 +160,13 @@ impl Create {
             ("AWS_SESSION_TOKEN", session_token),
             ("EVERSTEP_API_KEY", Some(api_key)),
         ];
-        let parts = parts.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let parts = parts
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
         if format == Format::Json {
-            let parts: serde_json::Map<String, Value> =
-                parts.map(|(name, value)| (name.to_owned(), value.into())).collect();
+            let parts: serde_json::Map<String, Value> = parts
+                .map(|(name, value)| (name.to_owned(), value.into()))
+                .collect();
             return output::json(&parts.into());
         }
         output::note(format!(
@@ -280,7 +283,9 @@ fn seconds(text: &str) -> Result<Duration> {
         _ => return Err(wrong().into()),
     };
     let count: u64 = text.trim_end_matches(unit).parse().map_err(|_| wrong())?;
-    let seconds = count.checked_mul(factor).filter(|seconds| (1..=10 * 366 * 86_400).contains(seconds));
+    let seconds = count
+        .checked_mul(factor)
+        .filter(|seconds| (1..=10 * 366 * 86_400).contains(seconds));
     Ok(Duration::from_secs(seconds.ok_or_else(wrong)?))
 }
 

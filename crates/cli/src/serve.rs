@@ -102,7 +102,10 @@ impl Serve {
             let handle = engine.handle();
             let outer = Server::serve(listener, outer, handle.clone())?;
             let inner = Server::serve(inner, within, handle.clone())?;
-            (Listening::begin(stop, outer), Listening::begin(stop_within, inner))
+            (
+                Listening::begin(stop, outer),
+                Listening::begin(stop_within, inner),
+            )
         };
         let watching = tokio::spawn(ring.watch(tls));
         std::fs::write(data.join(URL_FILE), &public)?;
@@ -117,7 +120,11 @@ impl Serve {
     }
 
     fn public(&self, address: SocketAddr) -> String {
-        let scheme = if self.tls_cert.is_some() { "https" } else { "http" };
+        let scheme = if self.tls_cert.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         let public = self.public_url.clone();
         public.unwrap_or_else(|| format!("{scheme}://{address}"))
     }
@@ -143,7 +150,10 @@ impl Serve {
     fn refuse_what_is_unsafe(&self, open: bool) -> Result<()> {
         let reachable = !self.listen.ip().is_loopback();
         let why = if open && reachable {
-            format!("{} is reached from other machines, and there are no keys: `everstep keys create NAME` makes one", self.listen)
+            format!(
+                "{} is reached from other machines, and there are no keys: `everstep keys create NAME` makes one",
+                self.listen
+            )
         } else if open && self.behind_proxy {
             "behind a proxy everybody comes from this machine, and there are no keys: `everstep keys create NAME` makes one".to_owned()
         } else if reachable && self.tls_cert.is_none() && !self.behind_proxy {

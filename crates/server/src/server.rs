@@ -77,13 +77,14 @@ impl Server {
         handle: Handle,
     ) -> Result<impl Future<Output = ()> + Send + 'static, BindError> {
         let address = local(&listener, options.listen)?;
-        let base = options
-            .public_url
-            .clone()
-            .unwrap_or_else(|| {
-                let scheme = if options.tls.is_some() { "https" } else { "http" };
-                format!("{scheme}://{address}")
-            });
+        let base = options.public_url.clone().unwrap_or_else(|| {
+            let scheme = if options.tls.is_some() {
+                "https"
+            } else {
+                "http"
+            };
+            format!("{scheme}://{address}")
+        });
         let app = App {
             handle,
             base: base.trim_end_matches('/').into(),

@@ -49,7 +49,11 @@ impl Tls {
     /// [`TlsError`].
     pub fn reload(&self) -> Result<(), TlsError> {
         let fresh = Arc::new(configured(&self.0.certificate, &self.0.key)?);
-        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        *self
+            .0
+            .config
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 

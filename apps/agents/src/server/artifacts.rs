@@ -89,8 +89,8 @@ impl Artifacts {
         let answer = outgoing::send(pauses, || {
             self.known(http.get(format!("{}/{key}", self.url)))
         })
-            .await
-            .map_err(|failure| format!("cannot fetch the artifact: {}", failure.text))?;
+        .await
+        .map_err(|failure| format!("cannot fetch the artifact: {}", failure.text))?;
         let too_long = || format!("the artifact has more than {FETCH_BYTES_MAX} bytes");
         let mut answer = answer;
         let mut body: Vec<u8> = Vec::new();

@@ -85,23 +85,38 @@ pub fn read(path: &Path) -> Result<Vec<Entry>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(unusable(path, error)),
     };
-    let mode = fs::metadata(path).map_err(|error| unusable(path, error))?.permissions().mode();
+    let mode = fs::metadata(path)
+        .map_err(|error| unusable(path, error))?
+        .permissions()
+        .mode();
     if mode & 0o077 != 0 {
-        let why = format!("its mode is {:04o}, and others may look into it; `chmod 600` it", mode & 0o7777);
+        let why = format!(
+            "its mode is {:04o}, and others may look into it; `chmod 600` it",
+            mode & 0o7777
+        );
         return Err(unusable(path, why));
     }
     // The parser's own words would repeat parts of the file.
-    let content: Content = serde_json::from_str(&text)
-        .map_err(|error| unusable(path, format!("line {} is not as it should be", error.line())))?;
+    let content: Content = serde_json::from_str(&text).map_err(|error| {
+        unusable(
+            path,
+            format!("line {} is not as it should be", error.line()),
+        )
+    })?;
     if content.version != VERSION {
-        return Err(unusable(path, format!("it has the format {}, not {VERSION}", content.version)));
+        return Err(unusable(
+            path,
+            format!("it has the format {}, not {VERSION}", content.version),
+        ));
     }
     Ok(content.keys)
 }
 
 /// Changes the entries, one process at a time.
 pub fn change(path: &Path, apply: impl FnOnce(&mut Vec<Entry>) -> Result<()>) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
     let lock = File::create(path.with_extension("lock"))
@@ -121,7 +136,11 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     let part = path.with_extension("part");
     let written = || {
         let _ = fs::remove_file(&part);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&part)?;
         writeln!(file, "{text}")?;
         file.sync_all()?;
         fs::rename(&part, path)

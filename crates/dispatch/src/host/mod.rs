@@ -77,6 +77,8 @@ impl FunctionHost {
     /// # Errors
     /// See [`Error`].
     pub async fn start(options: HostOptions) -> Result<FunctionHost, Error> {
+        // What the server's own parent has left open for it is not for functions.
+        close_fds::set_fds_cloexec_threadsafe(3, &[]);
         let scratch = absolute(&options.scratch)?;
         let options = HostOptions {
             logs: absolute(&options.logs)?,

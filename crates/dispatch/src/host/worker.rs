@@ -223,7 +223,7 @@ impl Worker {
     fn on_order(&mut self, order: Order) {
         match order {
             Order::Run(job) if self.hung => {
-                let launches = self.give_back(job);
+                let launches = self.give_back(*job);
                 self.shared.start(launches);
             }
             Order::Run(job) => {
@@ -492,7 +492,7 @@ impl Worker {
             }
         }
         for job in std::mem::take(&mut self.pending) {
-            let launches = self.give_back(job);
+            let launches = self.give_back(*job);
             self.shared.start(launches);
         }
         self.journal.write();

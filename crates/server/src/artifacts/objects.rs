@@ -16,10 +16,10 @@ use hyper::{Method, StatusCode};
 use serde::Serialize;
 
 use super::{error::fault, link};
+use crate::Limits;
 use crate::door::{Caller, Need};
 use crate::errors::Code;
 use crate::http::App;
-use crate::Limits;
 use crate::query::Query;
 use crate::rest::{Problem, time};
 

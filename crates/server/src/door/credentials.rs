@@ -23,7 +23,9 @@ pub(super) fn read(head: &Parts) -> Result<Presented, Refusal> {
     let mut all = head.headers.get_all(AUTHORIZATION).iter();
     let (first, second) = (all.next(), all.next());
     if second.is_some() {
-        return Err(Refusal::incomplete("There is more than one Authorization header"));
+        return Err(Refusal::incomplete(
+            "There is more than one Authorization header",
+        ));
     }
     if let Some(value) = first {
         return of_header(head, value);
@@ -31,10 +33,12 @@ pub(super) fn read(head: &Parts) -> Result<Presented, Refusal> {
     if let Some(signed) = Signed::of_query(head)? {
         return Ok(Presented::Signature(Box::new(signed)));
     }
-    Ok(match head.headers.get(API_KEY).and_then(|key| key.to_str().ok()) {
-        Some(key) => Presented::Bearer(key.to_owned().into()),
-        None => Presented::Nothing,
-    })
+    Ok(
+        match head.headers.get(API_KEY).and_then(|key| key.to_str().ok()) {
+            Some(key) => Presented::Bearer(key.to_owned().into()),
+            None => Presented::Nothing,
+        },
+    )
 }
 
 fn of_header(head: &Parts, value: &HeaderValue) -> Result<Presented, Refusal> {

@@ -32,10 +32,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::http::{self, App};
 
 pub(crate) use caller::Caller;
+use credentials::Presented;
 pub use keys::{AccessKey, Key, Keys, Role, fingerprint};
 pub(crate) use permission::Need;
 pub(crate) use refusal::Refusal;
-use credentials::Presented;
 use refusal::Surface;
 
 /// How requests are admitted.
@@ -144,7 +144,9 @@ async fn identify(
     let presented = match credentials::read(head) {
         Ok(presented) => presented,
         // A function behind a route may have its own schemes; AWS's own is never somebody else's.
-        Err(refusal) if door.open && !refusal.is_of_signature() => return Ok((Caller::Anyone, body)),
+        Err(refusal) if door.open && !refusal.is_of_signature() => {
+            return Ok((Caller::Anyone, body));
+        }
         Err(refusal) => return Err(refusal),
     };
     match presented {
@@ -164,7 +166,11 @@ async fn identify(
 }
 
 fn bearer(door: &Door, token: &str) -> Result<Caller, Refusal> {
-    if let Some(worker) = door.workers.as_ref().and_then(|workers| workers.by_token(token)) {
+    if let Some(worker) = door
+        .workers
+        .as_ref()
+        .and_then(|workers| workers.by_token(token))
+    {
         return Ok(Caller::worker(worker));
     }
     match door.keys.by_api_key(token) {
@@ -191,9 +197,13 @@ async fn signature(
     let (hash, body) = if signed.is_payload_unsigned() {
         (None, body)
     } else {
-        let bytes = http::read(body, surface.signed_bytes_max(head, limits), limits.body_timeout)
-            .await
-            .map_err(Refusal::Body)?;
+        let bytes = http::read(
+            body,
+            surface.signed_bytes_max(head, limits),
+            limits.body_timeout,
+        )
+        .await
+        .map_err(Refusal::Body)?;
         (Some(sigv4::hash(&bytes)), Body::from(bytes))
     };
     signed.verify(head, hash.as_deref(), secret.expose_secret())?;

@@ -35,8 +35,15 @@ pub(super) fn is_public(app: &App, head: &Parts) -> bool {
 
 /// Whether a request reads one artifact by a signed link. It speaks for itself: `artifacts` looks at it.
 pub(super) fn is_link(head: &Parts) -> bool {
-    let one = head.uri.path().strip_prefix("/artifacts/").is_some_and(|rest| rest.contains('/'));
-    let signed = head.uri.query().is_some_and(|query| query.contains("signature="));
+    let one = head
+        .uri
+        .path()
+        .strip_prefix("/artifacts/")
+        .is_some_and(|rest| rest.contains('/'));
+    let signed = head
+        .uri
+        .query()
+        .is_some_and(|query| query.contains("signature="));
     one && signed && reads(head)
 }
 

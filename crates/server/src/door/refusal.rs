@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
+use hyper::StatusCode;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
-use hyper::StatusCode;
 use serde_json::json;
 
 use crate::errors::Code;
@@ -21,7 +21,9 @@ pub(crate) enum Refusal {
     Missing,
     #[error("{0}")]
     Incomplete(String),
-    #[error("The Authorization header has a scheme that is not known here; Bearer and AWS4-HMAC-SHA256 are")]
+    #[error(
+        "The Authorization header has a scheme that is not known here; Bearer and AWS4-HMAC-SHA256 are"
+    )]
     Scheme,
     #[error("The security token included in the request is invalid.")]
     Unknown,
@@ -166,7 +168,10 @@ impl Surface {
         };
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert("x-amzn-errortype", HeaderValue::from_static(refusal.name()));
-        headers.insert("x-everstep-error", HeaderValue::from_static(refusal.code().as_str()));
+        headers.insert(
+            "x-everstep-error",
+            HeaderValue::from_static(refusal.code().as_str()),
+        );
         if let Ok(id) = HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()) {
             headers.insert("x-amzn-requestid", id);
         }

@@ -27,7 +27,9 @@ const EXPIRES_MAX_S: u64 = 7 * 24 * 3_600;
 enum Place {
     Header,
     /// With how long it is good for.
-    Query { expires_s: u64 },
+    Query {
+        expires_s: u64,
+    },
 }
 
 /// A signature and what it says about itself; nothing of it is proven yet.
@@ -51,7 +53,9 @@ impl Signed {
     /// The signature of an `Authorization` header.
     pub(super) fn of_header(head: &Parts, text: &str) -> Result<Self, Refusal> {
         let Some(rest) = text.strip_prefix(ALGORITHM) else {
-            return Err(Refusal::incomplete(format!("The algorithm has to be {ALGORITHM}")));
+            return Err(Refusal::incomplete(format!(
+                "The algorithm has to be {ALGORITHM}"
+            )));
         };
         let mut parts = Parameters::default();
         for part in rest.split(',') {
@@ -76,7 +80,11 @@ impl Signed {
 
     /// The signature of an address; `None` when the query has none.
     pub(super) fn of_query(head: &Parts) -> Result<Option<Self>, Refusal> {
-        let Some(query) = head.uri.query().filter(|query| query.contains("X-Amz-Signature=")) else {
+        let Some(query) = head
+            .uri
+            .query()
+            .filter(|query| query.contains("X-Amz-Signature="))
+        else {
             return Ok(None);
         };
         let mut parts = Parameters::default();
@@ -101,11 +109,15 @@ impl Signed {
                 _ => continue,
             };
             if place.replace(value).is_some() {
-                return Err(Refusal::incomplete(format!("{name} stands twice in the query")));
+                return Err(Refusal::incomplete(format!(
+                    "{name} stands twice in the query"
+                )));
             }
         }
         if algorithm != ALGORITHM {
-            return Err(Refusal::incomplete(format!("The algorithm has to be {ALGORITHM}")));
+            return Err(Refusal::incomplete(format!(
+                "The algorithm has to be {ALGORITHM}"
+            )));
         }
         if parts.payload.is_none() {
             parts.payload = header(head, "x-amz-content-sha256")?.map(str::to_owned);
@@ -115,7 +127,9 @@ impl Signed {
             .ok()
             .filter(|seconds| (1..=EXPIRES_MAX_S).contains(seconds))
             .ok_or_else(|| {
-                Refusal::incomplete(format!("X-Amz-Expires has to lie between 1 and {EXPIRES_MAX_S}"))
+                Refusal::incomplete(format!(
+                    "X-Amz-Expires has to lie between 1 and {EXPIRES_MAX_S}"
+                ))
             })?;
         let signed = parts.complete("query", Place::Query { expires_s })?;
         signed.signs("host")?;
@@ -126,7 +140,9 @@ impl Signed {
         if self.headers.iter().any(|header| header == name) {
             return Ok(());
         }
-        Err(Refusal::incomplete(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")))
+        Err(Refusal::incomplete(format!(
+            "'{name}' must be a 'SignedHeader' in the AWS Authorization."
+        )))
     }
 
     pub(super) fn is_payload_unsigned(&self) -> bool {
@@ -143,9 +159,8 @@ impl Signed {
             Place::Header => skew,
             Place::Query { expires_s } => i64::try_from(expires_s).unwrap_or(i64::MAX),
         };
-        let text = |seconds: i64| {
-            Timestamp::from_second(seconds).map_or_else(|_| String::new(), stamp)
-        };
+        let text =
+            |seconds: i64| Timestamp::from_second(seconds).map_or_else(|_| String::new(), stamp);
         if now.saturating_sub(at) > oldest {
             return Err(Refusal::Skew(format!(
                 "Signature expired: {} is now earlier than {} ({} - {} s.)",
@@ -185,7 +200,12 @@ impl Signed {
     ///
     /// # Errors
     /// [`Refusal::Signature`] and [`Refusal::Incomplete`].
-    pub(super) fn verify(&self, head: &Parts, body: Option<&str>, secret: &str) -> Result<(), Refusal> {
+    pub(super) fn verify(
+        &self,
+        head: &Parts,
+        body: Option<&str>,
+        secret: &str,
+    ) -> Result<(), Refusal> {
         let payload = match (body, &self.payload) {
             (Some(found), Some(said)) if !said.eq_ignore_ascii_case(found) => {
                 return Err(Refusal::Signature);
@@ -212,11 +232,21 @@ impl Signed {
             payload,
         };
         let request = canonical
-            .write(|name| head.headers.get_all(name).iter().map(|value| value.as_bytes()).collect())
+            .write(|name| {
+                head.headers
+                    .get_all(name)
+                    .iter()
+                    .map(|value| value.as_bytes())
+                    .collect()
+            })
             .ok_or_else(|| Refusal::incomplete("A signed header is not in the request"))?;
         let wanted = self.sign(&request, secret);
         let same: bool = wanted.as_bytes().ct_eq(self.signature.as_bytes()).into();
-        if same { Ok(()) } else { Err(Refusal::Signature) }
+        if same {
+            Ok(())
+        } else {
+            Err(Refusal::Signature)
+        }
     }
 
     fn sign(&self, canonical: &str, secret: &str) -> String {
@@ -260,8 +290,13 @@ impl Parameters {
             .ok_or_else(|| Refusal::incomplete("The date has to look like 20260101T000000Z"))?;
         // The key's id may hold slashes; the scope has four parts.
         let mut parts = credential.rsplitn(5, '/');
-        let (end, service, region, date, id) =
-            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next());
+        let (end, service, region, date, id) = (
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+        );
         let (Some(TERMINATOR), Some(service), Some(region), Some(date), Some(id)) =
             (end, service, region, date, id)
         else {
@@ -270,7 +305,9 @@ impl Parameters {
             ));
         };
         if !stamp.starts_with(date) || date.len() != 8 {
-            return Err(Refusal::Skew("Date in Credential scope does not match the date of the request".to_owned()));
+            return Err(Refusal::Skew(
+                "Date in Credential scope does not match the date of the request".to_owned(),
+            ));
         }
         Ok(Signed {
             access_key_id: id.to_owned(),
@@ -315,8 +352,15 @@ pub(super) fn hash(bytes: &[u8]) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).map_or('0', |digit| char::from(*digit));
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let digit = |nibble: u8| {
+        DIGITS
+            .get(usize::from(nibble))
+            .map_or('0', |digit| char::from(*digit))
+    };
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {

@@ -24,10 +24,19 @@ fn each_role_includes_the_ones_before_it_and_an_agent_has_artifacts_alone() {
         name: "k".to_owned(),
         role,
     };
-    assert_eq!(may(&key(Role::Read)), [true, true, false, false, false, false]);
-    assert_eq!(may(&key(Role::Operate)), [true, true, true, true, true, false]);
+    assert_eq!(
+        may(&key(Role::Read)),
+        [true, true, false, false, false, false]
+    );
+    assert_eq!(
+        may(&key(Role::Operate)),
+        [true, true, true, true, true, false]
+    );
     assert_eq!(may(&key(Role::Admin)), [true; 6]);
-    assert_eq!(may(&key(Role::Agent)), [false, true, true, false, false, false]);
+    assert_eq!(
+        may(&key(Role::Agent)),
+        [false, true, true, false, false, false]
+    );
     assert_eq!(may(&Caller::Anyone), [true, false, false, true, true, true]);
 }
 

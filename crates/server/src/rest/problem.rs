@@ -48,10 +48,9 @@ impl Problem {
             | Code::InvalidParameter
             | Code::StaleToken
             | Code::InvalidToken => StatusCode::BAD_REQUEST,
-            Code::InvalidLink
-            | Code::NotAllowed
-            | Code::WrongSignature
-            | Code::ClockSkew => StatusCode::FORBIDDEN,
+            Code::InvalidLink | Code::NotAllowed | Code::WrongSignature | Code::ClockSkew => {
+                StatusCode::FORBIDDEN
+            }
             Code::MissingCredentials
             | Code::MalformedCredentials
             | Code::UnknownKey

@@ -28,14 +28,14 @@ impl Worker {
         }
         let mut launches = self.shared.pools().quit(self.id);
         for job in std::mem::take(&mut self.pending) {
-            launches.extend(self.give_back(job));
+            launches.extend(self.give_back(*job));
         }
         self.shared.start(launches);
     }
 
     /// An invocation that this worker will not run goes to another one.
-    pub(super) fn give_back(&self, job: Box<Job>) -> Vec<Launch> {
-        let answer = self.shared.pools().resubmit(*job);
+    pub(super) fn give_back(&self, job: Job) -> Vec<Launch> {
+        let answer = self.shared.pools().resubmit(job);
         answer.unwrap_or_else(|job| {
             drop(job.reply.send(Outcome::unserved(answer::host_closed())));
             Vec::new()

@@ -2,10 +2,16 @@
 
 use std::fmt::Write as _;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode};
+use percent_encoding::{
+    AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode,
+};
 
 /// What stays as it is: RFC 3986's unreserved characters.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// The parameter that carries the signature itself.
 const SIGNATURE: &str = "X-Amz-Signature";
@@ -23,7 +29,12 @@ pub(super) struct Canonical<'a> {
 impl Canonical<'_> {
     /// The text whose hash is signed; `None` when a signed header is not there.
     pub(super) fn write<'h>(&self, values: impl Fn(&str) -> Vec<&'h [u8]>) -> Option<String> {
-        let mut text = format!("{}\n{}\n{}\n", self.method, path(self.path), query(self.query));
+        let mut text = format!(
+            "{}\n{}\n{}\n",
+            self.method,
+            path(self.path),
+            query(self.query)
+        );
         for name in self.signed {
             let found = values(name);
             if found.is_empty() {
@@ -61,10 +72,12 @@ fn path(raw: &str) -> String {
 /// A query's pairs, decoded. A plus sign is itself.
 pub(super) fn pairs(raw: &str) -> impl Iterator<Item = (String, String)> {
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    raw.split('&').filter(|pair| !pair.is_empty()).map(move |pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decoded(name), decoded(value))
-    })
+    raw.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(move |pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decoded(name), decoded(value))
+        })
 }
 
 fn query(raw: &str) -> String {
@@ -80,7 +93,10 @@ fn query(raw: &str) -> String {
         .filter(|(name, _)| name != SIGNATURE)
         .collect();
     pairs.sort();
-    let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let pairs: Vec<String> = pairs
+        .into_iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     pairs.join("&")
 }
 

@@ -32,7 +32,9 @@ fn signed(case: &Case) -> (Signed, Parts) {
     let (head, ()) = request.body(()).expect("a request").into_parts();
     let signed = match head.headers.get("authorization") {
         Some(text) => Signed::of_header(&head, text.to_str().expect("text")).expect(&case.name),
-        None => Signed::of_query(&head).expect(&case.name).expect("a signature"),
+        None => Signed::of_query(&head)
+            .expect(&case.name)
+            .expect("a signature"),
     };
     (signed, head)
 }
@@ -45,7 +47,12 @@ fn verified(case: &Case, path: &str, body: &str, secret: &str) -> Result<(), Ref
 #[test]
 fn every_published_signature_is_made_again() {
     for case in cases() {
-        assert_eq!(verified(&case, &case.path, &case.body, &case.secret), Ok(()), "{}", case.name);
+        assert_eq!(
+            verified(&case, &case.path, &case.body, &case.secret),
+            Ok(()),
+            "{}",
+            case.name
+        );
     }
 }
 
@@ -54,9 +61,24 @@ fn a_change_of_path_body_or_secret_is_seen() {
     for case in cases() {
         let wrong = Err(Refusal::Signature);
         let other = format!("{}/x", case.path);
-        assert_eq!(verified(&case, &other, &case.body, &case.secret), wrong, "{}", case.name);
-        assert_eq!(verified(&case, &case.path, "other", &case.secret), wrong, "{}", case.name);
-        assert_eq!(verified(&case, &case.path, &case.body, "other"), wrong, "{}", case.name);
+        assert_eq!(
+            verified(&case, &other, &case.body, &case.secret),
+            wrong,
+            "{}",
+            case.name
+        );
+        assert_eq!(
+            verified(&case, &case.path, "other", &case.secret),
+            wrong,
+            "{}",
+            case.name
+        );
+        assert_eq!(
+            verified(&case, &case.path, &case.body, "other"),
+            wrong,
+            "{}",
+            case.name
+        );
     }
 }
 
@@ -67,9 +89,16 @@ fn at(text: &str) -> SystemTime {
 #[test]
 fn a_header_is_good_for_the_skew_to_both_sides_and_an_address_until_it_expires() {
     let skew = Duration::from_secs(300);
-    for case in cases().iter().filter(|case| case.name.starts_with("get-vanilla (")) {
+    for case in cases()
+        .iter()
+        .filter(|case| case.name.starts_with("get-vanilla ("))
+    {
         let (signed, _) = signed(case);
-        let says = |moment: &str| signed.check_time(at(moment), skew).map_err(|refusal| refusal.to_string());
+        let says = |moment: &str| {
+            signed
+                .check_time(at(moment), skew)
+                .map_err(|refusal| refusal.to_string())
+        };
         assert_eq!(says("2015-08-30T12:36:00Z"), Ok(()));
         assert_eq!(says("2015-08-30T12:31:00Z"), Ok(()));
         assert_eq!(
@@ -82,7 +111,11 @@ fn a_header_is_good_for_the_skew_to_both_sides_and_an_address_until_it_expires()
             ("2015-08-30T12:41:00Z", "2015-08-30T12:41:01Z")
         };
         assert_eq!(says(last), Ok(()));
-        assert!(says(late).expect_err("too late").starts_with("Signature expired: 20150830T123600Z is now earlier than "));
+        assert!(
+            says(late)
+                .expect_err("too late")
+                .starts_with("Signature expired: 20150830T123600Z is now earlier than ")
+        );
     }
 }
 
@@ -94,12 +127,17 @@ fn what_is_missing_is_named() {
             .header("x-amz-date", date)
             .body(())
             .expect("a request");
-        Signed::of_header(&request.into_parts().0, authorization).map_err(|refusal| refusal.to_string())
+        Signed::of_header(&request.into_parts().0, authorization)
+            .map_err(|refusal| refusal.to_string())
     };
     let whole = "AWS4-HMAC-SHA256 Credential=A/20260101/r/lambda/aws4_request, SignedHeaders=host;x-amz-date, Signature=00";
     assert!(read(whole, "20260101T000000Z").is_ok());
     for (change, with, says) in [
-        ("Credential=A/20260101/r/lambda/aws4_request, ", "", "'Credential'"),
+        (
+            "Credential=A/20260101/r/lambda/aws4_request, ",
+            "",
+            "'Credential'",
+        ),
         ("SignedHeaders=host;x-amz-date, ", "", "'SignedHeaders'"),
         (", Signature=00", "", "'Signature'"),
         ("SHA256", "SHA512", "AWS4-HMAC-SHA256"),
@@ -111,5 +149,9 @@ fn what_is_missing_is_named() {
         let refused = read(&whole.replace(change, with), "20260101T000000Z").expect_err(says);
         assert!(refused.contains(says), "{refused}");
     }
-    assert!(read(whole, "yesterday").expect_err("no date").contains("date"));
+    assert!(
+        read(whole, "yesterday")
+            .expect_err("no date")
+            .contains("date")
+    );
 }
