@@ -55,6 +55,11 @@ fn of_header(head: &Parts, value: &HeaderValue) -> Result<Presented, Refusal> {
     }
 }
 
+/// Whether there is anything to look at.
+pub(super) fn are_shown(head: &Parts) -> bool {
+    head.headers.contains_key(AUTHORIZATION) || head.headers.contains_key(API_KEY)
+}
+
 /// Removes what was shown.
 pub(super) fn take(head: &mut Parts) {
     if head.headers.remove(AUTHORIZATION).is_none() {

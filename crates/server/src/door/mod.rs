@@ -95,15 +95,10 @@ pub struct Worker {
     pub executions: Vec<ExecutionId>,
 }
 
-/// The answer to one of AWS's clients.
-pub(crate) fn refuse_aws(head: &Parts, refusal: &Refusal) -> Response {
+/// The answer to a client of AWS's REST protocol.
+pub(crate) fn refuse_aws(refusal: &Refusal) -> Response {
     tracing::debug!(reason = %refusal, "a request was refused at the door");
-    let surface = if head.headers.contains_key("x-amz-target") {
-        Surface::AwsJson
-    } else {
-        Surface::Aws
-    };
-    surface.answer(refusal)
+    Surface::Aws.answer(refusal)
 }
 
 /// Admits a request or answers it; what is behind finds a [`Caller`] among its extensions.
@@ -126,8 +121,11 @@ async fn admit(app: &App, request: Request, surface: Surface) -> Result<Request,
         return Ok(Request::from_parts(head, body));
     }
     let (caller, body) = identify(app, &mut head, body, surface).await?;
-    if surface == Surface::Rest {
-        permission::rest(app, &head, &caller)?;
+    match surface {
+        Surface::Rest => permission::rest(app, &head, &caller)?,
+        Surface::AwsJson => permission::json(&head, &caller)?,
+        // `lambda` asks when it has read the path.
+        Surface::Aws => {}
     }
     head.extensions.insert(caller);
     Ok(Request::from_parts(head, body))
@@ -141,43 +139,47 @@ async fn identify(
     surface: Surface,
 ) -> Result<(Caller, Body), Refusal> {
     let door = &app.options.door;
-    let presented = match credentials::read(head) {
-        Ok(presented) => presented,
-        // A function behind a route may have its own schemes; AWS's own is never somebody else's.
-        Err(refusal) if door.open && !refusal.is_of_signature() => {
-            return Ok((Caller::Anyone, body));
-        }
-        Err(refusal) => return Err(refusal),
+    // Functions behind addresses and links ask in their own ways, or not at all.
+    let otherwise = if permission::asks_itself(head) {
+        Some(Caller::Nobody)
+    } else {
+        door.open.then_some(Caller::Anyone)
     };
-    match presented {
-        Presented::Nothing if permission::is_link(head) => Ok((Caller::Nobody, body)),
-        Presented::Nothing if door.open => Ok((Caller::Anyone, body)),
-        Presented::Nothing => Err(Refusal::Missing),
-        Presented::Bearer(token) => {
-            let caller = bearer(door, token.expose_secret())?;
-            if !matches!(caller, Caller::Anyone) {
-                // What was for the door is not told to functions behind it.
-                credentials::take(head);
-            }
+    let presented = match (credentials::read(head), otherwise.clone()) {
+        (Ok(presented), _) => presented,
+        // AWS's own scheme is never somebody else's.
+        (Err(refusal), Some(caller)) if !refusal.is_of_signature() => return Ok((caller, body)),
+        (Err(refusal), _) => return Err(refusal),
+    };
+    let caller = match presented {
+        Presented::Signature(signed) => {
+            return signature(app, head, body, *signed, surface).await;
+        }
+        Presented::Nothing => None,
+        Presented::Bearer(token) => bearer(door, token.expose_secret())?,
+    };
+    match (caller, otherwise) {
+        (Some(caller), _) => {
+            // What was for the door is not told to functions behind it.
+            credentials::take(head);
             Ok((caller, body))
         }
-        Presented::Signature(signed) => signature(app, head, body, *signed, surface).await,
+        (None, Some(caller)) => Ok((caller, body)),
+        (None, None) if credentials::are_shown(head) => Err(Refusal::Unknown),
+        (None, None) => Err(Refusal::Missing),
     }
 }
 
-fn bearer(door: &Door, token: &str) -> Result<Caller, Refusal> {
-    if let Some(worker) = door
-        .workers
-        .as_ref()
-        .and_then(|workers| workers.by_token(token))
-    {
-        return Ok(Caller::worker(worker));
+/// Whose token or key this is; `None` when it is nobody's.
+fn bearer(door: &Door, token: &str) -> Result<Option<Caller>, Refusal> {
+    let workers = door.workers.as_ref();
+    if let Some(worker) = workers.and_then(|workers| workers.by_token(token)) {
+        return Ok(Some(Caller::worker(worker)));
     }
     match door.keys.by_api_key(token) {
         Some(key) if key.is_over(SystemTime::now()) => Err(Refusal::Expired),
-        Some(key) => Ok(Caller::key(&key)),
-        None if door.open => Ok(Caller::Anyone),
-        None => Err(Refusal::Unknown),
+        Some(key) => Ok(Some(Caller::key(&key))),
+        None => Ok(None),
     }
 }
 

@@ -4,6 +4,7 @@ use everstep_core::ExecutionId;
 use hyper::Method;
 use hyper::http::request::Parts;
 
+use super::refusal::TARGET;
 use super::{Caller, Refusal};
 use crate::gateway;
 use crate::http::App;
@@ -24,6 +25,8 @@ pub(crate) enum Need {
     Extend(ExecutionId),
 }
 
+const FUNCTION_URLS: &str = "/function-urls/";
+
 /// What everybody may send: signs of life, and answers that carry a token of their own.
 pub(super) fn is_public(app: &App, head: &Parts) -> bool {
     let path = head.uri.path();
@@ -33,8 +36,13 @@ pub(super) fn is_public(app: &App, head: &Parts) -> bool {
         || (path == "/metrics" && app.options.door.open_metrics)
 }
 
+/// Whether what is behind the door decides by itself whom it answers: functions with addresses of their own, and signed links.
+pub(super) fn asks_itself(head: &Parts) -> bool {
+    head.uri.path().starts_with(FUNCTION_URLS) || is_link(head)
+}
+
 /// Whether a request reads one artifact by a signed link. It speaks for itself: `artifacts` looks at it.
-pub(super) fn is_link(head: &Parts) -> bool {
+fn is_link(head: &Parts) -> bool {
     let one = head
         .uri
         .path()
@@ -56,7 +64,7 @@ fn reads(head: &Parts) -> bool {
 /// # Errors
 /// [`Refusal::Missing`] or [`Refusal::Denied`].
 pub(super) fn rest(app: &App, head: &Parts, caller: &Caller) -> Result<(), Refusal> {
-    if is_link(head) {
+    if asks_itself(head) {
         return Ok(());
     }
     let path = head.uri.path();
@@ -74,4 +82,33 @@ pub(super) fn rest(app: &App, head: &Parts, caller: &Caller) -> Result<(), Refus
         Need::Administer
     };
     caller.must(need, &format!("{} {path}", head.method))
+}
+
+/// AWS's JSON protocol: CloudWatch Logs. What does not look by its name changes something.
+///
+/// # Errors
+/// As [`rest`].
+pub(super) fn json(head: &Parts, caller: &Caller) -> Result<(), Refusal> {
+    const LOOKS: [&str; 6] = [
+        "Describe",
+        "Filter",
+        "Get",
+        "List",
+        "StartQuery",
+        "StopQuery",
+    ];
+    let target = head
+        .headers
+        .get(TARGET)
+        .and_then(|target| target.to_str().ok());
+    let (_, operation) = target
+        .unwrap_or_default()
+        .rsplit_once('.')
+        .unwrap_or_default();
+    let need = if LOOKS.iter().any(|word| operation.starts_with(word)) {
+        Need::Read
+    } else {
+        Need::Administer
+    };
+    caller.must(need, &format!("logs:{operation}"))
 }

@@ -83,6 +83,9 @@ impl Refusal {
     }
 }
 
+/// Where AWS's JSON protocol names its operation.
+pub(super) const TARGET: &str = "x-amz-target";
+
 /// Which protocol's clients a request's sender is one of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Surface {
@@ -96,12 +99,12 @@ pub(super) enum Surface {
 
 impl Surface {
     pub(super) fn of(request: &Request) -> Self {
-        if !lambda::speaks(request) {
-            Self::Rest
-        } else if request.headers().contains_key("x-amz-target") {
+        if request.uri().path() == "/" && request.headers().contains_key(TARGET) {
             Self::AwsJson
-        } else {
+        } else if lambda::speaks(request) {
             Self::Aws
+        } else {
+            Self::Rest
         }
     }
 

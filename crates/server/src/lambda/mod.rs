@@ -50,7 +50,7 @@ pub(crate) async fn serve(app: App, request: Request<axum::body::Body>) -> Respo
     let (head, body) = request.into_parts();
     let answer = match route::find(&head.method, head.uri.path(), &head.headers) {
         Ok(Target { operation, name }) => {
-            if let Err(refused) = permission::check(&head, operation, &name) {
+            if let Some(refused) = permission::refused(&head, operation, &name) {
                 return refused;
             }
             let limits = &app.options.limits;

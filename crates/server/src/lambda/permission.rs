@@ -8,17 +8,17 @@ use super::arn::execution_id;
 use super::route::{Name, Operation};
 use crate::door::{Caller, Need, refuse_aws};
 
-/// An answer when the caller may not do this.
-pub(super) fn check(head: &Parts, operation: Operation, name: &Name) -> Result<(), Response> {
-    let nobody = Caller::Nobody;
-    let caller = head.extensions.get::<Caller>().unwrap_or(&nobody);
-    let Some(need) = need(&head.method, operation, name) else {
-        return Ok(());
-    };
+/// The answer to a caller that may not do this.
+pub(super) fn refused(head: &Parts, operation: Operation, name: &Name) -> Option<Response> {
+    // AWS's JSON protocol: the door has looked at its operation already.
+    if head.uri.path() == "/" {
+        return None;
+    }
+    let need = need(&head.method, operation, name)?;
+    let caller = head.extensions.get::<Caller>().unwrap_or(&Caller::Nobody);
     let action = format!("lambda:{operation:?} on resource: {}", name.first);
-    caller
-        .must(need, &action)
-        .map_err(|refusal| refuse_aws(head, &refusal))
+    let denied = caller.must(need, &action).err()?;
+    Some(refuse_aws(&denied))
 }
 
 /// What an operation needs; nothing where it will be refused for another reason. What is not named here changes something.
@@ -32,7 +32,6 @@ fn need(method: &Method, operation: Operation, name: &Name) -> Option<Need> {
         | Operation::SendDurableExecutionCallbackSuccess
         | Operation::SendDurableExecutionCallbackFailure
         | Operation::SendDurableExecutionCallbackHeartbeat => Need::Operate,
-        Operation::FilterLogEvents => Need::Read,
         _ if method == Method::GET => Need::Read,
         _ => Need::Administer,
     })
