@@ -1,7 +1,7 @@
 //! Handlers for the requirements of suite `callback` (4-1 … 4-19).
 
 use crate::serdes::{Number, Plain, WithSeconds};
-use crate::{Done, text};
+use crate::{Done, at, text};
 use aws_durable_execution_sdk::{BoxError, DurableContext, DurableFuture};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -27,7 +27,6 @@ crate::handlers![
 ];
 
 /// Seconds of the callback's timeout and heartbeat timeout, when it has them.
-#[derive(Default)]
 struct Limits {
     timeout: Option<u64>,
     heartbeat: Option<u64>,
@@ -163,21 +162,21 @@ async fn number_result(event: Value, context: DurableContext) -> Done {
 }
 
 async fn one_after_the_other(event: Value, context: DurableContext) -> Done {
-    let first = create(&context, &event[0], NONE).await?.await?;
-    let second = create(&context, &event[1], NONE).await?.await?;
+    let first = create(&context, &at(&event, 0), NONE).await?.await?;
+    let second = create(&context, &at(&event, 1), NONE).await?.await?;
     Ok(json!([first, second]))
 }
 
 async fn both_first_to_last(event: Value, context: DurableContext) -> Done {
-    let first = create(&context, &event[0], NONE).await?;
-    let second = create(&context, &event[1], NONE).await?;
+    let first = create(&context, &at(&event, 0), NONE).await?;
+    let second = create(&context, &at(&event, 1), NONE).await?;
     let first = first.await?;
     Ok(json!([first, second.await?]))
 }
 
 async fn both_last_to_first(event: Value, context: DurableContext) -> Done {
-    let first = create(&context, &event[0], NONE).await?;
-    let second = create(&context, &event[1], NONE).await?;
+    let first = create(&context, &at(&event, 0), NONE).await?;
+    let second = create(&context, &at(&event, 1), NONE).await?;
     let second = second.await?;
     Ok(json!([first.await?, second]))
 }

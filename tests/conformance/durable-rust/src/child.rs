@@ -2,7 +2,7 @@
 
 use crate::serdes::Uppercase;
 use crate::step::{every_second, fails, no_retry};
-use crate::{Done, log, text};
+use crate::{Done, at, log, text};
 use aws_durable_execution_sdk::{BoxError, DurableContext, StepContext};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -41,8 +41,8 @@ async fn basic(event: Value, context: DurableContext) -> Done {
 }
 
 async fn named(event: Value, context: DurableContext) -> Done {
-    let name = text(&event["name"])?;
-    let value = event["value"].clone();
+    let name = text(&at(&event, "name"))?;
+    let value = at(&event, "value");
     let child = context.run_in_child_context(async move |child| stepped(&child, value).await);
     Ok(child.name(name).await?)
 }

@@ -72,6 +72,11 @@ fn text(event: &Value) -> Result<String, BoxError> {
     }
 }
 
+/// A field of an object or an item of a list, null when there is none.
+fn at(value: &Value, index: impl serde_json::value::Index) -> Value {
+    value.get(index).cloned().unwrap_or_default()
+}
+
 /// A line that the logs of the execution show: the suite looks for the field `executionArn`.
 fn log(execution: &str, message: &str) {
     tracing::info!(executionArn = execution, "{message}");

@@ -1,5 +1,6 @@
 //! The serializers that requirements ask for.
 
+use crate::{at, text};
 use aws_durable_execution_sdk::builders::map_parallel::BatchSummary;
 use aws_durable_execution_sdk::serdes::SerdesContext;
 use aws_durable_execution_sdk::{BoxError, Serdes};
@@ -31,7 +32,7 @@ impl Serdes<String> for Plain {
     }
 }
 
-/// Reads a JSON object whose `timestamp` is midnight of a day, as an ISO time, and turns that into seconds since 1970.
+/// Reads a JSON object whose `timestamp` is an ISO time and turns that into seconds since 1970.
 pub(crate) struct WithSeconds;
 
 impl Serdes<Value> for WithSeconds {
@@ -41,9 +42,10 @@ impl Serdes<Value> for WithSeconds {
 
     async fn deserialize(&self, wire: String, _: SerdesContext) -> Result<Value, BoxError> {
         let mut value: Value = serde_json::from_str(&wire)?;
-        let time = value["timestamp"].as_str().unwrap_or_default();
-        let time: jiff::Timestamp = time.parse()?;
-        value["timestamp"] = json!(time.as_second());
+        if let Some(time) = value.get_mut("timestamp") {
+            let parsed: jiff::Timestamp = text(time)?.parse()?;
+            *time = json!(parsed.as_second());
+        }
         Ok(value)
     }
 }
@@ -85,8 +87,8 @@ impl Serdes<Value> for Wrapped {
     }
 
     async fn deserialize(&self, wire: String, _: SerdesContext) -> Result<Value, BoxError> {
-        let mut value: Value = serde_json::from_str(&wire)?;
-        Ok(value["wrapped"].take())
+        let value: Value = serde_json::from_str(&wire)?;
+        Ok(at(&value, "wrapped"))
     }
 }
 
@@ -99,10 +101,8 @@ impl Serdes<BatchSummary> for Joined {
     async fn serialize(&self, value: BatchSummary, _: SerdesContext) -> Result<String, BoxError> {
         let summary = serde_json::to_value(value)?;
         let mut texts: Vec<String> = Vec::new();
-        for item in summary["results"].as_array().into_iter().flatten() {
-            texts.push(serde_json::from_str(
-                item["result"].as_str().unwrap_or_default(),
-            )?);
+        for item in at(&summary, "results").as_array().into_iter().flatten() {
+            texts.push(serde_json::from_str(&text(&at(item, "result"))?)?);
         }
         Ok(format!("{JOINED}{}", texts.join(",")))
     }

@@ -1,7 +1,7 @@
 //! Handlers for the requirements of suite `step` (1-1 … 1-20).
 
 use crate::serdes::Uppercase;
-use crate::{Done, log, text};
+use crate::{Done, at, log, text};
 use aws_durable_execution_sdk::builders::{JitterStrategy, RetryStrategyConfig};
 use aws_durable_execution_sdk::{
     BoxError, DurableContext, RetryDecision, StepContext, StepError, StepSemantics, TypedError,
@@ -76,8 +76,9 @@ async fn sequential(_: Value, context: DurableContext) -> Done {
 
 async fn nested_result(event: Value, context: DurableContext) -> Done {
     let nested = context.step(async move |_| {
-        let count = event["tags"].as_array().map_or(0, Vec::len);
-        let user = json!({ "name": event["name"], "tags": event["tags"] });
+        let tags = at(&event, "tags");
+        let count = tags.as_array().map_or(0, Vec::len);
+        let user = json!({ "name": at(&event, "name"), "tags": tags });
         Ok(json!({ "user": user, "count": count }))
     });
     Ok(nested.await?)
