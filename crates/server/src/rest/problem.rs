@@ -55,7 +55,7 @@ impl Problem {
             | Code::MalformedCredentials
             | Code::UnknownKey
             | Code::ExpiredKey => StatusCode::UNAUTHORIZED,
-            Code::AmbiguousFraming => StatusCode::BAD_REQUEST,
+            Code::AmbiguousRequest => StatusCode::BAD_REQUEST,
             Code::UnknownFunction
             | Code::UnknownExecution
             | Code::UnknownRoute
