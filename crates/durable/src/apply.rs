@@ -73,14 +73,6 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
                 },
             );
         }
-        Event::PauseRequested { .. }
-        | Event::PauseCancelled { .. }
-        | Event::ExecutionPaused { .. }
-        | Event::ExecutionResumed { .. } => of_pause(state, event, at),
-        Event::Diverged { divergence, .. } => state.divergence = Some(Arc::clone(divergence)),
-        Event::KeptBack { operation, outcome } => {
-            state.kept_back.insert(*operation, outcome.clone());
-        }
         _ => of_operation(state, event, at),
     }
 }
@@ -129,6 +121,7 @@ fn of_pause(state: &mut State, event: &Event, at: Timestamp) {
             let pause = state.pause.take();
             state.stirred |= pause.is_some_and(|pause| pause.interrupted);
         }
+        Event::Diverged { divergence, .. } => state.divergence = Some(Arc::clone(divergence)),
         _ => {}
     }
 }
@@ -247,6 +240,9 @@ fn of_chained_invoke(state: &mut State, event: &Event, at: Timestamp) {
         state.stirred = true;
     };
     match event {
+        Event::KeptBack { operation, outcome } => {
+            state.kept_back.insert(*operation, outcome.clone());
+        }
         Event::ChainedInvokeStarted { operation, call } => {
             let details = Details::ChainedInvoke {
                 call: Arc::clone(call),
@@ -338,7 +334,7 @@ fn of_step(state: &mut State, event: &Event, at: Timestamp) {
                 }
             });
         }
-        _ => {}
+        _ => of_pause(state, event, at),
     }
 }
 

@@ -62,30 +62,6 @@ pub(crate) fn encode_event(event: &Event, to: &mut Writer) {
             to.option(client_token.as_ref(), |to, token| to.str(token));
             to.option(next.as_ref(), write_position);
         }
-        Event::PauseRequested { .. }
-        | Event::PauseCancelled { .. }
-        | Event::ExecutionPaused { .. }
-        | Event::ExecutionResumed { .. } => encode_of_pause(event, to),
-        Event::Diverged {
-            operation,
-            divergence,
-        } => {
-            to.u8(71);
-            to.u32(operation.0);
-            for part in [
-                &*divergence.id,
-                &divergence.what,
-                &divergence.recorded,
-                &divergence.asked,
-            ] {
-                to.str(part);
-            }
-        }
-        Event::KeptBack { operation, outcome } => {
-            to.u8(68);
-            to.u32(operation.0);
-            write_outcome(to, outcome);
-        }
         _ => encode_of_operation(event, to),
     }
 }
@@ -219,7 +195,12 @@ fn encode_of_chained_invoke(event: &Event, to: &mut Writer) {
         Event::ChainedInvokeFailed { operation, error } => failed(22, operation, error),
         Event::ChainedInvokeTimedOut { operation, error } => failed(23, operation, error),
         Event::ChainedInvokeStopped { operation, error } => failed(24, operation, error),
-        _ => {}
+        Event::KeptBack { operation, outcome } => {
+            to.u8(68);
+            to.u32(operation.0);
+            write_outcome(to, outcome);
+        }
+        _ => encode_of_pause(event, to),
     }
 }
 
@@ -420,6 +401,17 @@ fn encode_of_pause(event: &Event, to: &mut Writer) {
         Event::PauseCancelled { client_token } => {
             to.u8(70);
             word(to, client_token);
+        }
+        Event::Diverged {
+            operation,
+            divergence,
+        } => {
+            to.u8(71);
+            to.u32(operation.0);
+            to.str(&divergence.id);
+            for part in [&divergence.what, &divergence.recorded, &divergence.asked] {
+                to.str(part);
+            }
         }
         _ => {}
     }

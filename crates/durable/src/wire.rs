@@ -122,21 +122,6 @@ fn details(event: &Event, show: &Show<'_>) -> Shown {
             error,
             ..
         } => return completed(to, request_id, *started, error.as_ref(), show),
-        Event::ExecutionPaused {
-            requested,
-            reason,
-            timeout_paused,
-            ..
-        } => {
-            put(&mut to, "PauseRequestTimestamp", seconds(*requested));
-            put(&mut to, "ExecutionTimeoutPaused", json!(timeout_paused));
-            show.reason(&mut to, reason.as_deref());
-            "ExecutionPaused"
-        }
-        Event::ExecutionResumed { reason, .. } => {
-            show.reason(&mut to, reason.as_deref());
-            "ExecutionResumed"
-        }
         Event::ContextStarted { .. } => "ContextStarted",
         Event::ContextSucceeded { result, .. } => {
             put(&mut to, "Result", show.wrapped(result.as_ref()));
@@ -244,9 +229,32 @@ fn details_of_chained_invoke(event: &Event, show: &Show<'_>) -> Shown {
         Event::ChainedInvokeFailed { error, .. } => ("ChainedInvokeFailed", error),
         Event::ChainedInvokeTimedOut { error, .. } => ("ChainedInvokeTimedOut", error),
         Event::ChainedInvokeStopped { error, .. } => ("ChainedInvokeStopped", error),
-        _ => return None,
+        _ => return details_of_interruption(event, show),
     };
     put(&mut to, "Error", show.failed(error));
+    Some((kind, to))
+}
+
+fn details_of_interruption(event: &Event, show: &Show<'_>) -> Shown {
+    let mut to = Map::new();
+    let kind = match event {
+        Event::ExecutionPaused {
+            requested,
+            reason,
+            timeout_paused,
+            ..
+        } => {
+            put(&mut to, "PauseRequestTimestamp", seconds(*requested));
+            put(&mut to, "ExecutionTimeoutPaused", json!(timeout_paused));
+            show.reason(&mut to, reason.as_deref());
+            "ExecutionPaused"
+        }
+        Event::ExecutionResumed { reason, .. } => {
+            show.reason(&mut to, reason.as_deref());
+            "ExecutionResumed"
+        }
+        _ => return None,
+    };
     Some((kind, to))
 }
 
