@@ -20,6 +20,8 @@ type Member = fn(&Request<'_>) -> Result<bool>;
 const MEMBERS: &[(&str, Member)] = &[
     ("afl", crate::conformance_afl::run),
     ("durable", crate::conformance_durable::run),
+    ("durable-js", crate::conformance_durable::javascript),
+    ("durable-rust", crate::conformance_durable::rust),
 ];
 
 pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {

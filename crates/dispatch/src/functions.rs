@@ -14,7 +14,7 @@ use everstep_engine::{
 use crate::code::CodeFolder;
 use crate::concurrency::Concurrency;
 use crate::host::{
-    ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime,
+    ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime, Scaling,
 };
 
 /// Runs functions as processes of this machine.
@@ -72,9 +72,14 @@ impl Dispatcher for FunctionDispatcher {
                     if let Some(output) =
                         inner.invoke(&handle, execution, address, &invocation).await
                     {
-                        inner
-                            .report(&handle, execution, invocation.generation, output)
-                            .await;
+                        // Operation 0 is the execution: its own function was invoked, not one that it invokes.
+                        if work.task.operation == Operation(0) {
+                            inner
+                                .report(&handle, execution, invocation.generation, output)
+                                .await;
+                        } else {
+                            crate::chained::settle(&handle, execution, &work.task, output).await;
+                        }
                     }
                     inner.end(running);
                 }
@@ -103,6 +108,7 @@ impl Dispatcher for FunctionDispatcher {
                 trace_id: call.trace_id,
                 client_context: call.client_context,
                 tenant_id: call.tenant_id,
+                execution: None,
                 deadline: None,
             };
             let outcome = inner.host.invoke(&spec, invocation).await;
@@ -174,6 +180,7 @@ impl Inner {
             trace_id: invocation.trace_header.clone(),
             client_context: None,
             tenant_id: invocation.tenant_id.clone(),
+            execution: (invocation.mode == Mode::Durable).then_some(execution),
             deadline: None,
         };
         Ok(self.host.invoke(&spec, run).await)
@@ -232,6 +239,7 @@ impl Inner {
             } else {
                 LogFormat::Text
             },
+            scaling: Scaling::default(),
         })
     }
 }
