@@ -7,8 +7,10 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use everstep_engine::Handle;
 use http_body_util::BodyExt as _;
+use hyper::header::HOST;
 
 use crate::Options;
+use crate::door::Refusal;
 
 /// How much of a body that is too long is still read, so that its sender hears the answer instead of a closed connection.
 const DRAIN_BYTES_MAX: usize = 32 << 20;
@@ -31,6 +33,16 @@ pub(crate) enum BodyError {
     TooSlow { seconds: u64 },
     #[error("the body broke off")]
     BrokenOff,
+}
+
+/// Refuses a request that two readers could take for one to different servers (RFC 9112, 3.2). The parser sees to the other ways to make a
+/// request ambiguous: where it has two lengths, or a length and chunks, it is refused or the last one of its connection.
+pub(crate) fn unambiguous<T>(request: &hyper::Request<T>) -> Result<(), Refusal> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    if hosts.next().is_some() && hosts.next().is_some() {
+        return Err(Refusal::Ambiguous("A request has one Host"));
+    }
+    Ok(())
 }
 
 /// Reads a whole body of at most `limit` bytes.
