@@ -95,6 +95,7 @@ impl Dispatcher for FunctionDispatcher {
                 trace_id: call.trace_id,
                 client_context: call.client_context,
                 tenant_id: call.tenant_id,
+                execution: None,
                 deadline: None,
             };
             let outcome = inner.host.invoke(&spec, invocation).await;
@@ -165,6 +166,7 @@ impl Inner {
             trace_id: invocation.trace_header.clone(),
             client_context: None,
             tenant_id: invocation.tenant_id.clone(),
+            execution: Some(execution.to_string()),
             deadline: None,
         };
         Ok(self.host.invoke(&spec, run).await)

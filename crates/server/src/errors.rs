@@ -30,6 +30,9 @@ pub enum Code {
     StillRunning,
     FolderInUse,
     NewerStore,
+    UnknownLog,
+    MalformedQuery,
+    MalformedPattern,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -118,6 +121,21 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         Code::NewerStore,
         "E0125",
         "The store was written by a later version",
+    ),
+    (
+        Code::UnknownLog,
+        "E0160",
+        "There is no such log group, stream, record or query",
+    ),
+    (
+        Code::MalformedQuery,
+        "E0161",
+        "The query of logs can't be read",
+    ),
+    (
+        Code::MalformedPattern,
+        "E0162",
+        "The filter pattern can't be read",
     ),
 ];
 

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::errors::Code;
 use crate::http::App;
 use crate::rest::Problem;
-use crate::{Options, artifacts, callbacks, gateway, lambda, rest};
+use crate::{Options, artifacts, callbacks, gateway, lambda, logs, rest};
 
 /// The server could not begin to listen.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +83,7 @@ impl Server {
             handle,
             base: base.trim_end_matches('/').into(),
             options: Arc::new(options),
+            queries: Arc::default(),
         };
         Ok(serve(listener, app))
     }
@@ -109,6 +110,9 @@ fn router(app: App) -> Router {
 
 /// AWS's paths, then the routes of functions; both are matched by hand, on the raw path.
 async fn elsewhere(State(app): State<App>, request: hyper::Request<Body>) -> Response {
+    if logs::speaks(&request) {
+        return logs::serve(app, request).await;
+    }
     if lambda::speaks(&request) {
         return lambda::serve(app, request).await;
     }

@@ -82,6 +82,8 @@ pub struct Invocation {
     /// JSON text of the client context, already decoded.
     pub client_context: Option<String>,
     pub tenant_id: Option<String>,
+    /// Id of the durable execution that it belongs to, for the log.
+    pub execution: Option<String>,
     /// Ends the invocation even when the function's own timeout is later, and ends the wait for a worker.
     pub deadline: Option<SystemTime>,
 }

@@ -17,7 +17,6 @@ mod exit;
 mod function;
 mod inside;
 mod journal;
-mod logs;
 mod options;
 mod pool;
 mod process;
@@ -40,7 +39,6 @@ pub use error::{Error, Kind};
 pub use function::{
     ErrorKind, FunctionError, FunctionSpec, Invocation, LogFormat, Outcome, Runtime,
 };
-pub use logs::{LogLine, LogStream};
 pub use options::HostOptions;
 pub use pool::PoolStats;
 
@@ -76,7 +74,6 @@ impl FunctionHost {
     pub async fn start(options: HostOptions) -> Result<FunctionHost, Error> {
         let scratch = absolute(&options.scratch)?;
         let options = HostOptions {
-            logs: absolute(&options.logs)?,
             scratch: scratch.clone(),
             ..options
         };

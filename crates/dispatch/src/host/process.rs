@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use everstep_logs::LogStream;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdin, Command};
@@ -17,7 +18,6 @@ use super::command::{self, GUARD};
 use super::environment::{self, Place, WorkerCredentials};
 use super::function::FunctionSpec;
 use super::inside::Shared;
-use super::logs::LogStream;
 use super::pool::WorkerId;
 use super::{reaper, report};
 

@@ -13,8 +13,6 @@ mod executions;
 mod functions;
 mod history;
 mod invoke;
-mod logs;
-mod pattern;
 mod render;
 mod reply;
 mod route;
@@ -37,11 +35,10 @@ pub(crate) struct Call<'a> {
     body: bytes::Bytes,
 }
 
-/// Whether a request is for AWS's API: its paths begin with a date, and CloudWatch Logs has a header.
+/// Whether a request is for AWS Lambda's API: its paths begin with a date.
 pub(crate) fn speaks(request: &Request<axum::body::Body>) -> bool {
     let path = request.uri().path().as_bytes();
-    let is_date = matches!(path, [b'/', a, b, c, d, b'-', _, _, b'-', _, _, ..] if [a, b, c, d].iter().all(|digit| digit.is_ascii_digit()));
-    is_date || (path == b"/" && request.headers().contains_key("x-amz-target"))
+    matches!(path, [b'/', a, b, c, d, b'-', _, _, b'-', _, _, ..] if [a, b, c, d].iter().all(|digit| digit.is_ascii_digit()))
 }
 
 pub(crate) async fn serve(app: App, request: Request<axum::body::Body>) -> Response {
@@ -108,6 +105,5 @@ async fn dispatch(
         Operation::GetAlias => aliases::get(name, &call).await,
         Operation::UpdateAlias => aliases::update(name, &call).await,
         Operation::DeleteAlias => aliases::delete(name, &call).await,
-        Operation::FilterLogEvents => logs::filter_log_events(&call).await,
     }
 }
