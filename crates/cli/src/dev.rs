@@ -12,6 +12,7 @@ use everstep_server::{BindError, Code, Server};
 
 use crate::client::URL_FILE;
 use crate::error::Failed;
+use crate::log_options::LogOptions;
 use crate::{output, parent};
 
 #[derive(Args, Clone, Debug)]
@@ -40,6 +41,8 @@ pub struct Dev {
     /// Region in the ARNs
     #[arg(long, default_value = "us-east-1", env = "AWS_REGION")]
     pub region: String,
+    #[command(flatten)]
+    pub logs: LogOptions,
     /// End when standard input closes
     #[arg(long, hide = true)]
     pub with_parent: bool,
@@ -80,7 +83,8 @@ impl Dev {
         let data = self.data.canonicalize()?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
-        let mut options = HostOptions::new(data.join("logs"), data.join("scratch"), url.clone());
+        let logs = self.logs.open(&data)?;
+        let mut options = HostOptions::new(logs.clone(), data.join("scratch"), url.clone());
         options.python.clone_from(&self.python);
         options.region.clone_from(&self.region);
         let host = FunctionHost::start(options).await.map_err(unhosted)?;
@@ -95,7 +99,7 @@ impl Dev {
         let handle = engine.handle().clone();
         let options = everstep_server::Options {
             region: self.region.clone(),
-            logs: Some(data.join("logs")),
+            logs: Some(logs),
             ..Default::default()
         };
         let options = self.with_routes(options);

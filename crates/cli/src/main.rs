@@ -5,6 +5,7 @@ mod client;
 mod dev;
 mod error;
 mod follow;
+mod log_options;
 mod output;
 mod parent;
 mod verbs;

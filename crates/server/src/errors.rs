@@ -30,6 +30,7 @@ pub enum Code {
     StillRunning,
     FolderInUse,
     NewerStore,
+    ConcurrencyReached,
     UnknownLog,
     MalformedQuery,
     MalformedPattern,
@@ -123,6 +124,11 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         "The store was written by a later version",
     ),
     (
+        Code::ConcurrencyReached,
+        "E0150",
+        "The function runs as often at once as it may",
+    ),
+    (
         Code::UnknownLog,
         "E0160",
         "There is no such log group, stream, record or query",
@@ -183,6 +189,7 @@ impl Code {
             }
             Error::InvalidToken => Self::InvalidToken,
             Error::Overloaded { .. } => Self::Overloaded,
+            Error::ConcurrencyReached { .. } => Self::ConcurrencyReached,
             Error::Crashed { .. } => Self::Crashed,
             Error::Damaged { .. } | Error::Payload { .. } => Self::DamagedStore,
             Error::Store { kind, .. } => match kind {

@@ -43,7 +43,7 @@ pub(crate) fn speaks(request: &Request<axum::body::Body>) -> bool {
 
 pub(crate) async fn serve(app: App, request: Request<axum::body::Body>) -> Response {
     let (head, body) = request.into_parts();
-    let answer = match route::find(&head.method, head.uri.path(), &head.headers) {
+    let answer = match route::find(&head.method, head.uri.path()) {
         Ok(Target { operation, name }) => {
             let limits = &app.options.limits;
             let body = http::read(

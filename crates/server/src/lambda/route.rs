@@ -66,7 +66,7 @@ const CALLBACKS: &str = "/2025-12-01/durable-execution-callbacks/";
 const FUNCTIONS: &str = "/2015-03-31/functions";
 const FUNCTION_EXECUTIONS: &str = "/2025-12-01/functions/";
 
-pub(super) fn find(method: &Method, path: &str, headers: &HeaderMap) -> Result<Target, Error> {
+pub(super) fn find(method: &Method, path: &str) -> Result<Target, Error> {
     let found = if let Some(rest) = path.strip_prefix(EXECUTIONS) {
         execution(method, rest)
     } else if let Some(rest) = path.strip_prefix(CALLBACKS) {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use everstep_logs::{LogFile, Logs, Window, function_group};
+use everstep_logs::{Entry, LogFile, Logs, Tail, Window, function_group};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use serde::Serialize;
@@ -187,6 +187,23 @@ pub(crate) fn of_function(logs: &Logs, function: &str) -> Option<(Arc<LogFile>, 
         ..Window::default()
     };
     Some((file, window))
+}
+
+/// The last lines that an execution printed, as `LogType=Tail` shows them; empty when there are none.
+pub(crate) async fn execution_tail(logs: &Logs, function: &str, execution: String) -> Vec<u8> {
+    let Some((file, window)) = of_function(logs, function) else {
+        return Vec::new();
+    };
+    let of_it = move |entry: &Entry| entry.line.execution.as_ref() == Some(&execution);
+    let last = blocking(move || file.last(&window, Tail::BYTES_MAX, Tail::BYTES_MAX, of_it)).await;
+    let mut tail = Tail::default();
+    match last {
+        Ok(entries) => entries
+            .iter()
+            .for_each(|entry| tail.push(&entry.line.message)),
+        Err(error) => tracing::warn!(%error, "the end of a log could not be shown"),
+    }
+    tail.last().to_vec()
 }
 
 /// Reads or writes files where that holds up nobody.

@@ -46,11 +46,14 @@ impl Problem {
         match self.code {
             Code::MalformedJson
             | Code::InvalidParameter
+            | Code::MalformedPattern
+            | Code::MalformedQuery
             | Code::StaleToken
             | Code::InvalidToken => StatusCode::BAD_REQUEST,
             Code::InvalidLink => StatusCode::FORBIDDEN,
             Code::UnknownFunction
             | Code::UnknownExecution
+            | Code::UnknownLog
             | Code::UnknownRoute
             | Code::UnknownArtifact
             | Code::UnknownAgent => StatusCode::NOT_FOUND,
@@ -59,7 +62,7 @@ impl Problem {
             Code::CallbackClosed => StatusCode::GONE,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Code::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+            Code::Overloaded | Code::ConcurrencyReached => StatusCode::TOO_MANY_REQUESTS,
             Code::DamagedStore
             | Code::Crashed
             | Code::PortInUse

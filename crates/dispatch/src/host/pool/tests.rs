@@ -44,6 +44,7 @@ fn submit(
             trace_id: None,
             client_context: None,
             tenant_id: None,
+            execution: None,
             deadline: None,
         },
         queued_at: Instant::now(),
