@@ -14,7 +14,7 @@ use everstep_engine::{
 use crate::code::CodeFolder;
 use crate::concurrency::Concurrency;
 use crate::host::{
-    ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime,
+    ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime, Scaling,
 };
 
 /// Runs functions as processes of this machine.
@@ -175,7 +175,7 @@ impl Inner {
             trace_id: invocation.trace_header.clone(),
             client_context: None,
             tenant_id: invocation.tenant_id.clone(),
-            execution: Some(execution.to_string()),
+            execution: (invocation.mode == Mode::Durable).then_some(execution),
             deadline: None,
         };
         Ok(self.host.invoke(&spec, run).await)
@@ -234,6 +234,7 @@ impl Inner {
             } else {
                 LogFormat::Text
             },
+            scaling: Scaling::default(),
         })
     }
 }

@@ -36,7 +36,12 @@ impl Journal {
     pub(super) fn current(&mut self, running: &[Running]) {
         let invocations = running.iter().map(|running| &running.job.invocation);
         self.running = invocations
-            .map(|invocation| (invocation.request_id.clone(), invocation.execution.clone()))
+            .map(|invocation| {
+                (
+                    invocation.request_id.clone(),
+                    invocation.execution.map(|id| id.to_string()),
+                )
+            })
             .collect();
     }
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use everstep_dispatch::host::{
-    FunctionError, FunctionHost, FunctionSpec, HostOptions, Invocation, LogFormat, Outcome, Runtime,
+    FunctionError, FunctionHost, FunctionSpec, HostOptions, Invocation, LogFormat, Outcome,
+    Runtime, Scaling,
 };
 use everstep_logs::{Limits, LogLine, Logs};
 use serde_json::Value;
@@ -65,6 +66,7 @@ impl Fixture {
             timeout: Duration::from_secs(30),
             memory_mb: 128,
             log_format: LogFormat::Text,
+            scaling: Scaling::default(),
         }
     }
 
