@@ -206,17 +206,7 @@ pub(super) async fn filter(call: &Call<'_>) -> Result<Response, Error> {
     let request: FilterIn = call.input()?;
     let limit = bounded("limit", request.limit, EVENTS_MAX)?;
     let pattern = pattern(request.filter_pattern.as_deref().unwrap_or_default())?;
-    let (names, prefix) = (request.log_stream_names, request.log_stream_name_prefix);
-    if !names.is_empty() && prefix.is_some() {
-        return Err(Error::invalid(
-            "logStreamNamePrefix and logStreamNames are mutually exclusive parameters.",
-        ));
-    }
-    if names.len() > STREAMS_MAX {
-        return Err(Error::invalid(format!(
-            "logStreamNames has at most {STREAMS_MAX} members"
-        )));
-    }
+    let streams = Streams::of(request.log_stream_names, request.log_stream_name_prefix)?;
     let token = request
         .next_token
         .as_deref()
@@ -237,12 +227,7 @@ pub(super) async fn filter(call: &Call<'_>) -> Result<Response, Error> {
     };
     let read = blocking(move || {
         let matches = |entry: &Entry| {
-            let stream = &entry.line.log_stream;
-            (names.is_empty() || names.contains(stream))
-                && prefix
-                    .as_ref()
-                    .is_none_or(|prefix| stream.starts_with(prefix.as_str()))
-                && pattern.matches(&entry.line.message)
+            streams.hold(&entry.line.log_stream) && pattern.matches(&entry.line.message)
         };
         if backward {
             Page::backward(&group, &window, limit, matches)
@@ -250,7 +235,11 @@ pub(super) async fn filter(call: &Call<'_>) -> Result<Response, Error> {
             Page::forward(&group, &window, limit, matches)
         }
     });
-    let Page { mut entries, more } = read.await?;
+    Ok(found(read.await?, backward))
+}
+
+fn found(page: Page, backward: bool) -> Response {
+    let Page { mut entries, more } = page;
     let next = if backward {
         entries.first().map(|entry| Token::Backward(entry.position))
     } else {
@@ -274,7 +263,35 @@ pub(super) async fn filter(call: &Call<'_>) -> Result<Response, Error> {
     if let (true, Some(next), Some(body)) = (more, next, body.as_object_mut()) {
         body.insert("nextToken".to_owned(), next.text().into());
     }
-    Ok(answer(&body))
+    answer(&body)
+}
+
+/// Which streams of a group are asked for.
+struct Streams {
+    names: Vec<String>,
+    prefix: Option<String>,
+}
+
+impl Streams {
+    fn of(names: Vec<String>, prefix: Option<String>) -> Result<Streams, Error> {
+        if !names.is_empty() && prefix.is_some() {
+            return Err(Error::invalid(
+                "logStreamNamePrefix and logStreamNames are mutually exclusive parameters.",
+            ));
+        }
+        if names.len() > STREAMS_MAX {
+            return Err(Error::invalid(format!(
+                "logStreamNames has at most {STREAMS_MAX} members"
+            )));
+        }
+        Ok(Streams { names, prefix })
+    }
+
+    fn hold(&self, stream: &str) -> bool {
+        let begins = |prefix: &String| stream.starts_with(prefix.as_str());
+        (self.names.is_empty() || self.names.iter().any(|name| name == stream))
+            && self.prefix.as_ref().is_none_or(begins)
+    }
 }
 
 impl Event {

@@ -203,7 +203,7 @@ fn shown(logs: &Logs, arn: &str, name: &str, stored: u64) -> std::io::Result<Val
 }
 
 impl TagsIn {
-    fn group<'a>(&'a self) -> Result<&'a str, Error> {
+    fn group(&self) -> Result<&str, Error> {
         let given = self
             .resource_arn
             .as_deref()
