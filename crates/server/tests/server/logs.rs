@@ -260,8 +260,14 @@ async fn groups_and_streams_are_described() {
         .logs_good("ListTagsForResource", json!({ "resourceArn": arn }))
         .await;
     assert_eq!(tags, json!({ "tags": { "cost": "1" } }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_are_described_by_name_and_by_time() {
+    let (world, _) = sample().await;
+    let arn = "arn:aws:logs:us-west-2:000000000000:log-group:/aws/lambda/f:*";
     let streams = async |more: Value| {
-        let mut request = json!({ "logGroupIdentifier": names[0]["arn"] });
+        let mut request = json!({ "logGroupIdentifier": arn });
         request
             .as_object_mut()
             .expect("members")
@@ -425,6 +431,12 @@ async fn e0160_e0161_and_e0162_have_the_names_that_clients_know() {
         world.logs_refused("FilterLogEvents", pattern).await,
         refused("InvalidParameterException", "E0162")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_t_be_is_refused_by_the_name_that_clients_know() {
+    let (world, _) = sample().await;
+    let refused = |kind: &str, code: &str| (400, kind.to_owned(), code.to_owned());
     let invalid = refused("InvalidParameterException", "E0112");
     for (operation, body) in [
         ("FilterLogEvents", json!({})),
