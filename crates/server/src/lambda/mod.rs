@@ -14,6 +14,7 @@ mod executions;
 mod functions;
 mod history;
 mod invoke;
+mod permission;
 mod render;
 mod reply;
 mod route;
@@ -46,6 +47,9 @@ pub(crate) async fn serve(app: App, request: Request<axum::body::Body>) -> Respo
     let (head, body) = request.into_parts();
     let answer = match route::find(&head.method, head.uri.path()) {
         Ok(Target { operation, name }) => {
+            if let Some(refused) = permission::refused(&head, operation, &name) {
+                return refused;
+            }
             let limits = &app.options.limits;
             let body = http::read(
                 body,

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use everstep_logs::{Entry, LogFile, Logs, Tail, Window, function_group};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Request, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -29,9 +29,7 @@ const SERVICE: &str = "Logs_20140328.";
 
 /// Whether a request names an operation as AWS's JSON protocols do. There is no other service that does so.
 pub(crate) fn speaks(request: &Request<Body>) -> bool {
-    request.uri().path() == "/"
-        && request.method() == Method::POST
-        && request.headers().contains_key(TARGET)
+    request.uri().path() == "/" && request.headers().contains_key(TARGET)
 }
 
 /// A request of this API.
