@@ -37,7 +37,7 @@ pub enum Code {
     WrongSignature,
     ClockSkew,
     NotAllowed,
-    AmbiguousFraming,
+    AmbiguousRequest,
     UnsafeListen,
     UnusableKeys,
     ConcurrencyReached,
@@ -157,9 +157,9 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
     ),
     (Code::NotAllowed, "E0186", "The key is not good for this"),
     (
-        Code::AmbiguousFraming,
+        Code::AmbiguousRequest,
         "E0187",
-        "The request's end can be read in two ways",
+        "The request can be read in two ways",
     ),
     (
         Code::UnsafeListen,

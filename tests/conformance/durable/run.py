@@ -199,6 +199,9 @@ def main() -> int:
     if not options.endpoint:
         print("no endpoint: give --endpoint http://127.0.0.1:PORT", file=sys.stderr)
         return 2
+    if options.program and not os.access(options.program, os.X_OK):
+        print(f"{options.program} is not a program", file=sys.stderr)
+        return 2
     try:
         catalog = read(options)
         everything = suites.requirements(obtain(options))

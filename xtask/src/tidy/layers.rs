@@ -63,6 +63,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("everstep-research", &[]),
     ("everstep-agents", &[]),
     ("everstep-benchmark", &[]),
+    ("everstep-conformance-durable-rust", &[]),
     // It measures the binary from outside.
     ("everstep-bench", &[]),
     // It is made of the parts of the binary, to crash them where a test says.

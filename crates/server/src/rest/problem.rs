@@ -57,7 +57,7 @@ impl Problem {
             | Code::MalformedCredentials
             | Code::UnknownKey
             | Code::ExpiredKey => StatusCode::UNAUTHORIZED,
-            Code::AmbiguousFraming => StatusCode::BAD_REQUEST,
+            Code::AmbiguousRequest => StatusCode::BAD_REQUEST,
             Code::UnknownFunction
             | Code::UnknownExecution
             | Code::UnknownLog
