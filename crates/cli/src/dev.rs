@@ -13,6 +13,7 @@ use crate::client::{KEY_FILE, URL_FILE};
 use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
 use crate::error::Failed;
 use crate::keys::{self, KEYS_FILE};
+use crate::log_options::LogOptions;
 use crate::output;
 
 #[derive(Args, Clone, Debug)]
@@ -47,6 +48,8 @@ pub struct Dev {
     /// Bytes of payloads and errors that one execution may hold; AWS stops at 100 MB
     #[arg(long, value_name = "N", default_value_t = 10_000_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_execution_bytes: u64,
+    #[command(flatten)]
+    pub logs: LogOptions,
     /// End when standard input closes
     #[arg(long, hide = true)]
     pub with_parent: bool,
@@ -88,8 +91,10 @@ impl Dev {
         let data = Ground::folder(&self.data)?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
+        let logs = self.logs.open(&data)?;
         let ground = Ground {
             data: &data,
+            logs: &logs,
             url: &url,
             python: &self.python,
             region: &self.region,
@@ -104,7 +109,7 @@ impl Dev {
         let (ring, keys) = KeyRing::open(data.join(KEYS_FILE), vec![local_key, agents_key])?;
         let options = everstep_server::Options {
             region: self.region.clone(),
-            logs: Some(data.join("logs")),
+            logs: Some(logs),
             limits: everstep_server::Limits {
                 execution_operations_max: self.max_operations,
                 execution_bytes_max: self.max_execution_bytes,
