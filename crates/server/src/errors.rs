@@ -41,6 +41,9 @@ pub enum Code {
     UnsafeListen,
     UnusableKeys,
     ConcurrencyReached,
+    UnknownLog,
+    MalformedQuery,
+    MalformedPattern,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -172,6 +175,21 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         Code::ConcurrencyReached,
         "E0150",
         "The function runs as often at once as it may",
+    ),
+    (
+        Code::UnknownLog,
+        "E0160",
+        "There is no such log group, stream, record or query",
+    ),
+    (
+        Code::MalformedQuery,
+        "E0161",
+        "The query of logs can't be read",
+    ),
+    (
+        Code::MalformedPattern,
+        "E0162",
+        "The filter pattern can't be read",
     ),
 ];
 

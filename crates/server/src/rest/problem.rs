@@ -46,6 +46,8 @@ impl Problem {
         match self.code {
             Code::MalformedJson
             | Code::InvalidParameter
+            | Code::MalformedPattern
+            | Code::MalformedQuery
             | Code::StaleToken
             | Code::InvalidToken => StatusCode::BAD_REQUEST,
             Code::InvalidLink | Code::NotAllowed | Code::WrongSignature | Code::ClockSkew => {
@@ -58,6 +60,7 @@ impl Problem {
             Code::AmbiguousRequest => StatusCode::BAD_REQUEST,
             Code::UnknownFunction
             | Code::UnknownExecution
+            | Code::UnknownLog
             | Code::UnknownRoute
             | Code::UnknownArtifact
             | Code::UnknownAgent => StatusCode::NOT_FOUND,
