@@ -4,6 +4,7 @@ use everstep_core::{Failure, OperationStatus, Payload, Stamp, Timestamp};
 
 use crate::event::{Event, StepRetry};
 use crate::model::{Details, OperationKind, OperationSnapshot};
+use crate::redrive;
 use crate::request::{ErrorClass, Position};
 use crate::state::{ANSWER_KEPT_MS, ANSWERS_KEPT_MAX, Given, Running, State};
 
@@ -67,6 +68,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
                 },
             );
         }
+        Event::Redriven { operations } => redrive::apply(state, operations),
         _ => of_operation(state, event, at),
     }
 }

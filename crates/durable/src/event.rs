@@ -94,6 +94,18 @@ pub enum Event {
         error: Option<InvocationError>,
     },
 
+    /// The execution goes on after its end; what these operations came to is undone.
+    Redriven {
+        operations: Vec<Operation>,
+    },
+    /// A callback is asked for once more, under the id of a new generation. AWS's event is the one of its start.
+    CallbackReopened {
+        operation: Operation,
+        generation: Generation,
+        timeout_s: Option<u32>,
+        heartbeat_s: Option<u32>,
+    },
+
     // Internal.
     /// An operation exists from here on, with the next number; its first public event follows at once.
     Declared {
@@ -150,6 +162,7 @@ impl Event {
             | Self::CallbackSucceeded { operation, .. }
             | Self::CallbackFailed { operation, .. }
             | Self::CallbackTimedOut { operation, .. }
+            | Self::CallbackReopened { operation, .. }
             | Self::Declared { operation, .. }
             | Self::StepReady { operation } => Some(*operation),
             Self::ExecutionStarted { .. }
@@ -158,6 +171,7 @@ impl Event {
             | Self::ExecutionTimedOut
             | Self::ExecutionStopped { .. }
             | Self::InvocationCompleted { .. }
+            | Self::Redriven { .. }
             | Self::InvocationStarted { .. }
             | Self::Answered { .. } => None,
         }

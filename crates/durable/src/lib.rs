@@ -15,6 +15,7 @@
 
 mod answer;
 mod apply;
+mod arm;
 mod checkpoint;
 mod codec;
 mod event;
@@ -23,6 +24,7 @@ mod machine;
 mod model;
 mod operations;
 mod output;
+mod redrive;
 mod request;
 mod state;
 mod view;

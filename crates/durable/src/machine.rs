@@ -10,7 +10,7 @@ use crate::model::{Identity, Mode, OperationKind};
 use crate::operations::{callback, step, wait};
 use crate::request::{Invocation, Reply, Request, Settings};
 use crate::state::State;
-use crate::{answer, apply, checkpoint, invocation, view};
+use crate::{answer, apply, checkpoint, invocation, redrive, view};
 
 /// Operation 0: the execution itself.
 pub(crate) const EXECUTION: Operation = Operation(0);
@@ -63,7 +63,7 @@ impl Machine for Durable {
             Command::Pause { .. } | Command::Resume { .. } => {
                 KernelReply::Refused("this version can't pause an execution")
             }
-            Command::Redrive => KernelReply::Refused("this version can't redrive an execution"),
+            Command::Redrive => redrive::redrive(turn),
             Command::Request(request) => requested(turn, request),
         }
     }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use everstep_core::{Failure, Operation, OperationStatus, Payload, Status, Timestamp};
+use everstep_core::{Failure, Generation, Operation, OperationStatus, Payload, Status, Timestamp};
 
 /// What an operation is. The numbers are persisted and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,6 +147,8 @@ pub struct ChainedInvokeOptions {
 pub struct OperationSnapshot {
     /// Its place in the order of starts; 0 is the execution.
     pub operation: Operation,
+    /// One more with each redrive that undid it: the generation that its callback id and its tasks have.
+    pub generation: Generation,
     pub identity: Identity,
     pub status: OperationStatus,
     pub started: Timestamp,

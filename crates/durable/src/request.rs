@@ -87,6 +87,10 @@ pub enum Reply {
     /// In the order of the request; `None` for a number without an operation.
     Identified(Vec<Option<Identity>>),
     Finished,
+    /// The execution runs again; these operations do, in the order of starts.
+    Redriven {
+        operations: Vec<Operation>,
+    },
     Refused(Refusal),
 }
 

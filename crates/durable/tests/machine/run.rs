@@ -134,7 +134,10 @@ impl Run {
         let show = wire::Show {
             include_data: true,
             identity: &identity,
-            callback_id: &|operation| format!("callback-{operation}"),
+            callback_id: &|operation, generation| match generation.0 {
+                0 => format!("callback-{operation}"),
+                generation => format!("callback-{operation}-{generation}"),
+            },
             payload: &|payload| match payload {
                 Payload::Inline(bytes) => Cow::Owned(String::from_utf8(bytes.to_vec()).unwrap()),
                 Payload::Blob { .. } => panic!("no blobs here"),

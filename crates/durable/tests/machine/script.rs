@@ -1,7 +1,7 @@
 //! The scripts. Each line is a command or an update of the checkpoint above it; what it leads to is the snapshot.
 //!
 //! `start`, `plain`, `at MS`, `checkpoint G.S [client]`, `+ KIND ACTION ID [key=value …]`, `state G.S ITEMS [MARKER]`, `late`, `finish G …`,
-//! `callback ID …`, `wake`, `stop`, `describe`.
+//! `callback ID …`, `wake`, `stop`, `redrive`, `describe`.
 
 use std::fmt::Write as _;
 
@@ -90,6 +90,7 @@ fn begin(kind: &str, options: &[&str]) -> (Run, Vec<String>) {
 fn input(run: &Run, words: &[&str]) -> Input<Request> {
     match words {
         ["wake"] => Input::Wake,
+        ["redrive"] => Input::Redrive,
         ["stop"] => Input::Stop {
             failure: Some(Failure::new("Stopped", "by hand")),
         },
@@ -105,7 +106,7 @@ fn input(run: &Run, words: &[&str]) -> Input<Request> {
         }),
         ["callback", id, rest @ ..] => Input::Settle {
             operation: run.cell.state().by_id(id).unwrap().operation,
-            generation: Generation(0),
+            generation: run.cell.state().by_id(id).unwrap().generation,
             outcome: match rest {
                 ["ok"] => Outcome::Succeeded(None),
                 ["ok", payload] => Outcome::Succeeded(Some(Payload::from((*payload).to_owned()))),
