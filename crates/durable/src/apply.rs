@@ -4,9 +4,9 @@ use everstep_core::{Failure, OperationStatus, Payload, Stamp, Timestamp};
 
 use crate::event::{Event, StepRetry};
 use crate::model::{Details, OperationKind, OperationSnapshot};
-use crate::redrive;
 use crate::request::{ErrorClass, Position};
 use crate::state::{ANSWER_KEPT_MS, ANSWERS_KEPT_MAX, Given, Running, State};
+use crate::{fork, redrive};
 
 pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
     let at = stamp.at;
@@ -69,6 +69,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
             );
         }
         Event::Redriven { operations } => redrive::apply(state, operations),
+        Event::Forked { operations } => fork::apply(state, operations),
         _ => of_operation(state, event, at),
     }
 }
@@ -338,20 +339,9 @@ fn blank(kind: OperationKind) -> Details {
 
 fn size(event: &Event) -> usize {
     match event {
-        Event::ExecutionStarted { input: payload, .. }
-        | Event::ExecutionSucceeded { result: payload }
-        | Event::ContextSucceeded {
-            result: payload, ..
-        }
-        | Event::StepSucceeded {
-            result: payload, ..
-        }
-        | Event::CallbackSucceeded {
-            result: payload, ..
-        } => payload.as_ref().map_or(0, Payload::len),
         Event::ContextFailed { error, .. }
         | Event::StepFailed { error, .. }
         | Event::CallbackFailed { error, .. } => error.len(),
-        _ => 0,
+        _ => event.payload().map_or(0, Payload::len),
     }
 }

@@ -51,9 +51,8 @@ pub(crate) fn waiting(turn: &mut Turn<'_, Durable>) {
                 snapshot.generation,
                 (timeout_s, heartbeat_s),
             ),
-            Details::ChainedInvoke { .. }
-            | Details::Execution { .. }
-            | Details::Context { .. } => {}
+            Details::ChainedInvoke { .. } | Details::Execution { .. } | Details::Context { .. } => {
+            }
         }
     }
 }

@@ -178,6 +178,10 @@ fn encode_of_callback(event: &Event, to: &mut Writer) {
             to.option(timeout_s.as_ref(), |to, s| to.u32(*s));
             to.option(heartbeat_s.as_ref(), |to, s| to.u32(*s));
         }
+        Event::Forked { operations } => {
+            to.u8(80);
+            to.list(operations, |to, operation| to.u32(operation.0));
+        }
         Event::Redriven { operations } => {
             to.u8(40);
             to.list(operations, |to, operation| to.u32(operation.0));
@@ -213,6 +217,9 @@ pub(crate) fn decode_event(from: &mut Reader<'_>) -> Result<Event, Corrupt> {
                     class: read_class(from)?,
                 })
             })?,
+        },
+        80 => Event::Forked {
+            operations: from.list(|from| from.u32().map(Operation))?,
         },
         40 => Event::Redriven {
             operations: from.list(|from| from.u32().map(Operation))?,

@@ -113,6 +113,10 @@ pub enum Event {
         kind: OperationKind,
         identity: Identity,
     },
+    /// The execution goes on from what it took over; these operations begin again.
+    Forked {
+        operations: Vec<Operation>,
+    },
     /// A pending step's time has come.
     StepReady {
         operation: Operation,
@@ -145,6 +149,25 @@ pub struct InvocationError {
 }
 
 impl Event {
+    /// What it carries of the user's.
+    #[must_use]
+    pub const fn payload(&self) -> Option<&Payload> {
+        match self {
+            Self::ExecutionStarted { input: payload, .. }
+            | Self::ExecutionSucceeded { result: payload }
+            | Self::ContextSucceeded {
+                result: payload, ..
+            }
+            | Self::StepSucceeded {
+                result: payload, ..
+            }
+            | Self::CallbackSucceeded {
+                result: payload, ..
+            } => payload.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The operation that it is about; `None` for the execution and its invocations.
     #[must_use]
     pub const fn operation(&self) -> Option<Operation> {
@@ -172,6 +195,7 @@ impl Event {
             | Self::ExecutionStopped { .. }
             | Self::InvocationCompleted { .. }
             | Self::Redriven { .. }
+            | Self::Forked { .. }
             | Self::InvocationStarted { .. }
             | Self::Answered { .. } => None,
         }
@@ -183,6 +207,7 @@ impl everstep_core::Event for Event {
         !matches!(
             self,
             Self::Declared { .. }
+                | Self::Forked { .. }
                 | Self::StepReady { .. }
                 | Self::InvocationStarted { .. }
                 | Self::Answered { .. }

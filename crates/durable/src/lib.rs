@@ -19,6 +19,7 @@ mod arm;
 mod checkpoint;
 mod codec;
 mod event;
+pub mod fork;
 mod invocation;
 mod machine;
 mod model;

@@ -6,11 +6,11 @@ use everstep_core::{
 };
 
 use crate::event::Event;
-use crate::model::{Identity, Mode, OperationKind};
+use crate::model::{Mode, OperationKind};
 use crate::operations::{callback, step, wait};
 use crate::request::{Invocation, Reply, Request, Settings};
 use crate::state::State;
-use crate::{answer, apply, checkpoint, invocation, redrive, view};
+use crate::{answer, apply, checkpoint, fork, invocation, redrive, view};
 
 /// Operation 0: the execution itself.
 pub(crate) const EXECUTION: Operation = Operation(0);
@@ -88,21 +88,10 @@ fn begin(turn: &mut Turn<'_, Durable>, start: Start) -> KernelReply<Reply> {
     let timeout = settings
         .execution_timeout_s
         .filter(|_| settings.mode == Mode::Durable);
-    let identity = Identity {
-        id: turn.execution().id().to_string().into(),
-        parent: None,
-        name: Some(start.name.into()),
-        sub_kind: None,
-    };
-    turn.emit(Event::Declared {
-        operation: EXECUTION,
-        kind: OperationKind::Execution,
-        identity,
-    });
-    turn.emit(Event::ExecutionStarted {
-        input: start.input,
-        settings: Box::new(settings),
-    });
+    let id = turn.execution().id();
+    for event in fork::beginning(id, &start.name, start.input, settings) {
+        turn.emit(event);
+    }
     if let Some(seconds) = timeout {
         let due = turn.now().after_seconds(u64::from(seconds));
         turn.set_timer(Timer {
@@ -183,6 +172,7 @@ fn requested(turn: &mut Turn<'_, Durable>, request: Request) -> KernelReply<Repl
         Request::Identify { operations } => {
             KernelReply::Own(checkpoint::identify(turn.state(), &operations))
         }
+        Request::GoOn => fork::go_on(turn),
         Request::Finish { generation, output } => invocation::finish(turn, generation, output),
     }
 }

@@ -35,6 +35,8 @@ pub enum Request {
     Describe,
     /// The names of operations, for showing history events.
     Identify { operations: Vec<Operation> },
+    /// The first of a fork: its journal holds what it takes over, and nothing waits or runs yet.
+    GoOn,
     /// An invocation has ended. A generation that is not in flight is refused without effect.
     Finish {
         generation: Generation,

@@ -30,6 +30,9 @@ pub enum Code {
     StillRunning,
     FolderInUse,
     NewerStore,
+    NotRedrivable,
+    UnknownOperation,
+    AmbiguousOperation,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -119,6 +122,21 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         "E0125",
         "The store was written by a later version",
     ),
+    (
+        Code::NotRedrivable,
+        "E0140",
+        "The execution can't be redriven as it stands",
+    ),
+    (
+        Code::UnknownOperation,
+        "E0141",
+        "The execution has no such operation",
+    ),
+    (
+        Code::AmbiguousOperation,
+        "E0142",
+        "Several operations have this name",
+    ),
 ];
 
 impl Code {
@@ -163,6 +181,8 @@ impl Code {
             Error::NameTaken { .. } | Error::Refused { .. } | Error::EntryExists { .. } => {
                 Self::Conflict
             }
+            Error::NotRedrivable { .. } => Self::NotRedrivable,
+            Error::UnknownOperation { .. } => Self::UnknownOperation,
             Error::InvalidToken => Self::InvalidToken,
             Error::Overloaded { .. } => Self::Overloaded,
             Error::Crashed { .. } => Self::Crashed,

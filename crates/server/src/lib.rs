@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod artifacts;
+mod attributes;
 mod callbacks;
 mod errors;
 mod events;

@@ -1,5 +1,7 @@
 //! Starting executions of functions, for every protocol alike.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use everstep_core::{Backoff, Definition, ExecutionId};
 use everstep_durable::{InvocationRetry, Limits, Mode, Settings};
@@ -21,6 +23,8 @@ pub(crate) struct Start {
     pub input: Bytes,
     pub trace_header: Option<String>,
     pub tenant_id: Option<String>,
+    /// Checked already, by [`crate::attributes::check`].
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// An execution that runs, or that had the name and the same content before.
@@ -33,28 +37,8 @@ pub(crate) struct Running {
 
 /// Starts an execution of a resolved function: a durable one, or a plain one that is called once.
 pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Result<Running, Error> {
-    let config = &resolved.revision.config;
-    let function = function_arn(&app.options, &resolved.revision.function, &resolved.version);
-    let (mode, execution_timeout_s, retention_days) = match config.durable {
-        Some(durable) => (
-            Mode::Durable,
-            durable.execution_timeout_s,
-            durable.retention_days,
-        ),
-        None => (Mode::Plain, None, PLAIN_RETENTION_DAYS),
-    };
-    let settings = Settings {
-        mode,
-        function: function.clone(),
-        revision: resolved.revision.revision.clone(),
-        function_timeout_s: config.timeout_s,
-        execution_timeout_s,
-        retention_days,
-        retry: retry(mode),
-        limits: Limits::default(),
-        trace_header: start.trace_header,
-        tenant_id: start.tenant_id,
-    };
+    let settings = settings(app, resolved, start.trace_header, start.tenant_id);
+    let function = settings.function.clone();
     let definition = Definition {
         machine: DURABLE,
         name: function.name.clone(),
@@ -66,8 +50,9 @@ pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Resul
         name: start.name,
         input: Some(start.input),
         settings: settings.encode(),
-        retention_ms: u64::from(retention_days) * DAY_MS,
+        retention_ms: retention_ms(&settings),
         parent: None,
+        attributes: start.attributes,
     };
     let started = app.handle.start(started).await?;
     let arn = function.execution(&name.unwrap_or_else(|| started.id.to_string()), started.id);
@@ -76,6 +61,41 @@ pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Resul
         arn,
         existing: started.existing,
     })
+}
+
+/// What an execution of a resolved function is run with.
+pub(crate) fn settings(
+    app: &App,
+    resolved: &Resolved,
+    trace_header: Option<String>,
+    tenant_id: Option<String>,
+) -> Settings {
+    let config = &resolved.revision.config;
+    let (mode, execution_timeout_s, retention_days) = match config.durable {
+        Some(durable) => (
+            Mode::Durable,
+            durable.execution_timeout_s,
+            durable.retention_days,
+        ),
+        None => (Mode::Plain, None, PLAIN_RETENTION_DAYS),
+    };
+    Settings {
+        mode,
+        function: function_arn(&app.options, &resolved.revision.function, &resolved.version),
+        revision: resolved.revision.revision.clone(),
+        function_timeout_s: config.timeout_s,
+        execution_timeout_s,
+        retention_days,
+        retry: retry(mode),
+        limits: Limits::default(),
+        trace_header,
+        tenant_id,
+    }
+}
+
+/// How long an execution with these settings is kept after its end.
+pub(crate) fn retention_ms(settings: &Settings) -> u64 {
+    u64::from(settings.retention_days) * DAY_MS
 }
 
 /// AWS calls a plain function that was invoked asynchronously twice more: after a minute, and after two.

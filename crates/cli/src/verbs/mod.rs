@@ -1,7 +1,10 @@
 //! The verbs that call a server. They are the same for every kind of execution.
 
 mod answer;
+mod fork;
 mod inspect;
+mod list;
+mod redrive;
 mod start;
 
 use std::path::PathBuf;
@@ -15,7 +18,10 @@ use crate::error::Failed;
 use crate::output::{self, Format};
 
 pub use answer::{Approve, Callback, Reject};
-pub use inspect::{Describe, History, List, Logs, Stop};
+pub use fork::Fork;
+pub use inspect::{Describe, History, Logs, Stop};
+pub use list::List;
+pub use redrive::Redrive;
 pub use start::Start;
 
 /// What every verb knows.
@@ -44,6 +50,14 @@ fn read_json(argument: &str) -> Result<Box<RawValue>> {
     };
     serde_json::from_str(&text)
         .map_err(|error| Failed::Usage(format!("not JSON: {error} in {text:.60}")).into())
+}
+
+/// `KEY=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("not KEY=VALUE".to_owned()),
+    }
 }
 
 /// Percent-encodes one segment of a path.

@@ -72,6 +72,8 @@ impl Run {
             settings: settings.encode(),
             retention_ms: 1,
             parent: None,
+            attributes: BTreeMap::new(),
+            fork: None,
         };
         let (answer, shown) = run.turn(Input::Start(start));
         assert_eq!(answer, Answer::Done);

@@ -1,8 +1,11 @@
 //! The way in: a cloneable handle that every front end holds.
 
+mod fork;
 mod history;
 mod payloads;
+mod redrive;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -20,6 +23,7 @@ use crate::input::{Input, ReplyTo};
 use crate::pressure::{Pressure, Urgency};
 use crate::{Call, Called, Clock, Dispatcher, Error, Options, Reply, Request, Snapshot, Started};
 
+pub use fork::{ForkExecution, ForkVersion};
 pub use history::{HistoryCursor, HistoryItem, HistoryPage};
 
 pub(crate) struct Inner {
@@ -57,6 +61,8 @@ pub struct StartExecution {
     pub settings: Bytes,
     pub retention_ms: u64,
     pub parent: Option<Parent>,
+    /// What it is found by, beside its name. A repeated start does not change them.
+    pub attributes: BTreeMap<String, String>,
 }
 
 impl Handle {
@@ -127,6 +133,7 @@ impl Handle {
             settings,
             retention_ms,
             parent,
+            attributes,
         } = start;
         // Asked here too, so that no blob is written for a start that is turned away.
         self.admit(Urgency::Start)?;
@@ -163,6 +170,8 @@ impl Handle {
             settings,
             retention_ms,
             parent,
+            attributes,
+            fork: None,
         };
         self.ask(Urgency::Start, |reply| Input::Start {
             id,

@@ -2,6 +2,7 @@
 //! loop feeds it, and so can a simulator.
 
 mod crash;
+mod fork;
 mod load;
 mod queue;
 mod recovery;
@@ -133,6 +134,24 @@ impl Owner {
                 start,
                 reply,
             } => self.start(now, id, key, digest, start, reply),
+            Input::Fork {
+                id,
+                key,
+                digest,
+                start,
+                taken,
+                reply,
+            } => {
+                let wanted = fork::Wanted {
+                    id,
+                    key,
+                    digest,
+                    start,
+                    taken,
+                };
+                let answer = self.fork(now, wanted);
+                self.reply(reply, answer);
+            }
             Input::Turn {
                 execution,
                 input,
@@ -290,6 +309,7 @@ impl Owner {
             .collect();
         Ok(Snapshot {
             row: slot.row.clone(),
+            fork: slot.cell.execution().fork(),
             view,
             beats,
         })

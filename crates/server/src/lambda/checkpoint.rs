@@ -172,6 +172,7 @@ pub(super) async fn ask(
         | Reply::State { .. }
         | Reply::Described(_)
         | Reply::Identified(_)
+        | Reply::Redriven { .. }
         | Reply::Finished => Ok(reply),
     }
 }

@@ -2,8 +2,10 @@
 
 mod agents;
 mod executions;
+mod fork;
 mod functions;
 mod problem;
+mod redrive;
 
 use axum::Router;
 use axum::body::Body;
@@ -27,6 +29,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/executions/{id}", get(executions::get))
         .route("/executions/{id}/history", get(executions::history))
         .route("/executions/{id}/stop", post(executions::stop))
+        .route("/executions/{id}/fork", post(fork::fork))
+        .route("/executions/{id}/redrive", post(redrive::redrive))
         .route("/functions/{name}/start", post(functions::start))
         .route("/functions/{name}/logs", get(functions::logs))
         .route("/agents", get(agents::list))

@@ -51,11 +51,12 @@ impl Problem {
             Code::InvalidLink => StatusCode::FORBIDDEN,
             Code::UnknownFunction
             | Code::UnknownExecution
+            | Code::UnknownOperation
             | Code::UnknownRoute
             | Code::UnknownArtifact
             | Code::UnknownAgent => StatusCode::NOT_FOUND,
             Code::TooSlow | Code::StillRunning => StatusCode::REQUEST_TIMEOUT,
-            Code::Conflict => StatusCode::CONFLICT,
+            Code::Conflict | Code::NotRedrivable | Code::AmbiguousOperation => StatusCode::CONFLICT,
             Code::CallbackClosed => StatusCode::GONE,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -23,17 +23,21 @@ fn any_row() -> impl Strategy<Value = ExecutionRow> {
         status,
         any::<u64>(),
         any::<Option<u64>>(),
+        prop::collection::btree_map("\\PC{1,9}", "\\PC{0,9}", 0..3),
     )
         .prop_map(
-            |(id, definition, version, machine, name, status, started, closed)| ExecutionRow {
-                id,
-                definition,
-                version,
-                machine,
-                name,
-                status,
-                started: Timestamp(started),
-                closed: closed.map(Timestamp),
+            |(id, definition, version, machine, name, status, started, closed, attributes)| {
+                ExecutionRow {
+                    id,
+                    definition,
+                    version,
+                    machine,
+                    name,
+                    status,
+                    started: Timestamp(started),
+                    closed: closed.map(Timestamp),
+                    attributes,
+                }
             },
         )
 }
