@@ -12,8 +12,9 @@ use everstep_engine::{
 };
 
 use crate::code::CodeFolder;
+use crate::concurrency::Concurrency;
 use crate::host::{
-    ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime,
+    ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime, Scaling,
 };
 
 /// Runs functions as processes of this machine.
@@ -31,6 +32,7 @@ struct Inner {
     /// Invocations that are queued at the host or run. A lease that ends while its task waits here brings the same one once more, which
     /// must not run beside itself.
     running: Mutex<HashSet<Running>>,
+    concurrency: Arc<Concurrency>,
 }
 
 type Running = (ExecutionId, Operation, Generation);
@@ -47,6 +49,7 @@ impl FunctionDispatcher {
                 code: CodeFolder::new(code),
                 runtime,
                 running: Mutex::default(),
+                concurrency: Arc::default(),
             }),
         }
     }
@@ -86,6 +89,11 @@ impl Dispatcher for FunctionDispatcher {
         let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
         Box::pin(async move {
             let revision = handle.revision(&call.address).await?;
+            let function = &revision.function;
+            let place = inner.concurrency.take(&handle, function);
+            let _place = place.ok_or_else(|| Error::ConcurrencyReached {
+                function: function.clone(),
+            })?;
             let spec = inner
                 .spec(&handle, &revision, call.arn, call.version)
                 .await?;
@@ -95,6 +103,7 @@ impl Dispatcher for FunctionDispatcher {
                 trace_id: call.trace_id,
                 client_context: call.client_context,
                 tenant_id: call.tenant_id,
+                execution: None,
                 deadline: None,
             };
             let outcome = inner.host.invoke(&spec, invocation).await;
@@ -150,6 +159,7 @@ impl Inner {
         invocation: &Invocation,
     ) -> Result<Outcome, Error> {
         let revision = handle.revision(address).await?;
+        let _place = self.concurrency.wait(handle, &revision.function).await;
         let function = &invocation.function;
         let spec = self
             .spec(
@@ -165,6 +175,7 @@ impl Inner {
             trace_id: invocation.trace_header.clone(),
             client_context: None,
             tenant_id: invocation.tenant_id.clone(),
+            execution: (invocation.mode == Mode::Durable).then_some(execution),
             deadline: None,
         };
         Ok(self.host.invoke(&spec, run).await)
@@ -223,6 +234,7 @@ impl Inner {
             } else {
                 LogFormat::Text
             },
+            scaling: Scaling::default(),
         })
     }
 }

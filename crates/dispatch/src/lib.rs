@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod code;
+mod concurrency;
 mod event;
 mod functions;
 pub mod host;

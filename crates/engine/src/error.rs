@@ -22,6 +22,8 @@ pub enum Error {
     NotRedrivable { id: ExecutionId, why: &'static str },
     #[error("too much is waiting ({waiting} commands); try again in {retry_after_s} s")]
     Overloaded { waiting: usize, retry_after_s: u32 },
+    #[error("function {function} runs as often at once as it may")]
+    ConcurrencyReached { function: String },
     #[error("our own code crashed on execution {id}: {detail}")]
     Crashed { id: ExecutionId, detail: String },
     #[error("the journal of execution {id} can't be read: {detail}")]
@@ -53,7 +55,7 @@ impl Error {
             | Self::NotRedrivable { .. }
             | Self::EntryExists { .. }
             | Self::EntryChanged { .. } => Kind::Conflict,
-            Self::Overloaded { .. } => Kind::Throttled,
+            Self::Overloaded { .. } | Self::ConcurrencyReached { .. } => Kind::Throttled,
             Self::Crashed { .. } => Kind::Bug,
             Self::Damaged { .. } | Self::Payload { .. } => Kind::Corrupt,
             Self::Store { kind, .. } => *kind,

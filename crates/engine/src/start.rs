@@ -10,6 +10,7 @@ use everstep_core::{SHARDS, Shard};
 use everstep_store::Store;
 use everstep_store::blobs::Blobs;
 
+use crate::catalogue::Reserved;
 use crate::handle::Inner;
 use crate::input::Input;
 use crate::owner::Owner;
@@ -49,6 +50,7 @@ impl Engine {
             clock.now(),
             fastrand::u64(..),
         )?;
+        let reserved = Reserved::load(&*parts.store)?;
         let (inputs, received) = mpsc::channel();
         let pressure = Arc::new(Pressure::default());
         // One group is committed while one waits: the third gathers in the owner.
@@ -69,6 +71,7 @@ impl Engine {
             store: Arc::clone(&parts.store),
             blobs: parts.blobs,
             keyring: parts.keyring,
+            reserved,
             dispatcher: Arc::clone(&parts.dispatcher),
             runtime: tokio::runtime::Handle::current(),
         });

@@ -33,6 +33,7 @@ pub enum Code {
     NotRedrivable,
     UnknownOperation,
     AmbiguousOperation,
+    ConcurrencyReached,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -137,6 +138,11 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         "E0142",
         "Several operations have this name",
     ),
+    (
+        Code::ConcurrencyReached,
+        "E0150",
+        "The function runs as often at once as it may",
+    ),
 ];
 
 impl Code {
@@ -185,6 +191,7 @@ impl Code {
             Error::UnknownOperation { .. } => Self::UnknownOperation,
             Error::InvalidToken => Self::InvalidToken,
             Error::Overloaded { .. } => Self::Overloaded,
+            Error::ConcurrencyReached { .. } => Self::ConcurrencyReached,
             Error::Crashed { .. } => Self::Crashed,
             Error::Damaged { .. } | Error::Payload { .. } => Self::DamagedStore,
             Error::Store { kind, .. } => match kind {

@@ -94,6 +94,9 @@ pub async fn register(handle: &Handle, data: &Path) -> Result<()> {
             }),
             log_format: "JSON".to_owned(),
             architecture: std::env::consts::ARCH.replace("aarch64", "arm64"),
+            layers: Vec::new(),
+            dead_letter: None,
+            stored: BTreeMap::new(),
         };
         upsert(handle, function.name, config, code.clone()).await?;
     }
@@ -135,7 +138,7 @@ async fn upsert(handle: &Handle, name: &str, config: FunctionConfig, code: Code)
         modified_ms: handle.clock().now().0,
     };
     if present.is_some() {
-        handle.add_revision(revision).await?;
+        handle.add_revision(revision, None).await?;
     } else {
         handle.create_function(revision, BTreeMap::new()).await?;
     }

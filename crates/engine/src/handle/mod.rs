@@ -19,6 +19,7 @@ use everstep_store::blobs::Blobs;
 use everstep_store::{Cursor, ExecutionRow, ListFilter, Page, Store};
 use tokio::sync::oneshot;
 
+use crate::catalogue::Reserved;
 use crate::input::{Input, ReplyTo};
 use crate::pressure::{Pressure, Urgency};
 use crate::{Call, Called, Clock, Dispatcher, Error, Options, Reply, Request, Snapshot, Started};
@@ -34,6 +35,7 @@ pub(crate) struct Inner {
     pub store: Arc<dyn Store>,
     pub blobs: Blobs,
     pub keyring: Keyring,
+    pub reserved: Reserved,
     pub dispatcher: Arc<dyn Dispatcher>,
     pub runtime: tokio::runtime::Handle,
 }
@@ -80,6 +82,12 @@ impl Handle {
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
         &self.inner.keyring
+    }
+
+    /// How many invocations of each function may run at once.
+    #[must_use]
+    pub fn reserved(&self) -> &Reserved {
+        &self.inner.reserved
     }
 
     #[must_use]

@@ -21,6 +21,9 @@ fn revision(function: &str, revision: &str) -> Revision {
             durable: None,
             log_format: part("Text"),
             architecture: part("x86_64"),
+            layers: Vec::new(),
+            dead_letter: None,
+            stored: BTreeMap::new(),
         },
         code: Code::Folder { path: part("code") },
         modified_ms: 1,
@@ -35,9 +38,24 @@ async fn versions_and_aliases_name_revisions_that_never_change() {
     create("r1").await.expect("created");
     let again = create("r2").await;
     assert!(matches!(again, Err(Error::EntryExists { .. })), "{again:?}");
+    let unused = handle.revision("f/r2").await;
+    assert!(
+        matches!(unused, Err(Error::UnknownEntry { .. })),
+        "{unused:?}"
+    );
     let (one, _) = handle.publish_version("f", "first").await.expect("one");
     let (same, _) = handle.publish_version("f", "").await.expect("the same");
-    handle.add_revision(revision("f", "r3")).await.expect("new");
+    let unchanged = revision("f", "r2");
+    handle.add_revision(unchanged, None).await.expect("new");
+    let (again, _) = handle.publish_version("f", "").await.expect("no change");
+    assert_eq!(again, 1);
+    let mut changed = revision("f", "r3");
+    changed.config.handler = "app.other".to_owned();
+    let outdated = handle.add_revision(changed.clone(), Some("r1")).await;
+    assert!(matches!(outdated, Err(Error::EntryChanged { .. })));
+    let gone = handle.revision("f/r3").await;
+    assert!(matches!(gone, Err(Error::UnknownEntry { .. })), "{gone:?}");
+    handle.add_revision(changed, Some("r2")).await.expect("new");
     let (two, record) = handle.publish_version("f", "second").await.expect("two");
     assert_eq!((one, same, two), (1, 1, 2));
     assert_eq!(record.versions.len(), 2);
@@ -45,6 +63,7 @@ async fn versions_and_aliases_name_revisions_that_never_change() {
         version: "1".to_owned(),
         description: String::new(),
         revision: "a1".to_owned(),
+        weights: BTreeMap::new(),
     };
     let change = handle.change_function("f", |record| {
         record.aliases.insert("live".to_owned(), live.clone());
@@ -72,6 +91,28 @@ async fn versions_and_aliases_name_revisions_that_never_change() {
     assert!(handle.functions().await.expect("read").is_empty());
     let kept = handle.revision("f/r1").await.expect("executions run on it");
     assert_eq!(kept.address(), "f/r1");
+}
+
+#[test]
+fn an_alias_sends_each_version_its_share() {
+    let share = |share: f64| serde_json::Number::from_f64(share).expect("a number");
+    let alias = Alias {
+        version: "1".to_owned(),
+        description: String::new(),
+        revision: String::new(),
+        weights: [("2".to_owned(), share(0.25)), ("3".to_owned(), share(0.5))].into(),
+    };
+    let quarter = u64::MAX / 4;
+    for (chance, version) in [
+        (0, "2"),
+        (quarter - 1, "2"),
+        (quarter + (1 << 12), "3"),
+        (2 * quarter, "3"),
+        (3 * quarter + (1 << 12), "1"),
+        (u64::MAX, "1"),
+    ] {
+        assert_eq!(alias.route(chance), version, "{chance}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -103,6 +103,7 @@ pub(super) async fn create(name: &Name, call: &Call<'_>) -> Result<Response, Err
         version,
         description,
         revision: uuid::Uuid::new_v4().to_string(),
+        weights: Default::default(),
     };
     let created = call.app.handle.change_function(&function.name, |record| {
         if record.aliases.contains_key(&alias_name) {

@@ -136,6 +136,9 @@ impl ConfigurationIn {
                 .transpose()?,
             log_format: "Text".to_owned(),
             architecture: "x86_64".to_owned(),
+            layers: Vec::new(),
+            dead_letter: None,
+            stored: BTreeMap::new(),
         };
         let config = self.change(empty)?;
         if config.handler.is_empty() && config.runtime != Runtime::Provided {

@@ -117,6 +117,8 @@ pub(super) struct Error {
     pub message: Cow<'static, str>,
     pub code: Code,
     pub retry_after_s: Option<u32>,
+    /// Of TooManyRequestsException: which limit it was.
+    pub reason: &'static str,
 }
 
 impl Error {
@@ -126,6 +128,7 @@ impl Error {
             message: message.into(),
             code: exception.code(),
             retry_after_s: None,
+            reason: "CallerRateLimitExceeded",
         }
     }
 
@@ -198,11 +201,13 @@ impl From<everstep_engine::Error> for Error {
                 kind: Kind::Invalid,
                 ..
             } => Exception::InvalidParameterValue,
-            Engine::Refused { .. }
-            | Engine::NotRedrivable { .. }
-            | Engine::EntryExists { .. }
-            | Engine::EntryChanged { .. } => Exception::ResourceConflict,
-            Engine::Overloaded { .. } => Exception::TooManyRequests,
+            Engine::Refused { .. } | Engine::NotRedrivable { .. } | Engine::EntryExists { .. } => {
+                Exception::ResourceConflict
+            }
+            Engine::EntryChanged { .. } => Exception::PreconditionFailed,
+            Engine::Overloaded { .. } | Engine::ConcurrencyReached { .. } => {
+                Exception::TooManyRequests
+            }
             Engine::Crashed { .. }
             | Engine::Damaged { .. }
             | Engine::Store { .. }
@@ -215,20 +220,46 @@ impl From<everstep_engine::Error> for Error {
                 tracing::error!(%error, %code, "a request failed");
                 format!("{} ({code})", code.title())
             }
-            Engine::EntryExists { name, .. } => format!("Function already exist: {name}"),
+            Engine::EntryExists {
+                what: "function",
+                name,
+            } => {
+                format!("Function already exist: {name}")
+            }
+            Engine::EntryChanged { what, .. } => stale(what),
+            Engine::ConcurrencyReached { .. } => "Rate Exceeded.".to_owned(),
             _ => error.to_string(),
         };
         let retry_after_s = match error {
             Engine::Overloaded { retry_after_s, .. } => Some(retry_after_s),
             _ => None,
         };
+        let reason = match error {
+            Engine::ConcurrencyReached { .. } => {
+                "ReservedFunctionConcurrentInvocationLimitExceeded"
+            }
+            _ => "CallerRateLimitExceeded",
+        };
         Self {
             exception,
             message: message.into(),
             code,
             retry_after_s,
+            reason,
         }
     }
+}
+
+/// AWS's text for a RevisionId that has been overtaken.
+pub(super) fn stale(what: &str) -> String {
+    let how = match what {
+        "function" => "GetFunction/GetAlias",
+        "alias" => "GetAlias",
+        _ => "GetPolicy",
+    };
+    format!(
+        "The RevisionId provided does not match the latest RevisionId. Call the {how} API to retrieve the latest RevisionId"
+    )
 }
 
 impl From<everstep_engine::blobs::Error> for Error {
@@ -276,7 +307,7 @@ impl IntoResponse for Error {
             (*self.message).into(),
         );
         if self.exception == Exception::TooManyRequests {
-            body.insert("Reason".to_owned(), "CallerRateLimitExceeded".into());
+            body.insert("Reason".to_owned(), self.reason.into());
         }
         let mut response = super::reply::json(self.exception.status(), &body);
         let headers = response.headers_mut();

@@ -328,7 +328,7 @@ pub(super) async fn update_code(name: &Name, call: &Call<'_>) -> Result<Response
     let code = store_code(call, request.zip_file).await?;
     let revision = new_revision(call, before.function, before.config, code);
     if !request.dry_run {
-        call.app.handle.add_revision(revision.clone()).await?;
+        call.app.handle.add_revision(revision.clone(), None).await?;
     }
     let version = published(call, request.publish && !request.dry_run, &revision, "").await?;
     Ok(reply::json(
@@ -351,7 +351,7 @@ pub(super) async fn update_configuration(name: &Name, call: &Call<'_>) -> Result
         request.change(before.config)?,
         before.code,
     );
-    call.app.handle.add_revision(revision.clone()).await?;
+    call.app.handle.add_revision(revision.clone(), None).await?;
     Ok(reply::json(
         StatusCode::OK,
         &call.show(&revision, LATEST, None),

@@ -60,7 +60,7 @@ impl Problem {
             Code::CallbackClosed => StatusCode::GONE,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Code::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+            Code::Overloaded | Code::ConcurrencyReached => StatusCode::TOO_MANY_REQUESTS,
             Code::DamagedStore
             | Code::Crashed
             | Code::PortInUse
