@@ -19,7 +19,7 @@ def types(world: World, execution: str) -> list[str]:
 
 
 def test_what_came_before_is_taken_over_and_the_rest_runs(world: World) -> None:
-    source = world.start("order", "--input", "7", "--attribute", "team=red")
+    source = world.start("order", "--input", "7", "--attribute", "squad=red")
     assert world.ended(source)["execution"]["status"] == "SUCCEEDED"
     before = world.ran()
     forked = world.dev.good("fork", source, "--at", "second", "--input", '"new"', "--attribute", "case=3", "-o", "json").json()
@@ -29,7 +29,7 @@ def test_what_came_before_is_taken_over_and_the_rest_runs(world: World) -> None:
     assert described["result"] == ["new", "first", "second", "last"]
     assert world.ran()[len(before) :] == ["second", "last"], "what was taken over does not run again"
     assert described["forked_from"] == {"execution": source, "operation": 5}
-    assert described["execution"]["attributes"] == {"team": "red", "case": "3"}
+    assert described["execution"]["attributes"] == {"squad": "red", "case": "3"}
     assert f"forked    from {source}, before operation 5" in world.dev.good("describe", fork).out
     assert world.dev.describe(source)["result"] == [7, "first", "second", "last"], "the source is left as it is"
     events = world.dev.good("-o", "json", "history", fork).json()["events"]
