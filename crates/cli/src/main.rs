@@ -61,6 +61,8 @@ enum Command {
     Redrive(verbs::Redrive),
     /// Start an execution from what another one had done before an operation
     Fork(verbs::Fork),
+    /// Hold a recorded execution against other code, without effects
+    Replay(verbs::Replay),
     /// Answer a callback
     #[command(subcommand)]
     Callback(verbs::Callback),
@@ -120,6 +122,7 @@ fn main() -> ExitCode {
         Command::Stop(verb) => verb.run(&context),
         Command::Redrive(verb) => verb.run(&context),
         Command::Fork(verb) => verb.run(&context),
+        Command::Replay(verb) => verb.run(&context),
         Command::Callback(verb) => verb.run(&context),
         Command::Approve(verb) => verb.run(&context),
         Command::Reject(verb) => verb.run(&context),

@@ -106,10 +106,11 @@ pub enum Cause {
     Redrive = 8,
     Request = 9,
     Quarantine = 10,
+    Accepted = 11,
 }
 
 impl Cause {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Start,
         Self::Settle,
         Self::Timer,
@@ -120,6 +121,7 @@ impl Cause {
         Self::Redrive,
         Self::Request,
         Self::Quarantine,
+        Self::Accepted,
     ];
 }
 

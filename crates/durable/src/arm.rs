@@ -4,7 +4,7 @@ use everstep_core::{OperationStatus, Timer, TimerKind, Turn};
 
 use crate::machine::{Durable, EXECUTION, EXECUTION_TIMEOUT, STEP_RETRY, WAIT};
 use crate::model::{Details, Mode, OperationSnapshot};
-use crate::operations::callback;
+use crate::operations::{callback, chained_invoke};
 
 /// The execution's own time begins anew.
 pub(crate) fn timeout(turn: &mut Turn<'_, Durable>) {
@@ -32,10 +32,10 @@ pub(crate) fn waiting(turn: &mut Turn<'_, Durable>) {
         .collect();
     for snapshot in waiting {
         let operation = snapshot.operation;
-        match snapshot.details {
-            Details::Wait { scheduled_end, .. } => set(turn, operation, WAIT, scheduled_end),
+        match &snapshot.details {
+            Details::Wait { scheduled_end, .. } => set(turn, operation, WAIT, *scheduled_end),
             Details::Step { next_attempt, .. } => {
-                if let Some(due) = next_attempt
+                if let Some(due) = *next_attempt
                     && snapshot.status == OperationStatus::Pending
                 {
                     set(turn, operation, STEP_RETRY, due);
@@ -49,10 +49,10 @@ pub(crate) fn waiting(turn: &mut Turn<'_, Durable>) {
                 turn,
                 operation,
                 snapshot.generation,
-                (timeout_s, heartbeat_s),
+                (*timeout_s, *heartbeat_s),
             ),
-            Details::ChainedInvoke { .. } | Details::Execution { .. } | Details::Context { .. } => {
-            }
+            Details::ChainedInvoke { .. } => chained_invoke::invoke_again(turn, &snapshot),
+            Details::Execution { .. } | Details::Context { .. } => {}
         }
     }
 }

@@ -11,6 +11,7 @@ use everstep_core::{ExecutionId, Operation, Payload, Reply as KernelReply, Turn}
 use crate::event::Event;
 use crate::machine::{Durable, EXECUTION};
 use crate::model::{Details, Identity, OperationKind};
+use crate::operations::chained_invoke;
 use crate::request::{Reply, Settings};
 use crate::state::State;
 use crate::{arm, invocation, redrive};
@@ -81,6 +82,7 @@ pub(crate) fn go_on(turn: &mut Turn<'_, Durable>) -> KernelReply<Reply> {
     turn.emit(Event::Forked {
         operations: again.into_iter().collect(),
     });
+    chained_invoke::show_kept_back(turn);
     arm::timeout(turn);
     arm::waiting(turn);
     invocation::invoke(turn);

@@ -12,6 +12,7 @@ use everstep_core::{
 use crate::event::Event;
 use crate::machine::{Durable, EXECUTION};
 use crate::model::{Details, OperationKind, OperationSnapshot};
+use crate::operations::chained_invoke;
 use crate::request::Reply;
 use crate::state::State;
 use crate::{arm, invocation};
@@ -33,6 +34,7 @@ pub(crate) fn redrive(turn: &mut Turn<'_, Durable>) -> KernelReply<Reply> {
     for operation in &operations {
         show_callback(turn, *operation);
     }
+    chained_invoke::show_kept_back(turn);
     arm::timeout(turn);
     arm::waiting(turn);
     invocation::invoke(turn);
@@ -105,6 +107,12 @@ fn below(state: &State, scope: Option<Operation>) -> Vec<Operation> {
 
 /// Failed, or a map or parallel that succeeded with failures inside, which its caller may have raised.
 fn failed(state: &State, snapshot: &OperationSnapshot, status: Status) -> bool {
+    // What there was to invoke is looked up before the machine is asked: a name that meant nothing means nothing now.
+    if snapshot.kind() == OperationKind::ChainedInvoke
+        && chained_invoke::of_task(snapshot).is_none()
+    {
+        return false;
+    }
     match snapshot.status {
         OperationStatus::Failed | OperationStatus::TimedOut | OperationStatus::Stopped => true,
         OperationStatus::Succeeded

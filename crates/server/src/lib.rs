@@ -6,6 +6,8 @@
 //! - `artifacts`: objects by bucket and key, and links to them that expire.
 //! - `gateway`: HTTP routes that are answered by functions.
 //!
+//! - `replay`: a recorded execution against other code, served apart from all of these and without a handle.
+//!
 //! It does not know: the store, how a function is run, what an event means beyond its wire form.
 //!
 //! Invariants
@@ -28,6 +30,7 @@ mod lambda;
 mod logs;
 mod options;
 mod query;
+pub mod replay;
 mod rest;
 mod server;
 mod start;

@@ -63,7 +63,7 @@ pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Resul
     })
 }
 
-/// What an execution of a resolved function is run with.
+/// What an execution of a resolved function is begun with.
 pub(crate) fn settings(
     app: &App,
     resolved: &Resolved,

@@ -5,6 +5,7 @@ mod fork;
 mod inspect;
 mod list;
 mod redrive;
+mod replay;
 mod start;
 
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub use fork::Fork;
 pub use inspect::{Describe, History, Logs, Stop};
 pub use list::List;
 pub use redrive::Redrive;
+pub use replay::Replay;
 pub use start::Start;
 
 /// What every verb knows.

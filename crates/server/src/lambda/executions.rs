@@ -54,6 +54,7 @@ pub(super) async fn describe(call: &Call<'_>, id: ExecutionId) -> Result<Executi
         | Reply::Identified(_)
         | Reply::Finished
         | Reply::Redriven { .. }
+        | Reply::Recording { .. }
         | Reply::Refused(_) => Err(checkpoint::unexpected()),
     }
 }

@@ -6,6 +6,7 @@
 mod aliases;
 pub(crate) mod arn;
 mod callbacks;
+mod chained;
 mod checkpoint;
 mod configuration;
 mod errors;

@@ -5,6 +5,7 @@ mod executions;
 mod fork;
 mod functions;
 mod problem;
+mod recording;
 mod redrive;
 
 use axum::Router;
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/executions/{id}", get(executions::get))
         .route("/executions/{id}/history", get(executions::history))
         .route("/executions/{id}/stop", post(executions::stop))
+        .route("/executions/{id}/recording", get(recording::get))
         .route("/executions/{id}/fork", post(fork::fork))
         .route("/executions/{id}/redrive", post(redrive::redrive))
         .route("/functions/{name}/start", post(functions::start))

@@ -107,7 +107,12 @@ proptest! {
 
     #[test]
     fn list_keys_sort_newest_first_and_come_back(a in any_row(), b in any_row()) {
-        let b = ExecutionRow { definition: a.definition.clone(), status: a.status, ..b };
+        let b = ExecutionRow {
+            definition: a.definition.clone(),
+            status: a.status,
+            attributes: a.attributes.clone(),
+            ..b
+        };
         for (a_key, b_key) in super::list::keys(&a.list_key()).iter().zip(&super::list::keys(&b.list_key())) {
             prop_assert_eq!(a_key.cmp(b_key), (b.started, b.id).cmp(&(a.started, a.id)));
             let position = super::list::decode(a_key, &super::list::value(a_key)).unwrap();
