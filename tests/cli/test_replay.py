@@ -95,15 +95,13 @@ def test_a_divergence_is_told_with_its_operation(world: World, recorded: str, ca
     assert found.code == 1, found
     divergence = found.json()["divergence"]
     assert (divergence["kind"], divergence["operation"]) == (kind, operation), divergence
-    text = replay(world, recorded, changed(old, new))
-    assert (text.code, text.out) == (1, "")
-    assert f"diverges ({kind})" in text.err and "recorded:" in text.err and "code:" in text.err
+    assert f"diverges ({kind})" in found.err and "recorded:" in found.err and "code:" in found.err
     assert world.ran() == ["first", "tried", "inside", "second", "last"]
 
 
 def test_steps_that_changed_places_are_found(world: World, recorded: str) -> None:
     first, tried = 'run("first"), name="first"', 'run("tried"), name="tried"'
-    swapped = ORDER.replace(first, "@").replace(tried, first).replace("@", tried)
+    swapped = ORDER.replace(first, "%").replace(tried, first).replace("%", tried)
     found = replay(world, recorded, swapped, "-o", "json").json()["divergence"]
     assert (found["kind"], found["operation"]) == ("identity", 1)
 
