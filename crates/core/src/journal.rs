@@ -55,7 +55,7 @@ pub struct Start {
 /// An event of the kernel: the same for every machine. The numbers in the codec are persisted and never reused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KernelEvent {
-    Started(Start),
+    Started(Box<Start>),
     TimerSet(Timer),
     /// Fired or no longer wanted.
     TimerCleared {
@@ -279,7 +279,7 @@ impl KernelEvent {
 
     fn decode(from: &mut Reader<'_>) -> Result<Self, Corrupt> {
         Ok(match from.u8()? {
-            1 => Self::Started(Start::decode(from)?),
+            1 => Self::Started(Box::new(Start::decode(from)?)),
             2 => Self::TimerSet(Timer::decode(from)?),
             3 => Self::TimerCleared {
                 operation: Operation(from.u32()?),
@@ -314,7 +314,7 @@ impl KernelEvent {
             12 => {
                 let mut start = Start::decode(from)?;
                 start.decode_more(from)?;
-                Self::Started(start)
+                Self::Started(Box::new(start))
             }
             tag => return Err(Corrupt::tag("kernel event", tag)),
         })

@@ -110,15 +110,7 @@ fn details(event: &Event, show: &Show<'_>) -> Shown {
             "ExecutionFailed"
         }
         Event::ExecutionTimedOut => "ExecutionTimedOut",
-        // AWS has no such event; this one of its own says what matters: the execution goes on.
-        Event::Redriven { .. } => {
-            put(
-                &mut to,
-                "Reason",
-                json!({ "Payload": "Redriven", "Truncated": false }),
-            );
-            "ExecutionResumed"
-        }
+        Event::Redriven { .. } => return redriven(to),
         Event::ExecutionStopped { error } => {
             put(&mut to, "Error", show.failed(error));
             "ExecutionStopped"
@@ -244,6 +236,13 @@ fn details_of_chained_invoke(event: &Event, show: &Show<'_>) -> Shown {
     };
     put(&mut to, "Error", show.failed(error));
     Some((kind, to))
+}
+
+/// AWS has no such event; this one of its own says what matters: the execution goes on.
+fn redriven(mut to: Map<String, Value>) -> Shown {
+    let reason = json!({ "Payload": "Redriven", "Truncated": false });
+    put(&mut to, "Reason", reason);
+    Some(("ExecutionResumed", to))
 }
 
 fn callback_started(

@@ -30,6 +30,15 @@ pub struct Snapshot {
     pub beats: Vec<(Operation, u64)>,
 }
 
+/// A fork that is to be made.
+pub(crate) struct Forking {
+    pub id: ExecutionId,
+    pub key: StartKey,
+    pub digest: [u8; 32],
+    pub start: Start,
+    pub taken: Taken,
+}
+
 pub(crate) enum Input {
     Start {
         id: ExecutionId,
@@ -40,11 +49,7 @@ pub(crate) enum Input {
     },
     /// A start whose journal begins with a part of another one's.
     Fork {
-        id: ExecutionId,
-        key: StartKey,
-        digest: [u8; 32],
-        start: Start,
-        taken: Taken,
+        wanted: Box<Forking>,
         reply: ReplyTo<Started>,
     },
     Turn {

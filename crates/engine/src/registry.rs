@@ -92,7 +92,7 @@ impl AnyCell {
         let beginning =
             everstep_durable::fork::beginning(id, &start.name, start.input.clone(), settings);
         let machine = beginning.into_iter().chain(events).map(Entry::Machine);
-        let started = Entry::Kernel(KernelEvent::Started(start));
+        let started = Entry::Kernel(KernelEvent::Started(Box::new(start)));
         let batch = Batch {
             sequence: Sequence(0),
             cause: Cause::Start,
@@ -191,7 +191,7 @@ pub(crate) fn forked(
         let batch = Batch::<everstep_durable::Event>::decode(row.sequence, &row.batch)?;
         for entry in batch.entries {
             match entry {
-                Entry::Kernel(KernelEvent::Started(started)) => start = Some(started),
+                Entry::Kernel(KernelEvent::Started(started)) => start = Some(*started),
                 Entry::Kernel(_) => {}
                 Entry::Machine(event) => events.push(event),
             }

@@ -8,7 +8,7 @@ use everstep_store::Direction;
 use sha2::{Digest as _, Sha256};
 
 use super::Handle;
-use crate::input::Input;
+use crate::input::{Forking, Input};
 use crate::pressure::Urgency;
 use crate::registry::{Taken, forked};
 use crate::{Error, Started};
@@ -82,15 +82,15 @@ impl Handle {
             operation: fork.at,
         });
         let key = StartKey::new(&definition, &start.name);
-        self.ask(Urgency::Start, |reply| Input::Fork {
+        let wanted = Box::new(Forking {
             id,
             key,
             digest,
             start,
             taken,
-            reply,
-        })
-        .await
+        });
+        self.ask(Urgency::Start, |reply| Input::Fork { wanted, reply })
+            .await
     }
 
     /// How the source began, and what of its journal is taken over.

@@ -1,23 +1,15 @@
 //! A fork begins with a journal that it has not lived through: one batch of what it takes over, one of what follows from it.
 
-use everstep_core::{Answer, ExecutionId, Start, StartKey, Timestamp};
+use everstep_core::{Answer, ExecutionId, Timestamp};
 use everstep_store::{StartRow, Write};
 
 use super::{Owner, Slot};
-use crate::registry::{AnyCell, Recorded, Taken, go_on};
+use crate::input::Forking;
+use crate::registry::{AnyCell, Recorded, go_on};
 use crate::{Error, Started};
 
-/// A fork that is to be made.
-pub(super) struct Wanted {
-    pub id: ExecutionId,
-    pub key: StartKey,
-    pub digest: [u8; 32],
-    pub start: Start,
-    pub taken: Taken,
-}
-
 impl Owner {
-    pub(super) fn fork(&mut self, now: Timestamp, wanted: Wanted) -> Result<Started, Error> {
+    pub(super) fn fork(&mut self, now: Timestamp, wanted: Forking) -> Result<Started, Error> {
         if let Some((id, first)) = self.name_owner(wanted.key)? {
             return if first == wanted.digest {
                 Ok(Started { id, existing: true })
@@ -25,7 +17,7 @@ impl Owner {
                 Err(Error::NameTaken { id })
             };
         }
-        let Wanted {
+        let Forking {
             id, key, digest, ..
         } = wanted;
         let row = everstep_store::ExecutionRow {

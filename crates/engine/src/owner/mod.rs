@@ -134,22 +134,8 @@ impl Owner {
                 start,
                 reply,
             } => self.start(now, id, key, digest, start, reply),
-            Input::Fork {
-                id,
-                key,
-                digest,
-                start,
-                taken,
-                reply,
-            } => {
-                let wanted = fork::Wanted {
-                    id,
-                    key,
-                    digest,
-                    start,
-                    taken,
-                };
-                let answer = self.fork(now, wanted);
+            Input::Fork { wanted, reply } => {
+                let answer = self.fork(now, *wanted);
                 self.reply(reply, answer);
             }
             Input::Turn {

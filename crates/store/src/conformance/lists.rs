@@ -32,8 +32,8 @@ fn fill(store: &dyn Store) -> Vec<ExecutionRow> {
 
 /// A third has none, the others a team, and some a customer too.
 fn attributes(number: u64) -> std::collections::BTreeMap<String, String> {
-    let team = (number % 3 != 1).then(|| ("team", number % 2));
-    let customer = (number % 5 == 0).then_some(("customer", number));
+    let team = (number % 3 != 1).then_some(("team", number % 2));
+    let customer = number.is_multiple_of(5).then_some(("customer", number));
     team.into_iter()
         .chain(customer)
         .map(|(key, value)| (key.to_owned(), value.to_string()))
