@@ -4,6 +4,7 @@ mod answer;
 mod fork;
 mod inspect;
 mod list;
+mod logs;
 mod redrive;
 mod replay;
 mod start;
@@ -20,8 +21,9 @@ use crate::output::{self, Format};
 
 pub use answer::{Approve, Callback, Reject};
 pub use fork::Fork;
-pub use inspect::{Describe, History, Logs, Stop};
+pub use inspect::{Describe, History, Stop};
 pub use list::List;
+pub use logs::Logs;
 pub use redrive::Redrive;
 pub use replay::Replay;
 pub use start::Start;

@@ -4,6 +4,7 @@ mod agents;
 mod executions;
 mod fork;
 mod functions;
+mod logs;
 mod problem;
 mod recording;
 mod redrive;
@@ -34,7 +35,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/executions/{id}/fork", post(fork::fork))
         .route("/executions/{id}/redrive", post(redrive::redrive))
         .route("/functions/{name}/start", post(functions::start))
-        .route("/functions/{name}/logs", get(functions::logs))
+        .route("/functions/{name}/logs", get(logs::logs))
         .route("/agents", get(agents::list))
         .route("/agents/{name}", get(agents::get).put(agents::put))
 }
