@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use everstep_dispatch::host::{FunctionSpec, Invocation, LogFormat, Runtime, Scaling};
 use everstep_dispatch::{FunctionHost, HostOptions};
+use everstep_logs::{Limits, Logs};
 use everstep_server::replay::{self, Divergence, Ended, Probe, Recording, Session, Verdict};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -64,7 +65,8 @@ impl Replay {
         let url = format!("http://{}", listener.local_addr()?);
         let (current, sessions) = watch::channel(Arc::clone(&first));
         let serving = tokio::spawn(replay::serve(listener, sessions));
-        let mut options = HostOptions::new(scratch.join("logs"), scratch.join("host"), url);
+        let logs = Logs::open(scratch.join("logs"), Limits::default())?;
+        let mut options = HostOptions::new(logs, scratch.join("host"), url);
         options.python.clone_from(&self.python);
         options.drain = Duration::ZERO;
         options.grace = Duration::ZERO;
