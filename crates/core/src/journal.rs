@@ -88,6 +88,10 @@ pub enum KernelEvent {
         status: Status,
     },
     Reopened,
+    /// Still open, with this status: running, pausing or paused.
+    Marked {
+        status: Status,
+    },
     Quarantined {
         reason: String,
     },
@@ -211,7 +215,7 @@ impl KernelEvent {
                 start.encode(to);
             }
             Self::Started(start) => {
-                to.u8(12);
+                to.u8(13);
                 start.encode(to);
                 start.encode_more(to);
             }
@@ -270,6 +274,10 @@ impl KernelEvent {
                 to.u8(status.number());
             }
             Self::Reopened => to.u8(10),
+            Self::Marked { status } => {
+                to.u8(12);
+                to.u8(status.number());
+            }
             Self::Quarantined { reason } => {
                 to.u8(11);
                 to.str(reason);
@@ -311,7 +319,10 @@ impl KernelEvent {
             11 => Self::Quarantined {
                 reason: from.str()?,
             },
-            12 => {
+            12 => Self::Marked {
+                status: Status::from_number(from.u8()?)?,
+            },
+            13 => {
                 let mut start = Start::decode(from)?;
                 start.decode_more(from)?;
                 Self::Started(Box::new(start))

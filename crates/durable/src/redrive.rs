@@ -21,7 +21,10 @@ use crate::{arm, invocation};
 pub(crate) fn redrive(turn: &mut Turn<'_, Durable>) -> KernelReply<Reply> {
     match turn.execution().status() {
         Status::Failed | Status::TimedOut | Status::Stopped => {}
-        Status::Running => return KernelReply::Refused("it is running"),
+        Status::Running | Status::Pausing | Status::Paused => {
+            return KernelReply::Refused("it is running");
+        }
+        Status::Deleting => return KernelReply::Refused("it is being deleted"),
         Status::Succeeded => return KernelReply::Refused("it has succeeded"),
         Status::Cancelled => return KernelReply::Refused("it was cancelled"),
         Status::Quarantined => return KernelReply::Refused("it is quarantined"),
