@@ -103,6 +103,7 @@ impl Dispatcher for FunctionDispatcher {
                 trace_id: call.trace_id,
                 client_context: call.client_context,
                 tenant_id: call.tenant_id,
+                parts: call.parts,
                 deadline: None,
             };
             let outcome = inner.host.invoke(&spec, invocation).await;
@@ -174,6 +175,7 @@ impl Inner {
             trace_id: invocation.trace_header.clone(),
             client_context: None,
             tenant_id: invocation.tenant_id.clone(),
+            parts: None,
             deadline: None,
         };
         Ok(self.host.invoke(&spec, run).await)
@@ -224,6 +226,7 @@ impl Inner {
             },
             handler: config.handler.clone(),
             code: self.code.folder(handle, revision).await?,
+            layers: self.code.layers(handle, revision).await?,
             environment,
             timeout: Duration::from_secs(u64::from(config.timeout_s)),
             memory_mb: config.memory_mb,

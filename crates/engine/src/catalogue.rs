@@ -6,6 +6,7 @@ mod functions;
 mod layers;
 mod reserved;
 mod settings;
+mod urls;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ pub use reserved::Reserved;
 pub use settings::{
     AsyncInvoke, FunctionSettings, FunctionUrl, Policy, Provisioned, RuntimeUpdates,
 };
+pub use urls::UrlOwner;
 
 /// How a function's code is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -31,6 +31,8 @@ pub enum Code {
     FolderInUse,
     NewerStore,
     ConcurrencyReached,
+    Unserved,
+    NotSigned,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -124,6 +126,16 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         Code::ConcurrencyReached,
         "E0150",
         "The function runs as often at once as it may",
+    ),
+    (
+        Code::Unserved,
+        "E0151",
+        "AWS has this operation, Everstep does not",
+    ),
+    (
+        Code::NotSigned,
+        "E0152",
+        "The address takes signed requests alone",
     ),
 ];
 

@@ -4,6 +4,7 @@
 //! - `rest`: our own API, for the CLI and for people with curl.
 //! - `callbacks`: answers of agents and people, in the research workflow's shape and as A2A pushes.
 //! - `artifacts`: objects by bucket and key, and links to them that expire.
+//! - `function_urls`: addresses of functions, as Lambda's function URLs.
 //! - `gateway`: HTTP routes that are answered by functions.
 //!
 //! It does not know: the store, how a function is run, what an event means beyond its wire form.
@@ -21,6 +22,7 @@ mod artifacts;
 mod callbacks;
 mod errors;
 mod events;
+mod function_urls;
 mod gateway;
 mod http;
 mod lambda;
@@ -30,6 +32,7 @@ mod query;
 mod rest;
 mod server;
 mod start;
+mod stream;
 
 pub use errors::{Code, EXPLANATIONS};
 pub use options::{Limits, Options, Route};

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::errors::Code;
 use crate::http::App;
 use crate::rest::Problem;
-use crate::{Options, artifacts, callbacks, gateway, lambda, rest};
+use crate::{Options, artifacts, callbacks, function_urls, gateway, lambda, rest};
 
 /// The server could not begin to listen.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +113,10 @@ async fn elsewhere(State(app): State<App>, request: hyper::Request<Body>) -> Res
         return lambda::serve(app, request).await;
     }
     let (head, body) = request.into_parts();
+    let body = match function_urls::serve(&app, &head, body).await {
+        Ok(answered) => return answered,
+        Err(body) => body,
+    };
     let answered = gateway::serve(&app, &head, body).await;
     let unknown = || {
         Err(Problem::new(

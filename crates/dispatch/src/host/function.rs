@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use everstep_engine::AnswerPart;
+use tokio::sync::mpsc;
 
 /// One immutable revision of a function: code and configuration.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ pub struct FunctionSpec {
     pub handler: String,
     /// Unpacked code directory. The host only reads it; the interpreter may write its byte-code cache there.
     pub code: PathBuf,
+    /// The layers, laid over each other in one folder; what AWS has at `/opt`.
+    pub layers: Option<PathBuf>,
     /// The user's variables; they win over those of the host except for the few in [`super::environment::RESERVED`].
     pub environment: BTreeMap<String, String>,
     /// From the moment a worker takes the invocation; a cold start does not count.
@@ -82,6 +86,8 @@ pub struct Invocation {
     /// JSON text of the client context, already decoded.
     pub client_context: Option<String>,
     pub tenant_id: Option<String>,
+    /// Where the parts of a streamed answer go.
+    pub parts: Option<mpsc::Sender<AnswerPart>>,
     /// Ends the invocation even when the function's own timeout is later, and ends the wait for a worker.
     pub deadline: Option<SystemTime>,
 }

@@ -61,6 +61,7 @@ impl Fixture {
             runtime,
             handler: "app.handler".to_owned(),
             code,
+            layers: None,
             environment: BTreeMap::new(),
             timeout: Duration::from_secs(30),
             memory_mb: 128,
@@ -94,6 +95,7 @@ pub fn invocation(event: &str) -> Invocation {
         trace_id: None,
         client_context: None,
         tenant_id: None,
+        parts: None,
         deadline: None,
     }
 }

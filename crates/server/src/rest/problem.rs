@@ -11,7 +11,8 @@ use crate::errors::Code;
 use crate::http::BodyError;
 
 /// What a request is refused with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail} ({code})")]
 pub(crate) struct Problem {
     pub code: Code,
     pub detail: Cow<'static, str>,
@@ -46,9 +47,10 @@ impl Problem {
         match self.code {
             Code::MalformedJson
             | Code::InvalidParameter
+            | Code::Unserved
             | Code::StaleToken
             | Code::InvalidToken => StatusCode::BAD_REQUEST,
-            Code::InvalidLink => StatusCode::FORBIDDEN,
+            Code::InvalidLink | Code::NotSigned => StatusCode::FORBIDDEN,
             Code::UnknownFunction
             | Code::UnknownExecution
             | Code::UnknownRoute
