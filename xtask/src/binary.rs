@@ -27,10 +27,15 @@ pub fn build(root: &Path, profile: Profile) -> Result<PathBuf> {
         println!("using {VARIABLE}={}", given.display());
         return std::path::absolute(&given).context("making EVERSTEP_BIN absolute");
     }
+    compile(root, profile, "everstep-cli", "everstep")
+}
+
+/// Builds a program of the workspace and copies it to `.xtask/bin/<profile>/`.
+pub fn compile(root: &Path, profile: Profile, package: &str, name: &str) -> Result<PathBuf> {
     let mut cargo = shell::cargo();
     cargo
         .current_dir(root)
-        .args(["build", "--package", "everstep-cli", "--bin", "everstep"])
+        .args(["build", "--package", package, "--bin", name])
         .arg("--message-format=json-render-diagnostics")
         .stderr(std::process::Stdio::inherit());
     let folder = match profile {
@@ -41,8 +46,9 @@ pub fn build(root: &Path, profile: Profile) -> Result<PathBuf> {
         }
     };
     let messages = shell::output(&mut cargo)?;
-    let built = executable(&messages).context("cargo named no executable `everstep`")?;
-    let copy = root::scratch(root, folder)?.join("everstep");
+    let built = executable(&messages, name)
+        .with_context(|| format!("cargo named no executable `{name}`"))?;
+    let copy = root::scratch(root, folder)?.join(name);
     // A running copy cannot be overwritten, but its name can be given to a new file.
     let fresh = copy.with_extension("new");
     std::fs::copy(&built, &fresh).with_context(|| format!("copying {}", built.display()))?;
@@ -51,15 +57,11 @@ pub fn build(root: &Path, profile: Profile) -> Result<PathBuf> {
 }
 
 /// The path of the program in cargo's JSON messages, one object a line.
-fn executable(messages: &str) -> Option<PathBuf> {
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| {
-            message
-                .pointer("/target/name")
-                .is_some_and(|n| n == "everstep")
-        })
+        .filter(|message| message.pointer("/target/name").is_some_and(|n| n == name))
         .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
 }
 
@@ -73,7 +75,9 @@ mod tests {
 {"reason":"compiler-artifact","target":{"name":"everstep_core"},"executable":null}
 {"reason":"compiler-artifact","target":{"name":"everstep"},"executable":"/t/debug/everstep"}
 {"reason":"build-finished","success":true}"#;
-        assert_eq!(executable(messages), Some("/t/debug/everstep".into()));
-        assert_eq!(executable(r#"{"reason":"build-finished"}"#), None);
+        let found = executable(messages, "everstep");
+        assert_eq!(found, Some("/t/debug/everstep".into()));
+        let none = executable(r#"{"reason":"build-finished"}"#, "everstep");
+        assert_eq!(none, None);
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask conformance NAME [--release] [-- ARGS]`: suites that others wrote, held against the binary.
+//! `cargo xtask conformance NAME [--release] [ARGS]`: suites that others wrote, held against the binary.
 
 use crate::binary::Profile;
 use anyhow::{Context, Result};
@@ -20,27 +20,32 @@ type Member = fn(&Request<'_>) -> Result<bool>;
 const MEMBERS: &[(&str, Member)] = &[
     ("afl", crate::conformance_afl::run),
     ("durable", crate::conformance_durable::run),
+    ("durable-js", crate::conformance_durable::javascript),
+    ("durable-rust", crate::conformance_durable::rust),
 ];
 
 pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
     let names: Vec<&str> = MEMBERS.iter().map(|(name, _)| *name).collect();
-    let (own, passed_on) = split(args);
+    let (own, behind) = split(args);
     let mut name = None;
     let mut profile = Profile::Debug;
+    let mut passed_on = Vec::new();
     for word in own {
         match word.as_str() {
             "--release" => profile = Profile::Release,
-            other if name.is_none() && !other.starts_with('-') => name = Some(other),
-            other => anyhow::bail!("unknown argument {other:?}; the suite's own go behind `--`"),
+            other if name.is_none() => name = Some(other),
+            // The suite's program knows its own.
+            _ => passed_on.push(word.clone()),
         }
     }
+    passed_on.extend_from_slice(behind);
     let member = MEMBERS.iter().find(|(known, _)| Some(*known) == name);
     let (_, member) =
         member.with_context(|| format!("which suite? one of: {}", names.join(", ")))?;
     let request = Request {
         root,
         profile,
-        args: passed_on,
+        args: &passed_on,
     };
     Ok(ExitCode::from(u8::from(!member(&request)?)))
 }

@@ -18,6 +18,7 @@ mod binary;
 mod check;
 mod conformance;
 mod conformance_afl;
+mod conformance_crash;
 mod conformance_durable;
 mod counts;
 mod readme;
@@ -37,7 +38,7 @@ usage: cargo xtask COMMAND
 
   test [--fast] [--only NAME]... [--list]   every check and test; --fast leaves the outside suites out
   tidy                                      the rules of the house that no other tool checks
-  conformance NAME [--release] [-- ARGS]    hold the binary against a suite that others wrote
+  conformance NAME [--release] [ARGS]       hold the binary against a suite that others wrote
   bench NAME [-- ARGS]                      measure the release binary
   readme                                    run the commands that the README shows
   timings [PACKAGE]                         cold debug build: total time and the slowest units, as Markdown

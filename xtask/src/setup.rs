@@ -9,8 +9,8 @@ use std::process::Command;
 use std::time::Duration;
 
 const PYTHON: &str = "tests/requirements.txt";
-const NODE: &str = "tests/package.json";
-const NODE_LOCK: &str = "tests/package-lock.json";
+const NODE: &str = "tests";
+const DURABLE_JS: &str = "tests/conformance/durable-js";
 const DEBIAN: &str = "tests/debian.txt";
 
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
@@ -51,20 +51,32 @@ pub fn python(root: &Path) -> Result<PathBuf> {
 
 /// The `node_modules` folder with what `tests/package.json` names; `None` when there is no such file.
 pub fn node(root: &Path) -> Result<Option<PathBuf>> {
-    let Ok(mut wanted) = std::fs::read_to_string(root.join(NODE)) else {
+    npm(root, NODE, "node")
+}
+
+/// The `node_modules` folder of the JavaScript conformance handlers: a Node that they run on, the SDK, a bundler.
+pub fn durable_js(root: &Path) -> Result<PathBuf> {
+    npm(root, DURABLE_JS, "durable-js")?.with_context(|| format!("no package.json in {DURABLE_JS}"))
+}
+
+/// Installs what `package.json` in the folder `described` names into `.xtask/NAME/node_modules`.
+fn npm(root: &Path, described: &str, name: &str) -> Result<Option<PathBuf>> {
+    let manifest = root.join(described).join("package.json");
+    let lockfile = root.join(described).join("package-lock.json");
+    let Ok(mut wanted) = std::fs::read_to_string(&manifest) else {
         return Ok(None);
     };
-    let lock = std::fs::read_to_string(root.join(NODE_LOCK)).ok();
-    let folder = root::scratch(root, "node")?;
+    let lock = std::fs::read_to_string(&lockfile).ok();
+    let folder = root::scratch(root, name)?;
     let modules = folder.join("node_modules");
     wanted.push_str(lock.as_deref().unwrap_or_default());
     if modules.is_dir() && is_fresh(&folder, &wanted) {
         return Ok(Some(modules));
     }
-    println!("setting up .xtask/node from {NODE}");
-    std::fs::copy(root.join(NODE), folder.join("package.json")).context("copying package.json")?;
+    println!("setting up .xtask/{name} from {described}/package.json");
+    std::fs::copy(&manifest, folder.join("package.json")).context("copying package.json")?;
     let verb = if lock.is_some() {
-        std::fs::copy(root.join(NODE_LOCK), folder.join("package-lock.json"))
+        std::fs::copy(&lockfile, folder.join("package-lock.json"))
             .context("copying package-lock.json")?;
         "ci"
     } else {

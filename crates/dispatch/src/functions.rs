@@ -14,7 +14,7 @@ use everstep_engine::{
 use crate::code::CodeFolder;
 use crate::concurrency::Concurrency;
 use crate::host::{
-    ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime,
+    ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime, Scaling,
 };
 
 /// Runs functions as processes of this machine.
@@ -104,6 +104,7 @@ impl Dispatcher for FunctionDispatcher {
                 client_context: call.client_context,
                 tenant_id: call.tenant_id,
                 parts: call.parts,
+                execution: None,
                 deadline: None,
             };
             let outcome = inner.host.invoke(&spec, invocation).await;
@@ -176,6 +177,7 @@ impl Inner {
             client_context: None,
             tenant_id: invocation.tenant_id.clone(),
             parts: None,
+            execution: (invocation.mode == Mode::Durable).then_some(execution),
             deadline: None,
         };
         Ok(self.host.invoke(&spec, run).await)
@@ -235,6 +237,7 @@ impl Inner {
             } else {
                 LogFormat::Text
             },
+            scaling: Scaling::default(),
         })
     }
 }

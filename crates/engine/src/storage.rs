@@ -1,6 +1,6 @@
 //! Where an engine keeps things, and the key that it signs with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -39,8 +39,21 @@ impl Engine {
                 folder.join("blobs"),
             ),
         };
+        Self::open_on(store, &blobs, dispatcher, options)
+    }
+
+    /// As [`Engine::open`], on a store that is open already; `blobs` is the folder of its large payloads.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn open_on(
+        store: Arc<dyn Store>,
+        blobs: &Path,
+        dispatcher: Arc<dyn Dispatcher>,
+        options: Options,
+    ) -> Result<Self, Error> {
         let keyring = keyring(&*store)?;
-        let blobs = Blobs::open(&blobs).map_err(|error| Error::Store {
+        let blobs = Blobs::open(blobs).map_err(|error| Error::Store {
             kind: error.kind(),
             detail: error.to_string(),
         })?;

@@ -1,6 +1,7 @@
-"""Which function answers which requirement: our own table, or an SDK's SAM templates.
+"""Which function answers which requirement: a table of ours (`own`), or an SDK's SAM templates (`sam.templates`).
 
-Both become the same list of `Function`, which `register` creates on the endpoint under names of this run.
+Both become the same list of `Function`. `build.prepare` gives each its code, `register` creates them on the endpoint under names
+of this run.
 """
 
 from __future__ import annotations
@@ -16,167 +17,112 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from botocore.exceptions import ClientError
 
 ROLE = "arn:aws:iam::000000000000:role/everstep-conformance"
 DURABLE = {"ExecutionTimeout": 3600, "RetentionPeriodInDays": 1}
-FUNCTION = "AWS::Serverless::Function"
-SKIPPED_FOLDERS = {"__pycache__", ".git", ".pytest_cache"}
+SKIPPED_FOLDERS = {"__pycache__", ".git", ".pytest_cache", ".aws-sam"}
 
 
 @dataclass
 class Function:
-    """A function to create: `key` is what other functions' variables refer to, `code` the folder that is zipped."""
+    """A function to create: `key` is what other functions' variables refer to, `package` the folder that its `uri` starts at.
+
+    `code` is the folder that is zipped: known from the start, or made by `build.prepare`, which otherwise gives the reason in
+    `skip` (the machine lacks something) or `broken` (the code cannot be built). `built` are variables that the build adds.
+    """
 
     key: str
     handler: str
-    code: Path
+    package: Path
+    uri: str = "."
     runtime: str = "python3.12"
     timeout_seconds: int = 60
-    durable: bool = True
+    durable: dict[str, Any] | bool = True
     env: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    logical: str = ""
+    image: bool = False
+    inline: str = ""
+    code: Path | None = None
+    built: dict[str, str] = field(default_factory=dict)
+    skip: str = ""
+    broken: str = ""
     name: str = ""
     arn: str = ""
+
+    @property
+    def source(self) -> Path:
+        """The folder that the template names as the function's code; it need not exist."""
+        return (self.package / self.uri).resolve()
 
 
 @dataclass
 class Catalog:
     """`functions` by key, `answers` from requirement id to function key, `absent` from requirement id to a reason.
 
-    `enabled` are the suites of a run that names none; `tables` says that some function counts in a DynamoDB table.
+    `enabled` are the suites of a run that names none; `tables` says that some function counts in a DynamoDB table; `suites` is
+    the suite of each answered requirement; `notes` are said aloud before the run.
     """
 
     functions: dict[str, Function] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     enabled: set[str] = field(default_factory=set)
+    suites: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     tables: bool = False
+
+    def with_targets(self, keys: list[str]) -> list[str]:
+        """`keys` and every function that their variables refer to, those first."""
+        found: dict[str, None] = {}
+
+        def visit(key: str, above: tuple[str, ...]) -> None:
+            for referred in _references(self, self.functions[key]):
+                if referred not in above:
+                    visit(referred, (*above, referred))
+            found.setdefault(key)
+
+        for key in keys:
+            visit(key, (key,))
+        return list(found)
 
 
 def own(table: Path) -> Catalog:
-    """Reads `functions.toml`; its folder `handlers` is the code of every function."""
+    """Reads a `functions.toml`. `[code]` says where the handlers lie (`uri`, default `handlers`) and their `runtime`."""
     content = tomllib.loads(table.read_text(encoding="utf-8"))
-    code = table.parent / "handlers"
-    catalog = Catalog()
+    shared = {"uri": "handlers", **content.get("code", {}), "package": table.parent}
+    catalog = Catalog(absent=dict(content.get("absent", {})))
     for key, entry in content.get("targets", {}).items():
-        catalog.functions[key] = _entry(key, entry, code)
+        catalog.functions[key] = _entry(key, entry, shared)
     for suite, cases in content["suites"].items():
         if cases.pop("enabled"):
             catalog.enabled.add(suite)
         for case, entry in cases.items():
-            catalog.functions[case] = _entry(case, entry, code)
+            catalog.functions[case] = _entry(case, entry, shared)
             catalog.answers[case] = case
+            catalog.suites[case] = suite
     return catalog
 
 
-def _entry(key: str, entry: str | dict[str, Any], code: Path) -> Function:
+def _entry(key: str, entry: str | dict[str, Any], shared: dict[str, Any]) -> Function:
     fields = {"handler": entry} if isinstance(entry, str) else dict(entry)
-    return Function(key=key, code=code, **fields)
-
-
-class _Template(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags: `!Sub x` becomes `{"Fn::Sub": x}`, `!Ref x` `{"Ref": x}`."""
-
-
-def _tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)
-    return {suffix if suffix == "Ref" else f"Fn::{suffix}": value}
-
-
-_Template.add_multi_constructor("!", _tag)
-
-
-def templates(folder: Path) -> Catalog:
-    """Reads every `template_<suite>.yaml` of an SDK's own conformance package; its code must have been built already."""
-    catalog = Catalog()
-    for path in sorted(folder.glob("template_*.yaml")):
-        suite = path.stem.removeprefix("template_")
-        catalog.enabled.add(suite)
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Template)  # noqa: S506 (a SafeLoader)
-        shared = document.get("Globals", {}).get("Function", {})
-        resources = document.get("Resources", {})
-        parameters = {name: str(entry.get("Default", "")) for name, entry in document.get("Parameters", {}).items()}
-        parameters |= {name: name for name, resource in resources.items() if resource.get("Type") != FUNCTION}
-        catalog.tables |= any(resource.get("Type") == "AWS::DynamoDB::Table" for resource in resources.values())
-        for logical, resource in resources.items():
-            _resource(catalog, suite, logical, resource, shared, parameters, folder)
-    return catalog
-
-
-def _resource(
-    catalog: Catalog, suite: str, logical: str, resource: dict[str, Any], shared: dict[str, Any], parameters: dict[str, str], folder: Path
-) -> None:
-    metadata = resource.get("TestingMetadata") or {}
-    for gap in metadata.get("NotImplemented") or []:
-        catalog.absent[str(gap["id"])] = f"not implemented by the SDK: {gap.get('reason', '')}"
-    if resource.get("Type") != FUNCTION:
-        return
-    properties = {**shared, **resource.get("Properties", {})}
-    variables = {
-        **shared.get("Environment", {}).get("Variables", {}),
-        **resource.get("Properties", {}).get("Environment", {}).get("Variables", {}),
-    }
-    key = f"{suite}.{logical}"
-    extra = {name: properties[name] for name in ("TenancyConfig", "LoggingConfig", "MemorySize") if name in properties}
-    catalog.functions[key] = Function(
-        key=key,
-        handler=properties.get("Handler", "bootstrap"),
-        code=_code(folder, str(properties.get("CodeUri", "."))),
-        runtime=properties.get("Runtime", "provided.al2023"),
-        timeout_seconds=int(properties.get("Timeout", 60)),
-        durable="DurableConfig" in properties,
-        env={name: _value(value, suite, parameters) for name, value in variables.items()},
-        extra=extra,
-    )
-    for case in metadata.get("TestDescription") or []:
-        catalog.answers[str(case)] = key
-
-
-def _code(folder: Path, uri: str) -> Path:
-    """The built code; a package of an interpreted language that was not built is run from its sources."""
-    for candidate in (folder / uri, folder / "handlers", folder / "src"):
-        if candidate.is_dir():
-            return candidate
-    raise FileNotFoundError(f"{folder / uri}: the package's code is not built")
-
-
-def _value(value: Any, suite: str, parameters: dict[str, str]) -> str:
-    """A variable's value with references to functions turned into `${key}` (name) and `${key.Arn}`, parameters filled in."""
-    if not isinstance(value, dict):
-        return str(value)
-    ((kind, argument),) = value.items()
-    if kind == "Ref":
-        text = "${" + str(argument) + "}"
-    elif kind == "Fn::GetAtt":
-        text = "${" + (argument if isinstance(argument, str) else ".".join(argument)) + "}"
-    elif kind == "Fn::Sub":
-        text = str(argument if isinstance(argument, str) else argument[0])
-    else:
-        raise ValueError(f"{kind} is not understood in a function's variables")
-
-    def qualify(found: re.Match[str]) -> str:
-        return parameters[found[1]] if found[1] in parameters else "${" + suite + "." + found[1] + (found[2] or "") + "}"
-
-    return re.sub(r"\$\{(?!AWS::)(\w+)(\.\w+)?\}", qualify, text)
+    function = Function(key=key, **{**shared, **fields})
+    if function.runtime.startswith("python"):
+        function.code = function.source  # Nothing to build: the SDK is in this very environment.
+    return function
 
 
 @dataclass
 class Registered:
-    """What `register` made: key -> created name, and key -> why the endpoint refused to create it."""
+    """What `register` made: key -> created name, and key -> why there is no such function."""
 
     names: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 
 
 def register(catalog: Catalog, wanted: list[str], client: Any, variables: dict[str, str], region: str) -> Registered:
-    """Creates the functions `wanted` (keys) and those they refer to, targets first.
+    """Creates the functions `wanted` (keys) and those that they refer to, targets first.
 
     `variables` are given to every function; its own ones win. A refused function fails its requirements, not the run.
     """
@@ -184,12 +130,14 @@ def register(catalog: Catalog, wanted: list[str], client: Any, variables: dict[s
     archives: dict[Path, bytes] = {}
     registered = Registered()
 
-    def create(key: str) -> None:
-        function = catalog.functions[key]
-        function.name = re.sub(r"[^a-zA-Z0-9-_]", "-", f"conf-{run}-{key}")[:64]
-        for referred in _references(catalog, function):
-            ensure(referred)
-        archive = archives.setdefault(function.code, zipped(function.code))
+    def create(function: Function) -> None:
+        if function.code is None:
+            raise OSError(function.broken or function.skip or "no code")
+        function.name = re.sub(r"[^a-zA-Z0-9-_]", "-", f"conf-{run}-{function.key}")[:64]
+        archive = archives.get(function.code)
+        if archive is None:
+            archive = archives[function.code] = zipped(function.code)
+        durable = DURABLE if function.durable is True else function.durable
         answer = client.create_function(
             FunctionName=function.name,
             Runtime=function.runtime,
@@ -197,23 +145,18 @@ def register(catalog: Catalog, wanted: list[str], client: Any, variables: dict[s
             Handler=function.handler,
             Timeout=function.timeout_seconds,
             Code={"ZipFile": archive},
-            Environment={"Variables": variables | _environment(catalog, function, region)},
+            Environment={"Variables": variables | function.built | _environment(catalog, function, region)},
             **{"LoggingConfig": {"LogFormat": "JSON"}, **function.extra},
-            **({"DurableConfig": DURABLE} if function.durable else {}),
+            **({"DurableConfig": durable} if durable else {}),
         )
         function.arn = answer["FunctionArn"]
-        registered.names[key] = function.name
+        registered.names[function.key] = function.name
 
-    def ensure(key: str) -> None:
-        if key in registered.names or key in registered.refused:
-            return
+    for key in catalog.with_targets(wanted):
         try:
-            create(key)
+            create(catalog.functions[key])
         except (ClientError, OSError) as error:
             registered.refused[key] = str(error)
-
-    for key in wanted:
-        ensure(key)
     return registered
 
 
@@ -227,7 +170,7 @@ def _references(catalog: Catalog, function: Function) -> list[str]:
 
 def _environment(catalog: Catalog, function: Function, region: str) -> dict[str, str]:
     def fill(match: re.Match[str]) -> str:
-        known = {"AWS::Region": region}.get(match[1])
+        known = {"AWS::Region": region, "AWS::AccountId": "000000000000", "AWS::Partition": "aws"}.get(match[1])
         if known is not None or match[1] not in catalog.functions:
             return known or match[0]
         target = catalog.functions[match[1]]
@@ -237,7 +180,8 @@ def _environment(catalog: Catalog, function: Function, region: str) -> dict[str,
     if function.runtime.startswith("python"):
         # Lambda's Python runtimes bring boto3 and the durable SDK; here the packages of this very environment play that part.
         site = sysconfig.get_paths()["purelib"]
-        variables["PYTHONPATH"] = ":".join(filter(None, [variables.get("PYTHONPATH"), site]))
+        path = [variables.get("PYTHONPATH"), function.built.get("PYTHONPATH"), site]
+        variables["PYTHONPATH"] = ":".join(filter(None, path))
     return variables
 
 

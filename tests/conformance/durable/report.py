@@ -26,6 +26,7 @@ class Outcome:
     progress: list[str] = field(default_factory=list)
     placeholders: dict[str, Any] = field(default_factory=dict)
     history: Path | None = None
+    optional: bool = False
 
 
 def show(outcome: Outcome, verbose: bool) -> None:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Runs AWS's conformance suite for Lambda durable functions against an endpoint.
 
-    python tests/conformance/durable/run.py --endpoint http://127.0.0.1:3001 [--suite step,wait] [--only 1-6] [-v]
+    python tests/conformance/durable/run.py --endpoint http://127.0.0.1:3001 [--suite step wait] [--only 1-6] [-v]
 
-The suite's own validator judges; the functions are ours (`handlers/`, listed in `functions.toml`) or, with `--handlers DIR`,
-those of an SDK's own conformance package. The last line is `N passed, N failed, N skipped` over all requirements.
+The suite's own validator judges; the functions are ours (`handlers/`, listed in `functions.toml`, or another `--table`) or, with
+`--handlers DIR`, those of an SDK's own conformance package. The last line is `N passed, N failed, N skipped`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ from botocore.exceptions import BotoCoreError
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import build  # noqa: E402
 import catalog as catalogs  # noqa: E402
 import counters  # noqa: E402
 import report  # noqa: E402
+import sam  # noqa: E402
+import selection  # noqa: E402
 import stand_ins  # noqa: E402
 import suite as suites  # noqa: E402
 
@@ -39,11 +42,26 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="AWS's durable-functions conformance suite against an endpoint")
     parser.add_argument("--endpoint", default=os.environ.get("EVERSTEP_ENDPOINT"), help="http://127.0.0.1:PORT (or EVERSTEP_ENDPOINT)")
     parser.add_argument("--region", default=REGION)
-    parser.add_argument("--suite", default="", help="comma-separated suites, or `all`; default: those enabled in functions.toml")
+    parser.add_argument(
+        "--suite",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="suites, apart or with commas, or `all`; default: those enabled in the table, or all that the package has",
+    )
     parser.add_argument("--only", default="", help="comma-separated requirement ids (1-6) or suite numbers (1)")
-    parser.add_argument("--workers", type=int, default=6)
+    parser.add_argument("--workers", type=int, default=10)
+    parser.add_argument("--table", type=Path, default=HERE / "functions.toml", help="which of our handlers answers which requirement")
+    parser.add_argument("--program", type=Path, help="the compiled program of a table whose handlers are one")
     parser.add_argument("--requirements", type=Path, help="a folder of requirement files instead of the released ones")
-    parser.add_argument("--handlers", type=Path, help="an SDK's conformance package: template_<suite>.yaml files and built code")
+    parser.add_argument("--handlers", type=Path, help="an SDK's conformance package: template_<suite>.yaml files and code")
+    parser.add_argument("--parameter", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="parameters of its templates")
+    parser.add_argument(
+        "--node-modules",
+        type=Path,
+        default=os.environ.get("EVERSTEP_NODE_MODULES"),
+        help="a node_modules folder with Node 22, esbuild and the JavaScript SDK (or EVERSTEP_NODE_MODULES)",
+    )
     parser.add_argument(
         "--logs",
         type=Path,
@@ -62,17 +80,6 @@ def split(text: str) -> list[str]:
     return [part for part in (piece.strip() for piece in text.split(",")) if part]
 
 
-def why_skipped(requirement: suites.Requirement, catalog: catalogs.Catalog, selected: set[str], only: list[str]) -> str:
-    """The reason for not running a requirement, or an empty string when it is to run."""
-    if requirement.suite not in selected:
-        return "suite not selected"
-    if not suites.matches(requirement, only):
-        return "not selected by --only"
-    if requirement.id in catalog.absent:
-        return catalog.absent[requirement.id]
-    return "" if requirement.id in catalog.answers else "no handler"
-
-
 class Run:
     """One run: the clients, the created functions and the folder for histories and event files."""
 
@@ -89,7 +96,8 @@ class Run:
             if self.options.logs
             else stand_ins.client("logs", self.options.endpoint, self.options.region)
         )
-        return {"lambda": self.lambda_client, "cloudformation": stand_ins.CloudFormation(self.registered.names), "logs": logs}
+        client = stand_ins.OnceSuspended(self.lambda_client)
+        return {"lambda": client, "cloudformation": stand_ins.CloudFormation(self.registered.names), "logs": logs}
 
     def tell(self, *words: Any, **_: Any) -> None:
         """Takes the place of `print` in the validator: progress goes to the case that the thread works on."""
@@ -120,17 +128,19 @@ class Run:
         else:
             outcome.state = report.PASSED if result.passed else report.FAILED
             outcome.errors = list(result.errors)
+            outcome.optional = bool(getattr(result, "optional", False))
             outcome.placeholders = dict(result.placeholders)
         outcome.seconds = time.monotonic() - started
         outcome.history = self.work / f"{requirement.id}.json"
+        if outcome.state == report.FAILED and outcome.optional:
+            outcome.state, outcome.reason = report.SKIPPED, "optional in the suite, and failed"
         return outcome
 
     def all(self, requirements: list[suites.Requirement], catalog: catalogs.Catalog, verbose: bool) -> list[report.Outcome]:
         from aws_durable_execution_conformance_tests import cloudwatch, validate
 
         validate.print = self.tell
-        # Captured logs are complete when the execution has ended; CloudWatch needs its ten seconds.
-        cloudwatch.CloudWatchLogRetriever.EVENT_POLL_TIMEOUT_SECONDS = 1.0
+        stand_ins.hurry(validate, cloudwatch)
         outcomes = []
         with ThreadPoolExecutor(self.options.workers) as pool:
             running = [pool.submit(self.case, requirement, catalog.answers[requirement.id]) for requirement in requirements]
@@ -140,27 +150,37 @@ class Run:
         return outcomes
 
 
-def main() -> int:
-    options = arguments()
-    cache = suites.obtain()
-    sys.path.insert(0, str(cache))
-    if options.setup:
-        return 0
-    if not options.endpoint:
-        print("no endpoint: give --endpoint http://127.0.0.1:PORT", file=sys.stderr)
-        return 2
-    catalog = catalogs.templates(options.handlers) if options.handlers else catalogs.own(HERE / "functions.toml")
-    everything = suites.requirements(options.requirements or suites.released_requirements(cache))
-    known = {requirement.suite for requirement in everything}
-    selected = set(split(options.suite)) or catalog.enabled
-    selected = known if "all" in selected else selected
-    if unknown := selected - known - (catalog.enabled if not options.suite else set()):
-        print(f"no such suite: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}", file=sys.stderr)
-        return 2
-    only = split(options.only)
-    reasons = [(requirement, why_skipped(requirement, catalog, selected, only)) for requirement in everything]
-    to_run = [requirement for requirement, reason in reasons if not reason]
-    outcomes = [report.Outcome(requirement, report.SKIPPED, reason=reason) for requirement, reason in reasons if reason]
+def read(options: argparse.Namespace) -> catalogs.Catalog:
+    """Our table or an SDK's templates, with a word about what is ignored in them."""
+    if not options.handlers:
+        return catalogs.own(options.table)
+    parameters = dict(word.split("=", 1) for word in options.parameter)
+    catalog = sam.templates(options.handlers.resolve(), parameters)
+    for note in catalog.notes:
+        print(f"note: {note}", flush=True)
+    return catalog
+
+
+def obtain(options: argparse.Namespace) -> Path:
+    """Puts the suite on `sys.path`, the checkout's own when the requirements come from one; answers the requirements' folder."""
+    newer = suites.newer(options.requirements) if options.requirements else None
+    source = newer or suites.obtain()
+    sys.path.insert(0, str(source))
+    if newer:
+        print(f"note: the validator is the one beside the requirements, {newer}", flush=True)
+    return options.requirements or suites.released_requirements(source)
+
+
+def execute(options: argparse.Namespace, catalog: catalogs.Catalog, chosen: selection.Selection) -> list[report.Outcome] | None:
+    """Builds, registers and runs what was chosen; `None` when the endpoint cannot be used at all."""
+    tools = build.Tools(program=options.program)
+    if options.node_modules:
+        tools.modules = options.node_modules.resolve()
+        tools.node = next(iter(sorted(tools.modules.glob("node-*/bin/node"))), None)
+    wanted = catalog.with_targets([catalog.answers[requirement.id] for requirement in chosen.to_run])
+    for line in build.prepare([catalog.functions[key] for key in wanted], tools):
+        print(f"note: {line}", flush=True)
+    to_run, skipped = selection.without_skipped(chosen.to_run, catalog)
     with contextlib.ExitStack() as resources:
         work = options.history or Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="conformance-")))
         work.mkdir(parents=True, exist_ok=True)
@@ -171,17 +191,39 @@ def main() -> int:
             run.registered = catalogs.register(catalog, wanted, run.lambda_client, variables, options.region)
         except BotoCoreError as error:
             print(f"{options.endpoint} cannot be used: {error}", file=sys.stderr)
-            return 2
-        outcomes += run.all(to_run, catalog, options.verbose)
+            return None
+        outcomes = chosen.skipped + skipped + run.all(to_run, catalog, options.verbose)
         if not options.keep:
             catalogs.unregister(run.registered, run.lambda_client)
         outcomes.sort(key=lambda outcome: outcome.requirement.sort_key)
         if options.junit:
             report.junit(outcomes, options.junit)
+    return outcomes
+
+
+def main() -> int:
+    options = arguments()
+    if options.setup:
+        suites.obtain()
+        return 0
+    if not options.endpoint:
+        print("no endpoint: give --endpoint http://127.0.0.1:PORT", file=sys.stderr)
+        return 2
+    try:
+        catalog = read(options)
+        everything = suites.requirements(obtain(options))
+        named = [name for word in options.suite for name in split(word)]
+        chosen = selection.select(everything, catalog, named, split(options.only), options.handlers)
+    except (FileNotFoundError, selection.Unknown) as error:
+        print(error, file=sys.stderr)
+        return 2
+    outcomes = execute(options, catalog, chosen)
+    if outcomes is None:
+        return 2
     for line in report.skipped_reasons(outcomes):
         print(line)
     print(report.summary(outcomes))
-    return 1 if report.count(outcomes, report.FAILED) or not to_run else 0
+    return 1 if report.count(outcomes, report.FAILED) or not outcomes else 0
 
 
 if __name__ == "__main__":

@@ -60,15 +60,29 @@ def released_requirements(cache: Path) -> Path:
     return cache / PACKAGE / "test_requirements"
 
 
+def newer(requirements_root: Path) -> Path | None:
+    """The suite's own source in the checkout that the requirement files belong to: newer files want their own validator."""
+    for folder in [requirements_root.resolve(), *list(requirements_root.resolve().parents)[:4]]:
+        for source in (folder, folder / "src", *sorted(folder.glob("packages/*/src"))):
+            if (source / PACKAGE / "validate.py").is_file():
+                return source
+        if (folder / ".git").exists():
+            return None
+    return None
+
+
 def requirements(root: Path) -> list[Requirement]:
-    """All requirement files below `root`, in the order of their numbers."""
-    found = []
-    for path in root.rglob("*.yaml"):
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    """All requirement files below `root`, in the order of their numbers. The suite is the folder that a file lies in."""
+    found: dict[str, Requirement] = {}
+    for path in sorted([*root.rglob("*.yaml"), *root.rglob("*.yml")]):
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError:
+            continue  # A template with CloudFormation's tags, or no requirement at all.
         if isinstance(content, dict) and "ExpectedExecutionHistory" in content:
-            suite = path.relative_to(root).parts[0]
-            found.append(Requirement(path.stem, suite, path, str(content.get("description", "")).strip()))
-    return sorted(found, key=lambda requirement: requirement.sort_key)
+            description = str(content.get("description", "")).strip()
+            found.setdefault(path.stem, Requirement(path.stem, path.resolve().parent.name, path, description))
+    return sorted(found.values(), key=lambda requirement: requirement.sort_key)
 
 
 def matches(requirement: Requirement, only: list[str]) -> bool:

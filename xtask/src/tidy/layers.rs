@@ -61,6 +61,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("everstep-benchmark", &[]),
     // It measures the binary from outside.
     ("everstep-bench", &[]),
+    // It is made of the parts of the binary, to crash them where a test says.
+    (
+        "everstep-crash",
+        &[
+            "everstep-core",
+            "everstep-store",
+            "everstep-engine",
+            "everstep-dispatch",
+            "everstep-server",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

@@ -20,6 +20,8 @@ pub(super) struct Running {
     pub allowed: Duration,
     init: Option<Duration>,
     pub timed_out: bool,
+    /// Tells this hand-over from every other; a process that takes several at once says it again in its answer.
+    pub invocation_id: Option<String>,
 }
 
 /// Starts the clock of an invocation and words it for the worker.
@@ -54,11 +56,9 @@ pub(super) fn begin(job: Box<Job>, init: Option<Duration>, several: bool) -> (Ru
     if let Some(tenant) = &invocation.tenant_id {
         headers.push(("lambda-runtime-aws-tenant-id", tenant.clone()));
     }
-    if several {
-        headers.push((
-            "lambda-runtime-invocation-id",
-            uuid::Uuid::new_v4().to_string(),
-        ));
+    let invocation_id = several.then(|| uuid::Uuid::new_v4().to_string());
+    if let Some(id) = &invocation_id {
+        headers.push(("lambda-runtime-invocation-id", id.clone()));
     }
     let delivery = Delivery {
         headers,
@@ -72,6 +72,7 @@ pub(super) fn begin(job: Box<Job>, init: Option<Duration>, several: bool) -> (Ru
         allowed,
         init,
         timed_out: false,
+        invocation_id,
     };
     (running, delivery)
 }

@@ -7,7 +7,6 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::serve::ListenerExt;
 use base64::Engine;
 use bytes::{Bytes, BytesMut};
 use everstep_engine::AnswerPart;
@@ -15,6 +14,8 @@ use http_body_util::BodyExt;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+
+use super::accept::Connections;
 
 /// Bytes of an oversized answer that are read and thrown away, so that the runtime sees the 413 and not a reset connection.
 const DISCARD_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -29,6 +30,8 @@ pub(super) enum Call {
     },
     Answer {
         request_id: String,
+        /// The header `Lambda-Runtime-Invocation-Id`, as `next` handed it out.
+        invocation_id: Option<String>,
         answer: Answer,
         reply: oneshot::Sender<Result<(), Refusal>>,
     },
@@ -118,14 +121,8 @@ pub(super) fn serve(
             calls,
             response_limit,
         });
-    let listener = listener.tap_io(|stream| {
-        // Without it an answer in two segments waits for the peer's delayed acknowledgement, 40 ms.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY is not available");
-        }
-    });
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
+        if let Err(error) = axum::serve(Connections(listener), router).await {
             tracing::error!(%error, "a Runtime API listener ended");
         }
     })
@@ -156,7 +153,10 @@ async fn response(
             Some(Ok(Some(to))) => {
                 let begin = AnswerPart::Begin(content_type(&headers));
                 return match forward(request.into_body(), begin, to).await {
-                    Ok(answer) => api.answer(request_id, answer).await,
+                    Ok(answer) => {
+                        api.answer(request_id, invocation_id(&headers), answer)
+                            .await
+                    }
                     Err(refused) => refused,
                 };
             }
@@ -176,7 +176,8 @@ async fn response(
         Ok(Read::TooLarge(size)) => Answer::TooLarge(size),
         Err(refused) => return refused,
     };
-    api.answer(request_id, answer).await
+    api.answer(request_id, invocation_id(&headers), answer)
+        .await
 }
 
 async fn error(
@@ -193,7 +194,8 @@ async fn error(
         Ok(Read::TooLarge(size)) => Answer::TooLarge(size),
         Err(refused) => return refused,
     };
-    api.answer(request_id, answer).await
+    api.answer(request_id, invocation_id(&headers), answer)
+        .await
 }
 
 async fn init_error(
@@ -228,11 +230,17 @@ impl Api {
         answer.await.ok()
     }
 
-    async fn answer(&self, request_id: String, answer: Answer) -> Response {
+    async fn answer(
+        &self,
+        request_id: String,
+        invocation_id: Option<String>,
+        answer: Answer,
+    ) -> Response {
         let oversized = matches!(answer, Answer::TooLarge(_));
         let verdict = self
             .ask(|reply| Call::Answer {
                 request_id,
+                invocation_id,
                 answer,
                 reply,
             })
@@ -385,6 +393,11 @@ fn error_of_trailers(trailers: &HeaderMap) -> Option<ErrorReport> {
 fn error_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get("lambda-runtime-function-error-type")?;
     Some(value.to_str().ok()?.to_owned()).filter(|text| !text.is_empty())
+}
+
+fn invocation_id(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("lambda-runtime-invocation-id")?;
+    value.to_str().ok().map(str::to_owned)
 }
 
 fn accepted(verdict: Option<Result<(), Refusal>>) -> Response {

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+
+use everstep_core::ExecutionId;
 
 use super::function::{FunctionSpec, LogFormat, Runtime};
 use super::options::HostOptions;
@@ -34,27 +37,50 @@ const CREDENTIAL_SOURCES: [&str; 8] = [
 ];
 
 /// Access keys of one worker; valid as long as the worker lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WorkerCredentials {
     pub access_key_id: String,
     pub secret_access_key: String,
+    /// The same right for plain HTTP: `ACCESS_KEY_ID.SECRET`, its secret another one than that of the signatures.
+    pub token: String,
     /// Qualified ARN of the function that the worker runs.
     pub function_arn: String,
+    /// Executions whose invocations the worker holds now; a plain call belongs to none. Never the same one twice at once.
+    pub executions: Vec<ExecutionId>,
+}
+
+/// Secrets stay out of every log.
+impl fmt::Debug for WorkerCredentials {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("WorkerCredentials")
+            .field("access_key_id", &self.access_key_id)
+            .field("function_arn", &self.function_arn)
+            .field("executions", &self.executions)
+            .finish_non_exhaustive()
+    }
 }
 
 impl WorkerCredentials {
     pub(super) fn random(function_arn: &str) -> WorkerCredentials {
         let key = uuid::Uuid::new_v4().simple().to_string().to_uppercase();
+        let access_key_id = format!("EVWK{}", key.get(..16).unwrap_or(&key));
         WorkerCredentials {
-            access_key_id: format!("EVWK{}", key.get(..16).unwrap_or(&key)),
-            secret_access_key: format!(
-                "{}{}",
-                uuid::Uuid::new_v4().simple(),
-                uuid::Uuid::new_v4().simple()
-            ),
+            secret_access_key: secret(),
+            token: format!("{access_key_id}.{}", secret()),
+            access_key_id,
             function_arn: function_arn.to_owned(),
+            executions: Vec::new(),
         }
     }
+}
+
+/// 244 random bits.
+fn secret() -> String {
+    format!(
+        "{}{}",
+        uuid::Uuid::new_v4().simple(),
+        uuid::Uuid::new_v4().simple()
+    )
 }
 
 /// What is particular to one worker.
@@ -102,6 +128,17 @@ pub(super) fn variables(
         all.insert(
             "AWS_SECRET_ACCESS_KEY".to_owned(),
             keys.secret_access_key.clone().into(),
+        );
+    }
+    all.insert(
+        "EVERSTEP_WORKER_TOKEN".to_owned(),
+        place.credentials.token.clone().into(),
+    );
+    let concurrency = spec.concurrency_per_worker();
+    if concurrency > 1 {
+        all.insert(
+            "AWS_LAMBDA_MAX_CONCURRENCY".to_owned(),
+            concurrency.to_string().into(),
         );
     }
     for (name, value) in &spec.environment {

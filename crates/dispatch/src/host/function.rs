@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use everstep_core::ExecutionId;
 use everstep_engine::AnswerPart;
 use tokio::sync::mpsc;
 
@@ -34,16 +35,33 @@ pub struct FunctionSpec {
     /// Told to the function and shown in the REPORT line, MiB.
     pub memory_mb: u32,
     pub log_format: LogFormat,
+    pub scaling: Scaling,
 }
 
+/// How many processes a function has, and how many invocations each of them serves at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scaling {
+    /// Workers that are kept although nothing is to do, once the function is known.
+    pub workers_min: usize,
+    /// A lower limit than the host's for one function.
+    pub workers_max: Option<usize>,
+    /// Invocations that one process takes at once. A variable `AWS_LAMBDA_MAX_CONCURRENCY` of the function's own comes first.
+    pub concurrency: Option<usize>,
+}
+
+/// Upper bound of invocations in one process: AWS's figure.
+const CONCURRENCY_MAX: usize = 1_600;
+
 impl FunctionSpec {
-    /// How many invocations one worker may hold at once: `AWS_LAMBDA_MAX_CONCURRENCY` among the user's variables, else 1. At most 1,000.
+    /// How many invocations one worker may hold at once: `AWS_LAMBDA_MAX_CONCURRENCY` among the user's variables, else what the scaling says,
+    /// else 1. At most 1,600.
     #[must_use]
     pub fn concurrency_per_worker(&self) -> usize {
         self.environment
             .get("AWS_LAMBDA_MAX_CONCURRENCY")
             .and_then(|text| text.parse::<usize>().ok())
-            .map_or(1, |count| count.clamp(1, 1_000))
+            .or(self.scaling.concurrency)
+            .map_or(1, |count| count.clamp(1, CONCURRENCY_MAX))
     }
 }
 
@@ -88,6 +106,8 @@ pub struct Invocation {
     pub tenant_id: Option<String>,
     /// Where the parts of a streamed answer go.
     pub parts: Option<mpsc::Sender<AnswerPart>>,
+    /// What the worker's credentials are good for while it runs this: the execution that the invocation belongs to. The host only carries it.
+    pub execution: Option<ExecutionId>,
     /// Ends the invocation even when the function's own timeout is later, and ends the wait for a worker.
     pub deadline: Option<SystemTime>,
 }
@@ -141,7 +161,7 @@ pub enum ErrorKind {
     Runtime,
     /// The time was up and the process was killed.
     Timeout,
-    /// The process ended while it held the invocation.
+    /// The process ended while it held the invocation, or was ended because it took more memory than it may.
     Exit,
     /// The process never became ready: failed import, missing interpreter, exit or silence before its first request for work.
     Init,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use everstep_core::ExecutionId;
 use tokio::sync::Notify;
 
 use super::environment::WorkerCredentials;
@@ -84,6 +85,21 @@ impl Shared {
 
     pub(super) fn credentials(&self, access_key_id: &str) -> Option<WorkerCredentials> {
         self.keys().get(access_key_id).cloned()
+    }
+
+    /// A worker is about to get an invocation of the execution.
+    pub(super) fn permit(&self, access_key_id: &str, execution: Option<ExecutionId>) {
+        if let (Some(execution), Some(entry)) = (execution, self.keys().get_mut(access_key_id)) {
+            entry.executions.push(execution);
+        }
+    }
+
+    /// The invocation is over.
+    pub(super) fn withdraw_permit(&self, access_key_id: &str, execution: Option<ExecutionId>) {
+        if let (Some(execution), Some(entry)) = (execution, self.keys().get_mut(access_key_id)) {
+            let at = entry.executions.iter().position(|held| *held == execution);
+            at.map(|at| entry.executions.swap_remove(at));
+        }
     }
 
     /// Starts the workers that the pools have decided on.

@@ -6,6 +6,7 @@
 //!
 //! What the host must not know: executions, checkpoints, retries. It runs an invocation once and says how it ended.
 
+mod accept;
 mod answer;
 mod api;
 mod bootstrap;
@@ -18,6 +19,7 @@ mod function;
 mod inside;
 mod journal;
 mod logs;
+mod memory;
 mod options;
 mod pool;
 mod process;
@@ -33,12 +35,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
+use subtle::ConstantTimeEq as _;
 use tokio::sync::oneshot;
 
 pub use environment::{RESERVED, WorkerCredentials};
 pub use error::{Error, Kind};
 pub use function::{
-    ErrorKind, FunctionError, FunctionSpec, Invocation, LogFormat, Outcome, Runtime,
+    ErrorKind, FunctionError, FunctionSpec, Invocation, LogFormat, Outcome, Runtime, Scaling,
 };
 pub use logs::{LogLine, LogStream};
 pub use options::HostOptions;
@@ -74,6 +77,8 @@ impl FunctionHost {
     /// # Errors
     /// See [`Error`].
     pub async fn start(options: HostOptions) -> Result<FunctionHost, Error> {
+        // What the server's own parent has left open for it is not for functions.
+        close_fds::set_fds_cloexec_threadsafe(3, &[]);
         let scratch = absolute(&options.scratch)?;
         let options = HostOptions {
             logs: absolute(&options.logs)?,
@@ -110,6 +115,7 @@ impl FunctionHost {
             workers: options.max_workers.max(1),
             workers_per_function: options.max_workers_per_function.max(1),
             queued_per_function: options.max_queued_per_function,
+            turn: options.turn,
         });
         Ok(FunctionHost {
             shared: Arc::new(Shared::new(options, folders, pools, lock)),
@@ -156,6 +162,13 @@ impl FunctionHost {
             .unwrap_or_else(|_| Outcome::unserved(answer::host_closed()))
     }
 
+    /// Makes a function known before its first invocation: the workers that it always has start now, and those of its former revisions are
+    /// no longer kept.
+    pub fn prepare(&self, spec: &FunctionSpec) {
+        let launches = self.shared.pools().prepare(spec);
+        self.shared.start(launches);
+    }
+
     /// Stops the warm workers of a function, or of one revision of it, and waits until they are gone. Busy ones finish their invocation first, and
     /// that is not waited for. A later invocation starts new workers.
     pub async fn retire(&self, arn: &str, revision: Option<&str>) {
@@ -180,10 +193,19 @@ impl FunctionHost {
         }
     }
 
-    /// The keys of a live worker, for whoever checks the signature of its calls.
+    /// The keys of a live worker and what they are good for at this moment, for whoever checks the signature of its calls.
     #[must_use]
     pub fn credentials(&self, access_key_id: &str) -> Option<WorkerCredentials> {
         self.shared.credentials(access_key_id)
+    }
+
+    /// The live worker whose bearer token this is: what a function sends as `Authorization: Bearer $EVERSTEP_WORKER_TOKEN`.
+    #[must_use]
+    pub fn bearer(&self, token: &str) -> Option<WorkerCredentials> {
+        let (access_key_id, _) = token.split_once('.')?;
+        let known = self.shared.credentials(access_key_id)?;
+        let same: bool = known.token.as_bytes().ct_eq(token.as_bytes()).into();
+        same.then_some(known)
     }
 
     #[must_use]

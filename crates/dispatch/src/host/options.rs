@@ -13,9 +13,16 @@ pub struct HostOptions {
     pub idle_timeout: Duration,
     /// A process must ask for work within this time.
     pub init_timeout: Duration,
+    /// A function's own scaling may set a lower one.
     pub max_workers_per_function: usize,
     /// Over all functions.
     pub max_workers: usize,
+    /// At `max_workers`, how long a function without any worker waits before another one's worker makes room for it.
+    pub turn: Duration,
+    /// Whether a worker that takes more memory than its function has is ended.
+    pub memory_enforced: bool,
+    /// How often the memory of a busy worker is looked at.
+    pub memory_look: Duration,
     /// Invocations that wait for a worker of one function revision; further ones are refused.
     pub max_queued_per_function: usize,
     /// Bytes of an answer of a function; a larger one is refused with 413. Lambda's figure.
@@ -56,6 +63,9 @@ impl HostOptions {
             init_timeout: Duration::from_secs(60),
             max_workers_per_function: 16,
             max_workers: 64,
+            turn: Duration::from_secs(1),
+            memory_enforced: true,
+            memory_look: Duration::from_millis(250),
             max_queued_per_function: 10_000,
             response_limit: 6 * 1024 * 1024 + 100,
             logs: logs.into(),

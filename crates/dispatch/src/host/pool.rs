@@ -2,13 +2,14 @@
 //! so that every rule can be tested alone.
 //!
 //! A worker *parks* once for every request for work it has open, and an invocation goes to the worker that parked last: the others then
-//! age and are stopped. What finds no parked worker waits in its function's queue, oldest first, and [`Pools::plan`] starts workers as far as
-//! the limits allow. At the limit over all functions an idle worker of another function makes room; if none is idle, a function with more than
-//! its share gives one up when it would take its next invocation.
+//! age and are stopped. What finds no parked worker waits in its function's queue, oldest first, and `Pools::plan` (`share`) starts workers as
+//! far as the limits allow and says who gives a place up at the limit over all functions.
+
+mod share;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -68,6 +69,8 @@ pub(super) struct Limits {
     pub workers: usize,
     pub workers_per_function: usize,
     pub queued_per_function: usize,
+    /// How long a function without any worker waits, at the limit over all functions, before another one's worker makes room.
+    pub turn: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,16 +103,37 @@ struct Pool {
     starting: usize,
     /// Slots that are about to ask for work: who calls again at once must not cause a cold start.
     returning: usize,
+    /// When it last got a new worker, in the count of all launches: the one that waits longest for its turn comes first.
+    seated: u64,
+    /// Its last worker ended before it asked for work. None is kept warm then, or a broken function would be started for ever.
+    broken: bool,
+    /// A later revision is there, or it is retired: nothing is kept warm for it.
+    superseded: bool,
 }
 
 impl Pool {
-    /// Workers that the queue still wants.
-    fn wanted(&self) -> usize {
-        self.queue
-            .len()
-            .saturating_sub(self.returning)
-            .div_ceil(self.capacity)
-            .saturating_sub(self.starting)
+    fn new(spec: &FunctionSpec) -> Pool {
+        Pool {
+            spec: Arc::new(spec.clone()),
+            capacity: spec.concurrency_per_worker(),
+            queue: VecDeque::new(),
+            idle: Vec::new(),
+            workers: 0,
+            starting: 0,
+            returning: 0,
+            seated: 0,
+            broken: false,
+            superseded: false,
+        }
+    }
+
+    /// Workers that are kept although nothing is to do.
+    fn kept(&self) -> usize {
+        if self.broken || self.superseded {
+            0
+        } else {
+            self.spec.scaling.workers_min
+        }
     }
 }
 
@@ -155,15 +179,7 @@ impl Pools {
         if self.closed {
             return Err(Box::new(job(Arc::new(spec.clone()))));
         }
-        let pool = self.pools.entry(key).or_insert_with(|| Pool {
-            spec: Arc::new(spec.clone()),
-            capacity: spec.concurrency_per_worker(),
-            queue: VecDeque::new(),
-            idle: Vec::new(),
-            workers: 0,
-            starting: 0,
-            returning: 0,
-        });
+        let pool = self.pools.entry(key).or_insert_with(|| Pool::new(spec));
         let mut job = Box::new(job(Arc::clone(&pool.spec)));
         while let Some(id) = pool.idle.pop() {
             let Some(seat) = self.seats.get_mut(&id) else {
@@ -181,6 +197,20 @@ impl Pools {
         }
         pool.queue.push_back(*job);
         Ok(self.plan())
+    }
+
+    /// Makes the function known: the workers that it always has are started, and former revisions keep none.
+    pub(super) fn prepare(&mut self, spec: &FunctionSpec) -> Vec<Launch> {
+        let key = Key::of(spec);
+        for (other, pool) in &mut self.pools {
+            if other.arn == key.arn {
+                pool.superseded = *other != key;
+            }
+        }
+        if spec.scaling.workers_min > 0 && !self.closed {
+            self.pools.entry(key).or_insert_with(|| Pool::new(spec));
+        }
+        self.plan()
     }
 
     /// A job that its worker could not take goes to the head of the queue again.
@@ -205,6 +235,7 @@ impl Pools {
         if seat.phase == Phase::Starting {
             seat.phase = Phase::Live;
             pool.starting -= 1;
+            pool.broken = false;
         }
         if seat.returning > 0 {
             seat.returning -= 1;
@@ -245,10 +276,11 @@ impl Pools {
         self.plan()
     }
 
-    /// Withdraws the parked requests of a worker that has been idle for long. False: work is already on its way to it.
+    /// Withdraws the parked requests of a worker that has been idle for long. False: work is already on its way to it, or it is one of
+    /// those that are kept.
     pub(super) fn expire(&mut self, id: WorkerId, parked: usize) -> bool {
         match self.seats.get(&id) {
-            Some(seat) if seat.parked == parked => {
+            Some(seat) if seat.parked == parked && !self.is_kept(&seat.key) => {
                 self.unpark(id);
                 if let Some(seat) = self.seats.get_mut(&id) {
                     seat.phase = Phase::Stopping;
@@ -257,6 +289,15 @@ impl Pools {
             }
             _ => false,
         }
+    }
+
+    /// A worker that must get no more work: something of it has hung. What it runs goes on.
+    pub(super) fn quit(&mut self, id: WorkerId) -> Vec<Launch> {
+        self.unpark(id);
+        if let Some(seat) = self.seats.get_mut(&id) {
+            seat.phase = Phase::Stopping;
+        }
+        self.plan()
     }
 
     /// A connection that asked for work is gone before work came. False: work is already on its way.
@@ -303,8 +344,9 @@ impl Pools {
             pool.returning -= seat.returning;
             if seat.phase == Phase::Starting {
                 pool.starting -= 1;
+                pool.broken = true;
             }
-            if pool.workers == 0 && pool.queue.is_empty() {
+            if pool.workers == 0 && pool.queue.is_empty() && pool.kept() == 0 {
                 self.pools.remove(&seat.key);
             }
         }
@@ -325,6 +367,11 @@ impl Pools {
         for id in &ids {
             if let Some(seat) = self.seats.get_mut(id) {
                 seat.retired = true;
+            }
+        }
+        for (key, pool) in &mut self.pools {
+            if key.arn == arn && revision.is_none_or(|revision| key.revision == revision) {
+                pool.superseded = true;
             }
         }
         ids.into_iter()
@@ -405,113 +452,6 @@ impl Pools {
         drop(seat.orders.send(Order::Stop { now: false }));
         self.unpark(id);
         true
-    }
-
-    /// At the limit over all functions: does this worker's function have to give a place to one that has less than its share?
-    fn should_yield(&self, id: WorkerId) -> bool {
-        if self.seats.len() < self.limits.workers || self.stopping() > 0 {
-            return false;
-        }
-        let Some(own) = self
-            .seats
-            .get(&id)
-            .and_then(|seat| self.pools.get(&seat.key))
-        else {
-            return false;
-        };
-        let share = (self.limits.workers / self.pools.len().max(1)).max(1);
-        let own_waits_since = own.queue.front().map(|job| job.queued_at);
-        self.pools.values().any(|other| {
-            let Some(head) = other.queue.front() else {
-                return false;
-            };
-            let poor = other.wanted() > 0 && other.workers < share;
-            let older = own_waits_since.is_none_or(|own| head.queued_at < own);
-            poor && (own.workers > share || (other.workers == 0 && older))
-        })
-    }
-
-    fn stopping(&self) -> usize {
-        self.seats
-            .values()
-            .filter(|seat| seat.phase == Phase::Stopping)
-            .count()
-    }
-
-    /// Seats for new workers, the longest waiting function first.
-    fn plan(&mut self) -> Vec<Launch> {
-        let mut launches = Vec::new();
-        if self.closed {
-            return launches;
-        }
-        let mut needy: Vec<(Instant, Key)> = self
-            .pools
-            .iter()
-            .filter(|(_, pool)| pool.wanted() > 0)
-            .filter_map(|(key, pool)| Some((pool.queue.front()?.queued_at, key.clone())))
-            .collect();
-        needy.sort_by_key(|(since, _)| *since);
-        // Each worker on its way out is a place that one of the wanted workers will get when it is gone.
-        let mut leaving = self.stopping();
-        for (_, key) in needy {
-            let places = self.pools.get(&key).map_or(0, |pool| {
-                let below = self
-                    .limits
-                    .workers_per_function
-                    .saturating_sub(pool.workers);
-                pool.wanted().min(below)
-            });
-            for _ in 0..places {
-                if self.seats.len() < self.limits.workers {
-                    launches.extend(self.seat(&key));
-                } else if leaving > 0 {
-                    leaving -= 1;
-                } else if !self.evict_idle() {
-                    return launches;
-                }
-            }
-        }
-        launches
-    }
-
-    fn seat(&mut self, key: &Key) -> Option<Launch> {
-        let pool = self.pools.get_mut(key)?;
-        let (sender, orders) = mpsc::unbounded_channel();
-        self.last_id += 1;
-        pool.workers += 1;
-        pool.starting += 1;
-        self.seats.insert(
-            self.last_id,
-            Seat {
-                key: key.clone(),
-                orders: sender,
-                phase: Phase::Starting,
-                retired: false,
-                parked: 0,
-                parked_at: Instant::now(),
-                returning: 0,
-            },
-        );
-        Some(Launch {
-            id: self.last_id,
-            spec: Arc::clone(&pool.spec),
-            orders,
-        })
-    }
-
-    /// Stops the worker that has been idle longest.
-    fn evict_idle(&mut self) -> bool {
-        let victim = self
-            .seats
-            .iter()
-            .filter(|(_, seat)| seat.phase == Phase::Live && seat.parked > 0)
-            .filter(|(_, seat)| {
-                let capacity = self.pools.get(&seat.key).map_or(1, |pool| pool.capacity);
-                seat.parked >= capacity
-            })
-            .min_by_key(|(_, seat)| seat.parked_at)
-            .map(|(id, _)| *id);
-        victim.is_some_and(|id| self.stop_if_idle(id))
     }
 }
 

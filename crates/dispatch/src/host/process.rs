@@ -1,8 +1,10 @@
 //! A worker's process: started in its own process group behind a guard, with its own Runtime API port, home and keys.
 
+use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -58,7 +60,7 @@ impl Process {
             .await
             .map_err(|error| format!("no port for the Runtime API: {error}"))?;
         let home = shared.folders.homes.join(id.to_string());
-        tokio::fs::create_dir_all(home.join("tmp"))
+        furnish(&home)
             .await
             .map_err(|error| format!("no scratch folder: {error}"))?;
         let credentials = WorkerCredentials::random(&spec.arn);
@@ -142,7 +144,7 @@ impl Process {
 
 /// Without a shell the worker runs unguarded, and the reaper of the next start ends it should the host be killed.
 fn guarded(shared: &Shared, line: command::CommandLine) -> Command {
-    let shell = std::path::Path::new("/bin/sh");
+    let shell = Path::new("/bin/sh");
     let mut command = if shell.exists() {
         let mut command = Command::new(shell);
         command
@@ -167,6 +169,12 @@ async fn listen(shared: &Shared) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(SocketAddr::new(shared.options.listen, 0)).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
+}
+
+/// Makes a worker's home. Other users of the machine have no business there; other workers run as the same user.
+async fn furnish(home: &Path) -> io::Result<()> {
+    tokio::fs::create_dir_all(home.join("tmp")).await?;
+    tokio::fs::set_permissions(home, Permissions::from_mode(0o700)).await
 }
 
 type Parts = (Child, Option<ChildStdin>, Capture, Capture);

@@ -1,5 +1,7 @@
 //! The supervisor of one worker: a task that owns the process and is the only one to decide what its calls, its exit and its deadlines mean.
 
+mod limits;
+
 use std::collections::VecDeque;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -23,7 +25,7 @@ const ANSWERED_MAX: usize = 16;
 /// With no deadline of its own a supervisor looks up this often.
 const REST: Duration = Duration::from_secs(3600);
 /// A process may answer and end without hearing the reply; its last request is then still on its way through the socket.
-const LAST_WORDS: Duration = Duration::from_millis(20);
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// After an answer, how long the pool counts on the worker's next request before it starts another one.
 const RETURN: Duration = Duration::from_millis(100);
@@ -66,6 +68,10 @@ struct Worker {
     return_by: Option<Instant>,
     ending: Ending,
     shutting_down: bool,
+    /// An invocation's time was over while others ran: it ends with them and gets no more work.
+    hung: bool,
+    out_of_memory: bool,
+    next_look: Instant,
 }
 
 /// Runs a worker from its launch to its end.
@@ -96,6 +102,9 @@ pub(super) async fn run(shared: Arc<Shared>, launch: Launch) {
                 return_by: None,
                 ending: Ending::No,
                 shutting_down: false,
+                hung: false,
+                out_of_memory: false,
+                next_look: now,
             };
             worker.drive().await;
         }
@@ -132,7 +141,11 @@ impl Worker {
                 () = tokio::time::sleep_until(wake) => self.on_wake(),
             }
             if self.ending == Ending::WhenIdle && self.is_idle() {
-                self.terminate();
+                if self.hung {
+                    self.kill();
+                } else {
+                    self.terminate();
+                }
             }
             self.journal.write();
         }
@@ -149,12 +162,15 @@ impl Worker {
             Ending::Killed => return now + REST,
             Ending::No | Ending::WhenIdle => {}
         }
+        let look = self.memory_look();
         if self.init.is_none() {
-            return self.born + self.shared.options.init_timeout;
+            let ready_by = self.born + self.shared.options.init_timeout;
+            return look.map_or(ready_by, |look| look.min(ready_by));
         }
         let first = self.running.iter().map(|running| running.deadline).min();
         let limit = first.unwrap_or_else(|| self.idle_since + self.idle_limit());
-        self.return_by.map_or(limit, |by| by.min(limit))
+        let limit = self.return_by.map_or(limit, |by| by.min(limit));
+        look.map_or(limit, |look| look.min(limit))
     }
 
     /// A worker that neither runs nor asks for work has hung after its answer.
@@ -173,6 +189,9 @@ impl Worker {
             Ending::Terminated(_) | Ending::Killed => return,
             Ending::No | Ending::WhenIdle => {}
         }
+        if self.kill_for_memory(now) {
+            return;
+        }
         if self.return_by.is_some_and(|by| now >= by) {
             self.return_by = None;
             let launches = self.shared.pools().overdue(self.id);
@@ -188,10 +207,7 @@ impl Worker {
                 self.kill();
             }
         } else if self.running.iter().any(|running| now >= running.deadline) {
-            for running in &mut self.running {
-                running.timed_out = now >= running.deadline;
-            }
-            self.kill();
+            self.time_out(now);
         } else if self.is_idle() && now >= self.idle_since + self.idle_limit() {
             if self.waiters.is_empty() {
                 tracing::warn!(function = %self.spec.arn, "a worker did not ask for work after its answer and is replaced");
@@ -206,6 +222,10 @@ impl Worker {
 
     fn on_order(&mut self, order: Order) {
         match order {
+            Order::Run(job) if self.hung => {
+                let launches = self.give_back(*job);
+                self.shared.start(launches);
+            }
             Order::Run(job) => {
                 self.prune_waiters();
                 match self.waiters.pop_front() {
@@ -230,10 +250,11 @@ impl Worker {
             Call::Next { reply } => self.on_next(reply),
             Call::Answer {
                 request_id,
+                invocation_id,
                 answer,
                 reply,
             } => {
-                let verdict = self.on_answer(&request_id, answer);
+                let verdict = self.on_answer(&request_id, invocation_id.as_deref(), answer);
                 // A worker that hung up before it heard this loses nothing.
                 let _ = reply.send(verdict);
             }
@@ -279,8 +300,15 @@ impl Worker {
             match assignment {
                 Assignment::Run(job) => self.hand_over(job, reply),
                 Assignment::Park => self.waiters.push_back(reply),
-                Assignment::Stop if self.ending == Ending::No => self.ending = Ending::WhenIdle,
-                Assignment::Stop => {}
+                Assignment::Stop => {
+                    if self.ending == Ending::No {
+                        self.ending = Ending::WhenIdle;
+                    }
+                    if !self.running.is_empty() {
+                        // An answer now would say: exit. Others run in the process, so this request stays open until they have ended.
+                        self.waiters.push_back(reply);
+                    }
+                }
             }
         }
     }
@@ -301,8 +329,12 @@ impl Worker {
         let init = self.init.filter(|_| !self.init_told);
         let (running, delivery) = answer::begin(job, init, self.capacity > 1);
         let request_id = running.job.invocation.request_id.clone();
+        let execution = running.job.invocation.execution;
         self.capture(true);
+        // First the right, then the work: its first call may be here before this task goes on.
+        self.shared.permit(&self.process.access_key_id, execution);
         if waiter.send(Ok(delivery)).is_err() {
+            self.withdraw_permit(execution);
             self.pending.push_front(running.job);
             return;
         }
@@ -317,7 +349,12 @@ impl Worker {
         self.journal.platform(Some(&request_id), line);
     }
 
-    fn on_answer(&mut self, request_id: &str, answer: Answer) -> Result<(), Refusal> {
+    fn on_answer(
+        &mut self,
+        request_id: &str,
+        invocation_id: Option<&str>,
+        answer: Answer,
+    ) -> Result<(), Refusal> {
         let position = self
             .running
             .iter()
@@ -329,14 +366,31 @@ impl Worker {
                 Refusal::InvalidRequestId
             });
         };
-        let running = self.running.swap_remove(position);
-        if self.answered.len() == ANSWERED_MAX {
-            self.answered.pop_front();
+        let held = self.running.get(position);
+        let other = held
+            .and_then(|running| running.invocation_id.as_deref())
+            .zip(invocation_id);
+        if other.is_some_and(|(held, said)| held != said) {
+            // The same request may have been given to this worker once before: that answer is not this one's.
+            return Err(Refusal::InvalidRequestId);
         }
-        self.answered.push_back(request_id.to_owned());
+        let running = self.running.swap_remove(position);
+        self.remember(request_id);
         let result = answer::result(answer, self.shared.options.response_limit);
         self.settle(running, result);
         Ok(())
+    }
+
+    fn remember(&mut self, request_id: &str) {
+        if self.answered.len() >= ANSWERED_MAX + self.capacity {
+            self.answered.pop_front();
+        }
+        self.answered.push_back(request_id.to_owned());
+    }
+
+    fn withdraw_permit(&self, execution: Option<everstep_core::ExecutionId>) {
+        self.shared
+            .withdraw_permit(&self.process.access_key_id, execution);
     }
 
     fn on_init_error(&mut self, report: &ErrorReport) -> Result<(), Refusal> {
@@ -364,8 +418,11 @@ impl Worker {
             self.journal
                 .platform(Some(&running.job.invocation.request_id), line);
         }
-        self.shared.pools().answered(self.id);
-        self.return_by = Some(Instant::now() + RETURN);
+        if !self.hung {
+            self.shared.pools().answered(self.id);
+            self.return_by = Some(Instant::now() + RETURN);
+        }
+        self.withdraw_permit(running.job.invocation.execution);
         running.finish(result, self.journal.tail());
         self.journal.current(&self.running);
     }
@@ -426,8 +483,9 @@ impl Worker {
             exit::describe,
         );
         if self.init.is_none() && !self.blamed && !self.shutting_down {
+            let error_type = self.exit_type();
             self.blame(|request_id| {
-                FunctionError::of_request(ErrorKind::Init, "Runtime.ExitError", request_id, &reason)
+                FunctionError::of_request(ErrorKind::Init, error_type, request_id, &reason)
             });
         }
         for running in std::mem::take(&mut self.running) {
@@ -441,11 +499,8 @@ impl Worker {
             }
         }
         for job in std::mem::take(&mut self.pending) {
-            let answer = self.shared.pools().resubmit(*job);
-            match answer {
-                Ok(launches) => self.shared.start(launches),
-                Err(job) => drop(job.reply.send(Outcome::unserved(answer::host_closed()))),
-            }
+            let launches = self.give_back(*job);
+            self.shared.start(launches);
         }
         self.journal.write();
         self.process.clean_up(&self.shared).await;
@@ -455,19 +510,12 @@ impl Worker {
     fn end_of(&mut self, running: &Running, reason: &str) -> FunctionError {
         let request_id = &running.job.invocation.request_id;
         if running.timed_out {
-            Counters::count(&self.shared.counters.timeouts);
-            let line = format!(
-                "{} {request_id} {}",
-                report::now(),
-                timeout_text(running.allowed)
-            );
-            self.journal.platform(Some(request_id), line);
-            FunctionError::timed_out(request_id, running.allowed)
+            self.timed_out(running)
         } else if self.shutting_down {
             answer::host_closed()
         } else {
             Counters::count(&self.shared.counters.exits);
-            FunctionError::of_request(ErrorKind::Exit, "Runtime.ExitError", request_id, reason)
+            FunctionError::of_request(ErrorKind::Exit, self.exit_type(), request_id, reason)
         }
     }
 }

@@ -14,8 +14,9 @@ def call(method, path, body=None, headers={}, **more):
     return answer.status, answer.headers, answer.read()
 
 
-def answer(request_id, value):
-    return call("POST", f"/invocation/{request_id}/response", json.dumps(value))[0]
+def answer(request_id, value, invocation_id=None):
+    told = {"Lambda-Runtime-Invocation-Id": invocation_id} if invocation_id else {}
+    return call("POST", f"/invocation/{request_id}/response", json.dumps(value), told)[0]
 
 
 def hang_up():
@@ -48,6 +49,16 @@ while True:
     elif event == "twice":
         answer(request_id, "first")
         second = answer(request_id, "second")
+    elif event == "other-invocation":
+        refused = answer(request_id, "of another invocation", "0000")
+        answer(request_id, {"refused": refused}, headers["Lambda-Runtime-Invocation-Id"])
+    elif event == "late":
+        time.sleep(2.2)
+        second = answer(request_id, "late", headers["Lambda-Runtime-Invocation-Id"])
+        open(os.environ["MARK"], "w").write(str(second))
+    elif event == "long":
+        time.sleep(3.5)
+        answer(request_id, "long")
     elif event == "after-twice":
         answer(request_id, {"second": second})
     elif event == "hang-up":

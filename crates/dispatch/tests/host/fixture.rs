@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use everstep_dispatch::host::{
     FunctionError, FunctionHost, FunctionSpec, HostOptions, Invocation, LogFormat, LogLine,
-    Outcome, Runtime,
+    Outcome, Runtime, Scaling,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -66,6 +66,7 @@ impl Fixture {
             timeout: Duration::from_secs(30),
             memory_mb: 128,
             log_format: LogFormat::Text,
+            scaling: Scaling::default(),
         }
     }
 
@@ -96,6 +97,7 @@ pub fn invocation(event: &str) -> Invocation {
         client_context: None,
         tenant_id: None,
         parts: None,
+        execution: None,
         deadline: None,
     }
 }

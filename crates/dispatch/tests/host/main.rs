@@ -12,4 +12,5 @@
 mod failures;
 mod fixture;
 mod lifecycle;
+mod limits;
 mod runtimes;

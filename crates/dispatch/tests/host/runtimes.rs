@@ -228,6 +228,7 @@ async fn a_worker_sees_its_own_variables_and_nothing_of_the_server_s() {
         "_",
         "OLDPWD",
         "LC_CTYPE",
+        "EVERSTEP_WORKER_TOKEN",
     ];
     for name in seen[0].as_object().unwrap().keys() {
         // A version switcher in place of the interpreter sets these by itself.
@@ -294,6 +295,49 @@ async fn an_executable_bootstrap_speaks_the_runtime_api() {
     // The script answers, does not listen and is gone.
     assert_eq!(fixture.value(&spec, r#""last-words""#).await, json!("bye"));
     assert_eq!(fixture.host.stats().exits, 0);
+    fixture.host.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_answer_to_another_hand_over_is_refused() {
+    let fixture = start(|_| {}).await;
+    let mut spec = fixture.function(Runtime::Provided, include_str!("bootstrap.py"));
+    spec.scaling.concurrency = Some(2);
+    assert_eq!(
+        fixture.value(&spec, r#""other-invocation""#).await,
+        json!({"refused": 400})
+    );
+    fixture.host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_late_answer_is_refused_and_harms_nobody() {
+    let fixture = start(|_| {}).await;
+    // One loop asks for work and hangs, the other one keeps the process alive.
+    let text = include_str!("bootstrap.py").replace(
+        "while True:",
+        "if os.fork() == 0:\n    connection.close()\nwhile True:",
+    );
+    let mut spec = fixture.function(Runtime::Provided, &text);
+    let mark = fixture.folder.path().join("mark");
+    spec.environment
+        .insert("MARK".to_owned(), mark.to_str().unwrap().to_owned());
+    spec.environment
+        .insert("AWS_LAMBDA_MAX_CONCURRENCY".to_owned(), "2".to_owned());
+    let call = |event: &'static str, seconds: u64| {
+        let (host, spec) = (fixture.host.clone(), spec.clone());
+        let mut call = invocation(event);
+        call.deadline = Some(SystemTime::now() + Duration::from_secs(seconds));
+        tokio::spawn(async move { host.invoke(&spec, call).await })
+    };
+    // Deadlines count from here: the cold start comes first.
+    value(&call(r#""plain""#, 30).await.unwrap());
+    let late = call(r#""late""#, 1);
+    let other = call(r#""long""#, 20);
+    let outcome = late.await.unwrap();
+    assert_eq!(error(&outcome).0.kind, ErrorKind::Timeout);
+    assert_eq!(value(&other.await.unwrap()), json!("long"));
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), "403");
     fixture.host.shutdown().await;
 }
 

@@ -1,6 +1,8 @@
 use super::*;
 use std::time::Duration;
 
+use super::super::function::Scaling;
+
 fn spec(runtime: Runtime, own: &[(&str, &str)]) -> FunctionSpec {
     FunctionSpec {
         arn: "arn:aws:lambda:us-east-1:000000000000:function:f:7".to_owned(),
@@ -18,6 +20,7 @@ fn spec(runtime: Runtime, own: &[(&str, &str)]) -> FunctionSpec {
         timeout: Duration::from_secs(3),
         memory_mb: 256,
         log_format: LogFormat::Json,
+        scaling: Scaling::default(),
     }
 }
 

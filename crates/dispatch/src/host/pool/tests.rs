@@ -3,13 +3,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::function::{LogFormat, Runtime};
+use super::super::function::{LogFormat, Runtime, Scaling};
 
 fn limits(workers: usize, workers_per_function: usize) -> Limits {
     Limits {
         workers,
         workers_per_function,
         queued_per_function: 3,
+        turn: Duration::from_secs(60),
     }
 }
 
@@ -27,6 +28,7 @@ fn spec(name: &str) -> FunctionSpec {
         timeout: Duration::from_secs(1),
         memory_mb: 128,
         log_format: LogFormat::Text,
+        scaling: Scaling::default(),
     }
 }
 
@@ -46,6 +48,7 @@ fn submit(
             client_context: None,
             tenant_id: None,
             parts: None,
+            execution: None,
             deadline: None,
         },
         queued_at: Instant::now(),
@@ -195,4 +198,100 @@ fn who_calls_again_at_once_waits_for_the_worker_that_answered() {
     let (third, _c) = submit(&mut pools, "f", "c");
     assert!(third.unwrap().is_empty());
     assert_eq!(pools.overdue(worker.id).len(), 1, "it has hung");
+}
+
+/// Workers of `name` that exist.
+fn workers(pools: &Pools, name: &str) -> usize {
+    let stats = pools.stats();
+    let found = stats.iter().find(|pool| pool.arn == name);
+    found.map_or(0, |pool| pool.workers)
+}
+
+#[test]
+fn at_the_limit_waiting_functions_take_turns_whatever_the_others_have_queued() {
+    let mut limits = limits(1, 8);
+    limits.queued_per_function = 100;
+    limits.turn = Duration::ZERO;
+    let mut pools = Pools::new(limits);
+    let mut kept = Vec::new();
+    let mut launches = Vec::new();
+    // All of `deep` was queued before the others came.
+    for (name, count) in [("deep", 30), ("f", 3), ("g", 3)] {
+        for n in 0..count {
+            let (launched, outcome) = submit(&mut pools, name, &format!("{name}{n}"));
+            launches.extend(launched.unwrap());
+            kept.push(outcome);
+        }
+    }
+    let mut served: Vec<String> = Vec::new();
+    while let Some(worker) = launches.pop() {
+        let mut seen: Vec<String> = Vec::new();
+        while let Some(id) = job_id(pools.ready(worker.id)) {
+            seen.push(id);
+        }
+        served.push(worker.spec.arn.clone());
+        assert!(workers(&pools, "deep") + workers(&pools, "f") + workers(&pools, "g") <= 1);
+        launches.extend(pools.gone(worker.id));
+        if served.len() == 6 {
+            break;
+        }
+    }
+    assert_eq!(served, ["deep", "f", "g", "deep", "f", "g"]);
+}
+
+#[test]
+fn free_places_go_to_the_function_with_the_fewest_workers() {
+    let mut limits = limits(4, 8);
+    limits.queued_per_function = 100;
+    let mut pools = Pools::new(limits);
+    let mut kept = Vec::new();
+    let mut launches = Vec::new();
+    for n in 0..9 {
+        let (launched, outcome) = submit(&mut pools, "deep", &n.to_string());
+        launches.extend(launched.unwrap());
+        kept.push(outcome);
+    }
+    assert_eq!(launches.len(), 4);
+    let (launched, outcome) = submit(&mut pools, "late", "late");
+    assert!(launched.unwrap().is_empty());
+    kept.push(outcome);
+    let next = pools.gone(launches[0].id);
+    assert_eq!(next[0].spec.arn, "late");
+}
+
+#[test]
+fn a_function_has_no_more_workers_than_its_own_limit() {
+    let mut pools = Pools::new(limits(8, 8));
+    let mut narrow = spec("f");
+    narrow.scaling.workers_max = Some(1);
+    let (reply, _outcome) = oneshot::channel();
+    let job = |id: &str, reply| {
+        let id = id.to_owned();
+        move |spec| Job {
+            spec,
+            invocation: Invocation {
+                request_id: id,
+                payload: bytes::Bytes::new(),
+                trace_id: None,
+                client_context: None,
+                tenant_id: None,
+                execution: None,
+                deadline: None,
+            },
+            queued_at: Instant::now(),
+            reply,
+        }
+    };
+    assert_eq!(
+        pools.submit(&narrow, job("a", reply)).ok().unwrap().len(),
+        1
+    );
+    let (reply, _outcome) = oneshot::channel();
+    assert!(
+        pools
+            .submit(&narrow, job("b", reply))
+            .ok()
+            .unwrap()
+            .is_empty()
+    );
 }

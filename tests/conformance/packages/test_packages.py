@@ -1,0 +1,106 @@
+"""What `--handlers` makes of an SDK's own conformance package: templates read, code found or built, the rest left out aloud."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+DURABLE = HERE.parent / "durable"
+POLYGLOT = HERE / "polyglot"
+sys.path.insert(0, str(DURABLE))
+
+import build  # noqa: E402
+import sam  # noqa: E402
+import selection  # noqa: E402
+import suite as suites  # noqa: E402
+
+
+def test_references_and_intrinsics_become_variables() -> None:
+    function = sam.templates(POLYGLOT).functions["step.StepBasic"]
+    assert function.env == {
+        "SHARED": "everywhere",
+        "GREETING": "Hello",
+        "OWN_NAME": "${step.StepBasic}",
+        "QUALIFIED": "${step.StepNamed.Arn}:$LATEST",
+        "JOINED": "${step.StepNamed.Arn}:$LATEST",
+        "LITERAL": "${NotAParameter}-${AWS::Region}",
+        "CHOSEN": "b",
+    }
+    assert (function.runtime, function.timeout_seconds) == ("python3.13", 30)
+    assert function.durable == {"RetentionPeriodInDays": 7, "ExecutionTimeout": 300}
+
+
+def test_parameters_can_be_given() -> None:
+    catalog = sam.templates(POLYGLOT, {"Runtime": "python3.14"})
+    assert catalog.functions["step.StepBasic"].runtime == "python3.14"
+    assert catalog.functions["step.StepNamed"].runtime == "nodejs22.x"
+
+
+def test_what_is_ignored_is_said() -> None:
+    assert sam.templates(POLYGLOT).notes == ["step: Layers of StepBasic is ignored"]
+
+
+def test_a_template_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+    (tmp_path / "template_step.yaml").write_text((POLYGLOT / "template_step.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "template_wait.yaml").write_text("Resources: [", encoding="utf-8")
+    catalog = sam.templates(tmp_path)
+    assert "1-1" in catalog.answers
+    assert any(note.startswith("template_wait.yaml cannot be read") for note in catalog.notes)
+
+
+def test_targets_come_before_those_that_refer_to_them() -> None:
+    catalog = sam.templates(POLYGLOT)
+    assert catalog.with_targets(["step.StepBasic"]) == ["step.StepNamed", "step.StepBasic"]
+
+
+def test_requirements_that_cannot_run_are_counted_with_their_reason(tmp_path: Path) -> None:
+    folder = tmp_path / "step"
+    folder.mkdir()
+    for case in ("1-1", "1-3", "1-6"):
+        (folder / f"{case}.yaml").write_text("ExpectedExecutionHistory: []\n", encoding="utf-8")
+    (tmp_path / "map").mkdir()
+    (tmp_path / "map" / "9-1.yaml").write_text("ExpectedExecutionHistory: []\n", encoding="utf-8")
+    catalog = sam.templates(POLYGLOT)
+    chosen = selection.select(suites.requirements(tmp_path), catalog, [], [], POLYGLOT)
+    assert [requirement.id for requirement in chosen.to_run] == ["1-1"]
+    reasons = {outcome.requirement.id: outcome.reason for outcome in chosen.skipped}
+    assert reasons["1-3"] == "not implemented by the SDK: left out on purpose"
+    assert reasons["1-6"] == "no handler"
+    assert reasons["9-1"] == "polyglot has no template for this suite"
+    assert "1-999" in reasons
+    with pytest.raises(selection.Unknown):
+        selection.select(suites.requirements(tmp_path), catalog, ["stp"], [], POLYGLOT)
+
+
+def test_a_language_without_its_tools_is_skipped_and_lost_code_is_broken() -> None:
+    catalog = sam.templates(POLYGLOT)
+    functions = [catalog.functions[f"step.{name}"] for name in ("StepBasic", "StepNamed", "StepNested", "StepNull")]
+    build.prepare(functions, build.Tools())
+    basic, named, nested, null = functions
+    assert basic.code is not None and (basic.code / "step" / "basic.py").is_file()
+    assert "Node 22 is not installed" in named.skip
+    assert "ruby3.4" in nested.skip
+    assert "step.absent.handler" in null.broken
+
+
+def test_a_package_runs_in_its_own_languages(tmp_path: Path) -> None:
+    modules = os.environ.get("EVERSTEP_NODE_MODULES")
+    options = ["--node-modules", modules] if modules else []
+    done = subprocess.run(
+        [sys.executable, str(DURABLE / "run.py"), "--handlers", str(POLYGLOT), "--only", "1-1,1-2,1-3,1-4,1-5,1-999", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("passed  1-1 ") for line in lines), done.stdout
+    assert any(line.startswith("failed  1-5 ") for line in lines), done.stdout
+    assert any("Layers of StepBasic is ignored" in line for line in lines), done.stdout
+    assert any("ruby3.4" in line for line in lines), done.stdout
+    assert lines[-1] == ("2 passed, 1 failed, 3 skipped" if modules else "1 passed, 1 failed, 4 skipped"), done.stdout
+    assert done.returncode == 1
