@@ -134,7 +134,7 @@ pub(super) async fn get_runtime_updates(name: &Name, call: &Call<'_>) -> Result<
 fn runtime_updates(updates: &RuntimeUpdates, arn: &str) -> Value {
     let mut shown = json!({ "UpdateRuntimeOn": updates.update_on, "FunctionArn": arn });
     if let Some(version) = &updates.version_arn {
-        shown["RuntimeVersionArn"] = version.as_str().into();
+        reply::add(&mut shown, "RuntimeVersionArn", version.as_str());
     }
     shown
 }

@@ -144,13 +144,13 @@ async fn list_provisioned(name: &Name, call: &Call<'_>) -> Result<Response, Erro
         .map(|(qualifier, found)| {
             let arn = arn::function_arn(&call.app.options, &record.name, qualifier);
             let mut shown = provisioned(found);
-            shown["FunctionArn"] = arn.qualified().into();
+            reply::add(&mut shown, "FunctionArn", arn.qualified());
             shown
         })
         .collect();
     let mut answer = json!({ "ProvisionedConcurrencyConfigs": shown });
     if let Some(next) = next {
-        answer["NextMarker"] = next.into();
+        reply::add(&mut answer, "NextMarker", next);
     }
     Ok(reply::json(StatusCode::OK, &answer))
 }

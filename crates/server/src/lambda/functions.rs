@@ -305,10 +305,14 @@ pub(super) async fn get(name: &Name, call: &Call<'_>) -> Result<Response, Error>
         "Code": { "RepositoryType": "S3", "Location": location },
     });
     if !record.tags.is_empty() {
-        answer["Tags"] = json!(record.tags);
+        reply::add(&mut answer, "Tags", json!(record.tags));
     }
     if let Some(limit) = record.settings.reserved_concurrency {
-        answer["Concurrency"] = json!({ "ReservedConcurrentExecutions": limit });
+        reply::add(
+            &mut answer,
+            "Concurrency",
+            json!({ "ReservedConcurrentExecutions": limit }),
+        );
     }
     Ok(reply::json(StatusCode::OK, &answer))
 }

@@ -125,19 +125,20 @@ fn summary(call: &Call<'_>, name: &str, number: u32, version: &LayerVersion) -> 
         "CompatibleArchitectures": version.architectures,
     });
     if let Some(license) = &version.license {
-        shown["LicenseInfo"] = license.as_str().into();
+        reply::add(&mut shown, "LicenseInfo", license.as_str());
     }
     shown
 }
 
 fn whole(call: &Call<'_>, name: &str, number: u32, version: &LayerVersion) -> Value {
     let mut shown = summary(call, name, number, version);
-    shown["LayerArn"] = call.layer_arn(name).into();
-    shown["Content"] = json!({
+    reply::add(&mut shown, "LayerArn", call.layer_arn(name));
+    let content = json!({
         "Location": artifacts::link(call.app, CODE_BUCKET, &version.sha256, 600),
         "CodeSha256": base64_of_hex(&version.sha256),
         "CodeSize": version.size,
     });
+    reply::add(&mut shown, "Content", content);
     shown
 }
 
@@ -247,7 +248,7 @@ pub(super) fn page(member: &str, all: Vec<(String, Value)>, limit: usize) -> Res
         .collect();
     let mut answer = json!({ member: shown });
     if let Some(next) = next {
-        answer["NextMarker"] = next.into();
+        reply::add(&mut answer, "NextMarker", next);
     }
     reply::json(StatusCode::OK, &answer)
 }

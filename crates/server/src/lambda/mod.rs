@@ -8,6 +8,7 @@ mod aliases;
 pub(crate) mod arn;
 mod async_invokes;
 mod callbacks;
+mod chained;
 mod checkpoint;
 mod code;
 mod concurrency;

@@ -58,7 +58,7 @@ impl StatementIn {
         });
         let condition = self.condition();
         if !condition.is_empty() {
-            statement["Condition"] = condition.into();
+            reply::add(&mut statement, "Condition", condition);
         }
         Ok(statement)
     }

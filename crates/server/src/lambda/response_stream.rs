@@ -82,17 +82,17 @@ fn complete(ended: Result<Called, everstep_engine::Error>, tail: bool) -> Bytes 
     match ended {
         Ok(called) => {
             if let Err(error) = &called.result {
-                said["ErrorCode"] = "Unhandled".into();
-                said["ErrorDetails"] = String::from_utf8_lossy(error).into();
+                reply::add(&mut said, "ErrorCode", "Unhandled");
+                reply::add(&mut said, "ErrorDetails", String::from_utf8_lossy(error));
             }
             if tail {
-                said["LogResult"] = STANDARD.encode(&called.log_tail).into();
+                reply::add(&mut said, "LogResult", STANDARD.encode(&called.log_tail));
             }
         }
         Err(error) => {
             tracing::error!(%error, "an invocation whose answer had begun was not brought to its end");
-            said["ErrorCode"] = "ServiceException".into();
-            said["ErrorDetails"] = "The server's log says more".into();
+            reply::add(&mut said, "ErrorCode", "ServiceException");
+            reply::add(&mut said, "ErrorDetails", "The server's log says more");
         }
     }
     let said = said.to_string();

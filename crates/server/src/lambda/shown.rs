@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::arn::function_arn;
 use super::configuration::DurableConfigWire;
+use super::reply;
 use crate::Options;
 
 /// AWS's FunctionConfiguration.
@@ -123,10 +124,10 @@ fn stored(
 ) -> BTreeMap<String, Value> {
     let mut logging = json!({ "LogFormat": log_format });
     if log_format == "JSON" {
-        logging["ApplicationLogLevel"] = "INFO".into();
-        logging["SystemLogLevel"] = "INFO".into();
+        reply::add(&mut logging, "ApplicationLogLevel", "INFO");
+        reply::add(&mut logging, "SystemLogLevel", "INFO");
     }
-    logging["LogGroup"] = format!("/aws/lambda/{function}").into();
+    reply::add(&mut logging, "LogGroup", format!("/aws/lambda/{function}"));
     if let (Some(Value::Object(kept)), Value::Object(shown)) =
         (given.remove("LoggingConfig"), &mut logging)
     {

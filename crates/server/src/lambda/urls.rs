@@ -54,7 +54,7 @@ fn show(call: &Call<'_>, function: &str, qualifier: &str, url: &FunctionUrl) -> 
         "LastModifiedTime": aws_time(url.modified_ms),
     });
     if let Some(cors) = &url.cors {
-        shown["Cors"] = cors.clone();
+        reply::add(&mut shown, "Cors", cors.clone());
     }
     shown
 }

@@ -340,7 +340,7 @@ impl World {
     pub fn first_token(&self, job: &Job) -> String {
         let position = job.invocation.position;
         self.handle.token(
-            Purpose::Checkpoint,
+            Purpose::Position,
             job.execution,
             Operation(0),
             position.generation,

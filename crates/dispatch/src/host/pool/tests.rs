@@ -276,6 +276,7 @@ fn a_function_has_no_more_workers_than_its_own_limit() {
                 client_context: None,
                 tenant_id: None,
                 execution: None,
+                parts: None,
                 deadline: None,
             },
             queued_at: Instant::now(),
