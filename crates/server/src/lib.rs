@@ -5,6 +5,7 @@
 //! - `callbacks`: answers of agents and people, in the research workflow's shape and as A2A pushes.
 //! - `artifacts`: objects by bucket and key, and links to them that expire.
 //! - `function_urls`: addresses of functions, as Lambda's function URLs.
+//! - `door`: who sends a request and what they may do; every other module is behind it.
 //! - `gateway`: HTTP routes that are answered by functions.
 //!
 //! It does not know: the store, how a function is run, what an event means beyond its wire form.
@@ -20,6 +21,7 @@
 
 mod artifacts;
 mod callbacks;
+mod door;
 mod errors;
 mod events;
 mod function_urls;
@@ -33,7 +35,10 @@ mod rest;
 mod server;
 mod start;
 mod stream;
+mod tls;
 
+pub use door::{AccessKey, Door, Key, Keys, Role, Worker, Workers, fingerprint};
 pub use errors::{Code, EXPLANATIONS};
 pub use options::{Limits, Options, Route};
 pub use server::{BindError, Server};
+pub use tls::{Tls, TlsError};

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use everstep_agents::{Kind, Options, model, serve_until};
+use everstep_agents::{ArtifactKey, Kind, Options, model, serve_until};
 use everstep_engine::{Agent, Handle};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -22,6 +22,8 @@ pub struct AgentProcess {
     state: PathBuf,
     #[arg(long)]
     artifact_url: String,
+    #[arg(long, env = "EVERSTEP_API_KEY", hide_env_values = true)]
+    artifact_key: Option<String>,
     #[arg(long)]
     sources: Option<PathBuf>,
 }
@@ -36,6 +38,7 @@ impl AgentProcess {
             let options = Options {
                 sources: self.sources,
                 artifact_url: Some(self.artifact_url),
+                artifact_key: self.artifact_key.map(ArtifactKey),
                 state: Some(self.state),
                 model: model::Options::from_env(),
                 ..Options::new(self.kind, ([127, 0, 0, 1], 0).into())
@@ -58,8 +61,8 @@ pub struct Agents {
 
 impl Agents {
     /// Starts the agents. They need no server until they have something to tell it.
-    pub fn spawn(data: &Path, url: &str, sources: Option<&Path>) -> Result<Self> {
-        let children = Kind::ALL.map(|kind| Ok((kind, spawn(kind, data, url, sources)?)));
+    pub fn spawn(data: &Path, url: &str, sources: Option<&Path>, key: &str) -> Result<Self> {
+        let children = Kind::ALL.map(|kind| Ok((kind, spawn(kind, data, (url, key), sources)?)));
         Ok(Self {
             children: children.into_iter().collect::<Result<_>>()?,
         })
@@ -87,7 +90,12 @@ impl Agents {
     }
 }
 
-fn spawn(kind: Kind, data: &Path, url: &str, sources: Option<&Path>) -> Result<Child> {
+fn spawn(
+    kind: Kind,
+    data: &Path,
+    (url, key): (&str, &str),
+    sources: Option<&Path>,
+) -> Result<Child> {
     let state = subfolder(&subfolder(data, "agents")?, kind.name())?;
     let log = std::fs::File::options()
         .create(true)
@@ -102,6 +110,8 @@ fn spawn(kind: Kind, data: &Path, url: &str, sources: Option<&Path>) -> Result<C
     command
         .arg("--artifact-url")
         .arg(format!("{url}/artifacts/everstep-artifacts"));
+    // Not an argument: everybody on the machine sees those.
+    command.env("EVERSTEP_API_KEY", key);
     if let Some(sources) = sources {
         command.arg("--sources").arg(sources);
     }

@@ -12,10 +12,10 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use everstep_engine::catalogue::{FunctionUrl, UrlOwner};
 use everstep_engine::{Call, Error};
-use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 
+use crate::door::{Caller, Need};
 use crate::errors::Code;
 use crate::http::{self, App};
 use crate::lambda::arn::function_arn;
@@ -79,15 +79,11 @@ async fn find(app: &App, id: &str) -> Result<(UrlOwner, FunctionUrl), Problem> {
     Ok((owner, url))
 }
 
-/// Whether a request claims a signature. Whether the signature is right is asked at the door, before any protocol sees the request.
+/// Whether a request was signed by somebody who may call functions.
 fn is_signed(head: &Parts) -> bool {
-    let signed = head.headers.get(AUTHORIZATION).is_some_and(|value| {
-        value
-            .to_str()
-            .is_ok_and(|text| text.starts_with("AWS4-HMAC-SHA256 "))
-    });
-    let query = head.uri.query().unwrap_or_default();
-    signed || query.contains("X-Amz-Signature=")
+    let caller = head.extensions.get::<Caller>().unwrap_or(&Caller::Nobody);
+    let action = format!("lambda:InvokeFunctionUrl on resource: {}", head.uri.path());
+    caller.must(Need::Operate, &action).is_ok()
 }
 
 async fn call(

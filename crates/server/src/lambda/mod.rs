@@ -22,6 +22,7 @@ mod layers;
 mod logs;
 mod pattern;
 mod policy;
+mod permission;
 mod render;
 mod reply;
 mod response_stream;
@@ -59,6 +60,9 @@ pub(crate) async fn serve(app: App, request: Request<axum::body::Body>) -> Respo
     let (head, body) = request.into_parts();
     let answer = match route::find(&head.method, head.uri.path(), &head.headers) {
         Ok(Target { operation, name }) => {
+            if let Some(refused) = permission::refused(&head, operation, &name) {
+                return refused;
+            }
             let limits = &app.options.limits;
             let body = http::read(
                 body,
