@@ -13,6 +13,7 @@ use everstep_engine::{
 
 use crate::code::CodeFolder;
 use crate::concurrency::Concurrency;
+use crate::destinations;
 use crate::host::{
     ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime, Scaling,
 };
@@ -33,6 +34,7 @@ struct Inner {
     /// must not run beside itself.
     running: Mutex<HashSet<Running>>,
     concurrency: Arc<Concurrency>,
+    http: reqwest::Client,
 }
 
 type Running = (ExecutionId, Operation, Generation);
@@ -50,6 +52,7 @@ impl FunctionDispatcher {
                 runtime,
                 running: Mutex::default(),
                 concurrency: Arc::default(),
+                http: reqwest::Client::new(),
             }),
         }
     }
@@ -82,6 +85,14 @@ impl Dispatcher for FunctionDispatcher {
                         }
                     }
                     inner.end(running);
+                }
+                (TargetKind::Destination, WorkPayload::Stored(said)) => {
+                    let running = (execution, work.task.operation, work.task.generation);
+                    if inner.begin(running) {
+                        let http = &inner.http;
+                        destinations::deliver(&handle, http, execution, &work.task, &said).await;
+                        inner.end(running);
+                    }
                 }
                 (kind, _) => {
                     tracing::error!(%execution, ?kind, "no way out leads to this kind of target")

@@ -17,6 +17,7 @@ mod answer;
 mod apply;
 mod checkpoint;
 mod codec;
+mod destination;
 mod event;
 mod invocation;
 mod machine;
@@ -36,7 +37,7 @@ pub use model::{
     UpdateOptions,
 };
 pub use request::{
-    ErrorClass, Invocation, InvocationRetry, Limits, Output, Position, Refusal, Reply, Request,
-    Settings,
+    Destinations, ErrorClass, Invocation, InvocationRetry, Limits, Output, Position, Refusal,
+    Reply, Request, Settings,
 };
 pub use state::State;

@@ -47,7 +47,11 @@ pub(super) async fn target(app: &App, name: &str) -> Result<InvokeTarget, Error>
             "You cannot invoke a durable function using an unqualified ARN.".to_owned(),
         );
     }
-    let settings = start::settings(app, &resolved, None, None);
+    // Who invokes it hears of its end; its asynchronous calls' destinations do not.
+    let settings = everstep_durable::Settings {
+        end: None,
+        ..start::settings(app, &resolved, None, None)
+    };
     Ok(InvokeTarget::Function(Box::new(settings)))
 }
 
