@@ -7,6 +7,7 @@ mod dev;
 mod error;
 mod follow;
 mod keys;
+mod log_options;
 mod output;
 mod parent;
 mod serve;

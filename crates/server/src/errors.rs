@@ -37,12 +37,15 @@ pub enum Code {
     WrongSignature,
     ClockSkew,
     NotAllowed,
-    AmbiguousFraming,
+    AmbiguousRequest,
     UnsafeListen,
     UnusableKeys,
     ConcurrencyReached,
     Unserved,
     NotSigned,
+    UnknownLog,
+    MalformedQuery,
+    MalformedPattern,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -156,9 +159,9 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
     ),
     (Code::NotAllowed, "E0186", "The key is not good for this"),
     (
-        Code::AmbiguousFraming,
+        Code::AmbiguousRequest,
         "E0187",
-        "The request's end can be read in two ways",
+        "The request can be read in two ways",
     ),
     (
         Code::UnsafeListen,
@@ -184,6 +187,21 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         Code::NotSigned,
         "E0152",
         "The address takes signed requests alone",
+    ),
+    (
+        Code::UnknownLog,
+        "E0160",
+        "There is no such log group, stream, record or query",
+    ),
+    (
+        Code::MalformedQuery,
+        "E0161",
+        "The query of logs can't be read",
+    ),
+    (
+        Code::MalformedPattern,
+        "E0162",
+        "The filter pattern can't be read",
     ),
 ];
 

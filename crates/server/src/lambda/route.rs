@@ -77,7 +77,6 @@ pub(super) enum Operation {
     ListEventSourceMappings,
     /// Known by this name, and refused.
     Unserved(&'static str),
-    FilterLogEvents,
 }
 
 impl Operation {
@@ -120,13 +119,11 @@ pub(super) struct Target {
 const EXECUTIONS: &str = "/2025-12-01/durable-executions/";
 const CALLBACKS: &str = "/2025-12-01/durable-execution-callbacks/";
 
-pub(super) fn find(method: &Method, path: &str, headers: &HeaderMap) -> Result<Target, Error> {
+pub(super) fn find(method: &Method, path: &str) -> Result<Target, Error> {
     let found = if let Some(rest) = path.strip_prefix(EXECUTIONS) {
         execution(method, rest)
     } else if let Some(rest) = path.strip_prefix(CALLBACKS) {
         callback(method, rest)
-    } else if path == "/" && method == Method::POST {
-        logs(headers)
     } else {
         table::find(method.as_str(), path)
     };
@@ -180,12 +177,6 @@ fn callback<'a>(method: &Method, rest: &'a str) -> Found<'a> {
         _ => return None,
     };
     Some((operation, [id, "", ""]))
-}
-
-/// CloudWatch Logs speaks JSON 1.1: the operation stands in a header.
-fn logs<'a>(headers: &HeaderMap) -> Found<'a> {
-    let target = headers.get("x-amz-target")?;
-    (target == "Logs_20140328.FilterLogEvents").then_some((Operation::FilterLogEvents, [""; 3]))
 }
 
 /// Never a 5xx: SDKs would try it again.

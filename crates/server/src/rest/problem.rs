@@ -48,6 +48,8 @@ impl Problem {
             Code::MalformedJson
             | Code::InvalidParameter
             | Code::Unserved
+            | Code::MalformedPattern
+            | Code::MalformedQuery
             | Code::StaleToken
             | Code::InvalidToken => StatusCode::BAD_REQUEST,
             Code::InvalidLink
@@ -59,9 +61,10 @@ impl Problem {
             | Code::MalformedCredentials
             | Code::UnknownKey
             | Code::ExpiredKey => StatusCode::UNAUTHORIZED,
-            Code::AmbiguousFraming => StatusCode::BAD_REQUEST,
+            Code::AmbiguousRequest => StatusCode::BAD_REQUEST,
             Code::UnknownFunction
             | Code::UnknownExecution
+            | Code::UnknownLog
             | Code::UnknownRoute
             | Code::UnknownArtifact
             | Code::UnknownAgent => StatusCode::NOT_FOUND,
