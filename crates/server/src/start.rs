@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use everstep_core::{Definition, ExecutionId};
-use everstep_durable::Settings;
+use everstep_durable::{Limits, Settings};
 use everstep_engine::catalogue::Resolved;
 use everstep_engine::{DURABLE, Error, StartExecution};
 
@@ -64,9 +64,15 @@ pub(crate) fn settings(
     tenant_id: Option<String>,
 ) -> Settings {
     let at = function_arn(&app.options, &resolved.revision.function, &resolved.version);
+    let limits = app.options.limits;
     Settings {
         trace_header,
         tenant_id,
+        limits: Limits {
+            operations_max: limits.execution_operations_max,
+            bytes_max: limits.execution_bytes_max,
+            ..Limits::default()
+        },
         ..resolved.settings(at)
     }
 }

@@ -19,6 +19,7 @@ mod functions;
 mod history;
 mod invoke;
 mod layers;
+mod pauses;
 mod permission;
 mod policy;
 mod render;
@@ -98,6 +99,9 @@ async fn dispatch(
         Operation::GetDurableExecutionState => checkpoint::state(name, &call).await,
         Operation::GetDurableExecution => executions::get(name, &call).await,
         Operation::GetDurableExecutionHistory => history::history(name, &call).await,
+        Operation::PauseDurableExecution => pauses::pause(name, &call).await,
+        Operation::ResumeDurableExecution => pauses::resume(name, &call).await,
+        Operation::DeleteDurableExecution => pauses::delete(name, &call).await,
         Operation::StopDurableExecution => executions::stop(name, &call).await,
         Operation::ListDurableExecutionsByFunction => executions::list(name, &call).await,
         Operation::SendDurableExecutionCallbackSuccess => callbacks::succeed(name, &call).await,

@@ -17,6 +17,9 @@ pub(super) enum Operation {
     GetDurableExecution,
     GetDurableExecutionHistory,
     StopDurableExecution,
+    PauseDurableExecution,
+    ResumeDurableExecution,
+    DeleteDurableExecution,
     ListDurableExecutionsByFunction,
     SendDurableExecutionCallbackSuccess,
     SendDurableExecutionCallbackFailure,
@@ -152,14 +155,15 @@ fn execution<'a>(method: &Method, rest: &'a str) -> Found<'a> {
         ("GET", "state") => Operation::GetDurableExecutionState,
         ("GET", "history") => Operation::GetDurableExecutionHistory,
         ("POST", "stop") => Operation::StopDurableExecution,
-        ("POST", "pause") => Operation::Unserved("PauseDurableExecution"),
-        ("POST", "resume") => Operation::Unserved("ResumeDurableExecution"),
-        ("DELETE", _) if !rest.is_empty() => Operation::Unserved("DeleteDurableExecution"),
-        ("GET", _) if !rest.is_empty() => {
-            return Some((
-                Operation::GetDurableExecution,
-                [rest.trim_end_matches('/'), "", ""],
-            ));
+        ("POST", "pause") => Operation::PauseDurableExecution,
+        ("POST", "resume") => Operation::ResumeDurableExecution,
+        ("GET" | "DELETE", _) if !rest.is_empty() => {
+            let operation = if method == Method::GET {
+                Operation::GetDurableExecution
+            } else {
+                Operation::DeleteDurableExecution
+            };
+            return Some((operation, [rest.trim_end_matches('/'), "", ""]));
         }
         _ => return None,
     };
