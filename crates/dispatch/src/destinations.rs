@@ -226,6 +226,7 @@ async fn start(
         retention_ms: u64::from(settings.retention_days) * DAY_MS,
         settings: settings.encode(),
         parent: None,
+        attributes: Default::default(),
     });
     match started.await {
         // It was begun before, perhaps by another version.

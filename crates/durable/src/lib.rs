@@ -15,16 +15,19 @@
 
 mod answer;
 mod apply;
+mod arm;
 mod checkpoint;
 mod codec;
 mod destination;
 mod event;
+pub mod fork;
 mod invocation;
 mod machine;
 mod model;
 mod operations;
 mod output;
 mod pause;
+mod redrive;
 mod request;
 mod settings;
 mod state;
