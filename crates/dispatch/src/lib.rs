@@ -10,6 +10,7 @@
 mod chained;
 mod code;
 mod concurrency;
+mod destinations;
 mod event;
 mod functions;
 pub mod host;
