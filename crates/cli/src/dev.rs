@@ -9,9 +9,12 @@ use clap::{Args, ValueEnum};
 use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions, host};
 use everstep_engine::{ClockMode, Engine, Handle, Options, Storage};
 use everstep_server::{BindError, Code, Server};
+use tokio::task::JoinSet;
 
 use crate::client::URL_FILE;
 use crate::error::Failed;
+use crate::functions::Functions;
+use crate::host::HostArguments;
 use crate::{output, parent};
 
 #[derive(Args, Clone, Debug)]
@@ -40,6 +43,8 @@ pub struct Dev {
     /// Region in the ARNs
     #[arg(long, default_value = "us-east-1", env = "AWS_REGION")]
     pub region: String,
+    #[command(flatten)]
+    pub host: HostArguments,
     /// End when standard input closes
     #[arg(long, hide = true)]
     pub with_parent: bool,
@@ -83,6 +88,7 @@ impl Dev {
         let mut options = HostOptions::new(data.join("logs"), data.join("scratch"), url.clone());
         options.python.clone_from(&self.python);
         options.region.clone_from(&self.region);
+        self.host.apply(&mut options);
         let host = FunctionHost::start(options).await.map_err(unhosted)?;
         // They get ready while the store is read.
         let mut demo = self.spawn_demo(&data, &url)?;
@@ -91,7 +97,7 @@ impl Dev {
             url.clone(),
             data.join("code"),
         ));
-        let engine = self.open(&data, dispatcher)?;
+        let engine = self.open(&data, Arc::clone(&dispatcher))?;
         let handle = engine.handle().clone();
         let options = everstep_server::Options {
             region: self.region.clone(),
@@ -102,6 +108,9 @@ impl Dev {
         let stop = options.shutdown.clone();
         // What was in flight at a crash runs already; it is answered only now, when the agents have their new addresses.
         self.register_demo(&handle, &data, &mut demo).await?;
+        let functions = self
+            .register_functions(&data, &handle, &dispatcher, &host)
+            .await?;
         let serving = tokio::spawn(Server::serve(listener, options, handle.clone())?);
         std::fs::write(data.join(URL_FILE), &url)?;
         output::line(format!("everstep ready {url}"))?;
@@ -118,13 +127,35 @@ impl Dev {
             () = parent::asked_to_end(self.with_parent) => Ok(()),
             ended = failed => ended?,
         };
-        drop(demo);
+        drop((demo, functions));
         stop.cancel();
         host.shutdown().await;
         let _ = serving.await;
 
         engine.finish();
         outcome.map_err(|error| ended(&error))
+    }
+
+    /// Registers the functions of the folder, and again when something changes, until what is returned is dropped.
+    async fn register_functions(
+        &self,
+        data: &Path,
+        handle: &Handle,
+        dispatcher: &FunctionDispatcher,
+        host: &FunctionHost,
+    ) -> Result<JoinSet<()>> {
+        let mut watching = JoinSet::new();
+        if let Some(folder) = &self.host.functions {
+            let mut functions =
+                Functions::new(folder, data, &self.region, handle, dispatcher, host)?;
+            functions.load(true).await;
+            watching.spawn(async move {
+                if let Err(error) = functions.watch().await {
+                    output::note(format!("functions are not loaded again: {error:#}"));
+                }
+            });
+        }
+        Ok(watching)
     }
 
     /// Opens the store and recovers what it holds.

@@ -5,6 +5,8 @@ mod client;
 mod dev;
 mod error;
 mod follow;
+mod functions;
+mod host;
 mod output;
 mod parent;
 mod verbs;

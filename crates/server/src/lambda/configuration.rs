@@ -139,6 +139,7 @@ impl ConfigurationIn {
             layers: Vec::new(),
             dead_letter: None,
             stored: BTreeMap::new(),
+            scaling: Default::default(),
         };
         let config = self.change(empty)?;
         if config.handler.is_empty() && config.runtime != Runtime::Provided {
@@ -292,7 +293,7 @@ pub(super) fn show(
     let arn = function_arn(options, &revision.function, qualifier.unwrap_or_default());
     let (code_size, code_sha256) = match &revision.code {
         Code::Archive { sha256, size } => (*size, base64_of_hex(sha256)),
-        Code::Folder { .. } => (0, String::new()),
+        Code::Folder { .. } | Code::Elsewhere(_) => (0, String::new()),
     };
     let environment = (!config.environment.is_empty()).then_some(EnvironmentOut {
         variables: config.environment,
