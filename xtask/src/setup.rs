@@ -11,6 +11,7 @@ use std::time::Duration;
 const PYTHON: &str = "tests/requirements.txt";
 const NODE: &str = "tests";
 const DURABLE_JS: &str = "tests/conformance/durable-js";
+const BENCH: &str = "tests/bench/workers";
 const DEBIAN: &str = "tests/debian.txt";
 
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
@@ -57,6 +58,11 @@ pub fn node(root: &Path) -> Result<Option<PathBuf>> {
 /// The `node_modules` folder of the JavaScript conformance handlers: a Node that they run on, the SDK, a bundler.
 pub fn durable_js(root: &Path) -> Result<PathBuf> {
     npm(root, DURABLE_JS, "durable-js")?.with_context(|| format!("no package.json in {DURABLE_JS}"))
+}
+
+/// The `node_modules` folder of `bench durable`: the JavaScript SDK, Restate, a Node for both.
+pub fn bench_workers(root: &Path) -> Result<PathBuf> {
+    npm(root, BENCH, "bench")?.with_context(|| format!("no package.json in {BENCH}"))
 }
 
 /// Installs what `package.json` in the folder `described` names into `.xtask/NAME/node_modules`.

@@ -87,6 +87,16 @@ impl std::str::FromStr for Kind {
     }
 }
 
+/// A secret that no log shows.
+#[derive(Clone)]
+pub struct ArtifactKey(pub String);
+
+impl std::fmt::Debug for ArtifactKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ArtifactKey")
+    }
+}
+
 /// How an agent is set up.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -97,6 +107,8 @@ pub struct Options {
     pub sources: Option<PathBuf>,
     /// Where results above `artifact_bytes` go, as `http://host/artifacts/BUCKET`; without it they stay inline.
     pub artifact_url: Option<String>,
+    /// The bearer key that the artifact service asks for.
+    pub artifact_key: Option<ArtifactKey>,
     /// Results with more bytes than this are stored as artifacts.
     pub artifact_bytes: usize,
     /// Folder for the tasks; without it they live in memory and end with the process.
@@ -125,6 +137,7 @@ impl Options {
             listen,
             sources: None,
             artifact_url: None,
+            artifact_key: None,
             artifact_bytes: 200_000,
             state: None,
             public_url: None,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use everstep_agents::{Kind, Options, model, serve_until};
+use everstep_agents::{ArtifactKey, Kind, Options, model, serve_until};
 
 /// Serves one of the three research agents over A2A 1.0.
 #[derive(Parser)]
@@ -22,6 +22,9 @@ struct Arguments {
     /// Where large results go, as http://host/artifacts/BUCKET
     #[arg(long)]
     artifact_url: Option<String>,
+    /// Key that the artifact service asks for
+    #[arg(long, env = "EVERSTEP_API_KEY", hide_env_values = true)]
+    artifact_key: Option<String>,
     /// Folder for the tasks; without it they end with the process
     #[arg(long)]
     state: Option<PathBuf>,
@@ -43,6 +46,7 @@ async fn main() -> ExitCode {
     let options = Options {
         sources: arguments.sources,
         artifact_url: arguments.artifact_url,
+        artifact_key: arguments.artifact_key.map(ArtifactKey),
         state: arguments.state,
         public_url: arguments.public_url,
         model: model::Options::from_env(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::agent::{A2aAgents, Agents};
@@ -18,7 +19,7 @@ use crate::event::Events;
 use crate::local::ServiceArtifacts;
 use crate::log::Log;
 use crate::record::{Change, Phase, Record};
-use crate::settings::Settings;
+use crate::settings::{ServiceToken, Settings};
 use crate::table::{ArtifactRecords, Records, change_status};
 
 /// Cloneable: every durable step takes its own handle along.
@@ -52,16 +53,11 @@ impl Services {
         lambda: aws_sdk_lambda::Client,
         log: Log,
     ) -> Result<Self, ArtifactStorageError> {
-        let client = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| ArtifactStorageError {
-                kind: Kind::Invalid,
-                message: format!("no HTTP client: {error}"),
-            })?;
+        let client = client(None)?;
+        // Everstep's own service knows a function by its worker's token; nobody else is told it.
+        let service = self::client(settings.service_token.as_ref())?;
         let artifacts: Arc<dyn Artifacts> = Arc::new(ServiceArtifacts::new(
-            client.clone(),
+            service.clone(),
             &settings.service_url,
         )?);
         let records = ArtifactRecords::new(
@@ -72,7 +68,10 @@ impl Services {
         Ok(Self {
             records: Arc::new(records),
             artifacts,
-            agents: Arc::new(A2aAgents::new(client.clone(), settings.service_url.clone())),
+            agents: Arc::new(
+                A2aAgents::new(client.clone(), settings.service_url.clone())
+                    .with_directory(service),
+            ),
             engine: Arc::new(LambdaEngine::new(lambda, &settings.workflow_function)),
             events: Events::new(client, settings.event_sink_url.clone(), log.clone()),
             settings: Arc::new(settings),
@@ -216,4 +215,24 @@ impl Services {
             json!({ "error": error.to_string(), "error_type": error.type_name() }),
         );
     }
+}
+
+fn client(token: Option<&ServiceToken>) -> Result<reqwest::Client, ArtifactStorageError> {
+    let invalid = |what: String| ArtifactStorageError {
+        kind: Kind::Invalid,
+        message: format!("no HTTP client: {what}"),
+    };
+    let mut headers = HeaderMap::new();
+    if let Some(token) = token {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.0))
+            .map_err(|_| invalid("EVERSTEP_WORKER_TOKEN is not a token".to_owned()))?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .redirect(reqwest::redirect::Policy::none())
+        .default_headers(headers)
+        .build()
+        .map_err(|error| invalid(error.to_string()))
 }

@@ -28,6 +28,8 @@ pub struct Settings {
     pub callback_api_url: String,
     /// `EVERSTEP_URL`, the artifact service; falls back to `CALLBACK_API_URL`.
     pub service_url: String,
+    /// `EVERSTEP_WORKER_TOKEN`: what the service knows this process by; absent on AWS.
+    pub service_token: Option<ServiceToken>,
     /// `APPROVAL_TIMEOUT_HOURS`, 24 by default; fractions are allowed.
     pub approval_timeout: Duration,
     /// `APPROVAL_SNS_TOPIC_ARN`.
@@ -38,6 +40,16 @@ pub struct Settings {
     pub poll_seconds: Vec<u64>,
     /// `WORKFLOW_FUNCTION`: the durable function with its qualifier.
     pub workflow_function: String,
+}
+
+/// A secret that no log shows.
+#[derive(Clone)]
+pub struct ServiceToken(pub String);
+
+impl std::fmt::Debug for ServiceToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ServiceToken")
+    }
 }
 
 /// The variables that are missing or unusable; the message names each.
@@ -104,6 +116,7 @@ impl Settings {
                 analyst,
                 writer,
                 callback_api_url,
+                service_token: optional("EVERSTEP_WORKER_TOKEN").map(ServiceToken),
                 approval_timeout,
                 approval_topic: optional("APPROVAL_SNS_TOPIC_ARN"),
                 event_sink_url: optional("EVENT_SINK_URL"),

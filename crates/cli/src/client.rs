@@ -1,9 +1,10 @@
 //! Calls of a server's REST and callback routes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde_json::Value;
 
 use crate::error::Failed;
@@ -14,31 +15,64 @@ pub const DEFAULT_URL: &str = "http://127.0.0.1:9070";
 /// The file in a data folder that holds the address of the server that runs on it.
 pub const URL_FILE: &str = "url";
 
+/// The file in a data folder that holds a key of the server that runs on it.
+pub const KEY_FILE: &str = "key";
+
+/// How a server is reached, when more than its address has to be said.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Access {
+    /// Key of the server; without it the one that stands beside the address of the server that runs in this folder
+    #[arg(
+        long,
+        global = true,
+        env = "EVERSTEP_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
+    pub api_key: Option<String>,
+    /// PEM file of certificates to trust beside the usual ones
+    #[arg(long, global = true, env = "EVERSTEP_CA_CERT", value_name = "FILE")]
+    pub ca_cert: Option<PathBuf>,
+}
+
 /// A blocking client of one server.
 pub struct Client {
     url: String,
+    key: Option<String>,
     http: reqwest::blocking::Client,
 }
 
 impl Client {
     /// A client of the server at `url`, or else of the one that runs on `folder`, or else of the default address.
-    pub fn new(url: Option<&str>, folder: &Path) -> Result<Self> {
-        let noted = || {
-            std::fs::read_to_string(folder.join(URL_FILE))
+    pub fn new(url: Option<&str>, folder: &Path, access: &Access) -> Result<Self> {
+        let noted = |file: &str| {
+            std::fs::read_to_string(folder.join(file))
                 .ok()
-                .map(|url| url.trim().to_owned())
+                .map(|text| text.trim().to_owned())
         };
+        let local = noted(URL_FILE);
         let url = url
             .map(str::to_owned)
-            .or_else(noted)
+            .or_else(|| local.clone())
             .unwrap_or_else(|| DEFAULT_URL.to_owned());
-        let http = reqwest::blocking::Client::builder()
+        let url = url.trim_end_matches('/').to_owned();
+        // A folder's key is for its own server, whatever else listens elsewhere.
+        let is_local = local.is_some_and(|local| local == url);
+        let key = access
+            .api_key
+            .clone()
+            .or_else(|| noted(KEY_FILE).filter(|_| is_local));
+        let mut builder = reqwest::blocking::Client::builder()
             .timeout(Duration::from_secs(60))
-            .no_proxy()
-            .build()?;
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy();
+        if let Some(file) = &access.ca_cert {
+            builder = trusting(builder, file)?;
+        }
         Ok(Self {
-            url: url.trim_end_matches('/').to_owned(),
-            http,
+            url,
+            key,
+            http: builder.build()?,
         })
     }
 
@@ -80,6 +114,20 @@ impl Client {
         })
     }
 
+    /// Only our server is shown the key: an absolute address may lead elsewhere.
+    fn show_key(&self, request: &mut reqwest::blocking::Request) -> Result<()> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let own = reqwest::Url::parse(&self.url)?;
+        if own.origin() != request.url().origin() {
+            return Ok(());
+        }
+        let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
+            .map_err(|_| Failed::Usage("the API key has characters that no key has".to_owned()))?;
+        value.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, value);
+        Ok(())
+    }
+
     fn absolute(&self, path: &str) -> String {
         if path.starts_with("http") {
             path.to_owned()
@@ -102,7 +150,9 @@ impl Client {
             url: self.url.clone(),
             detail: innermost(&error),
         };
-        let response = request.send().map_err(unreachable)?;
+        let mut request = request.build()?;
+        self.show_key(&mut request)?;
+        let response = self.http.execute(request).map_err(unreachable)?;
         let status = response.status().as_u16();
         let text = response.text().map_err(unreachable)?;
         if status < 400 {
@@ -111,6 +161,19 @@ impl Client {
             Err(refusal(status, &text).into())
         }
     }
+}
+
+fn trusting(
+    mut builder: reqwest::blocking::ClientBuilder,
+    file: &Path,
+) -> Result<reqwest::blocking::ClientBuilder> {
+    let pem = std::fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
+    let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+        .with_context(|| format!("{} holds no certificates", file.display()))?;
+    for certificate in certificates {
+        builder = builder.add_root_certificate(certificate);
+    }
+    Ok(builder)
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {

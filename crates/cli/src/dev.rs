@@ -6,16 +6,15 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions, host};
-use everstep_engine::{ClockMode, Engine, Handle, Options, Storage};
-use everstep_server::{BindError, Code, Server};
-use tokio::task::JoinSet;
+use everstep_engine::{ClockMode, Handle, Storage};
+use everstep_server::{Key, Role, Server};
 
-use crate::client::URL_FILE;
+use crate::client::{KEY_FILE, URL_FILE};
+use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
 use crate::error::Failed;
-use crate::functions::Functions;
 use crate::host::HostArguments;
-use crate::{output, parent};
+use crate::keys::{self, KEYS_FILE};
+use crate::output;
 
 #[derive(Args, Clone, Debug)]
 pub struct Dev {
@@ -57,15 +56,18 @@ pub enum ClockArgument {
     Skip,
 }
 
+impl ClockArgument {
+    const fn mode(self) -> ClockMode {
+        match self {
+            Self::Real => ClockMode::Real,
+            Self::Skip => ClockMode::Skip,
+        }
+    }
+}
+
 impl Dev {
     pub fn run(self) -> Result<()> {
-        let filter = tracing_subscriber::EnvFilter::try_from_env("EVERSTEP_LOG")
-            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,everstep=info"));
-        tracing_subscriber::fmt()
-            .json()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .init();
+        composition::log();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
@@ -75,111 +77,87 @@ impl Dev {
     async fn serve(self) -> Result<()> {
         if !self.listen.ip().is_loopback() {
             return Err(Failed::Usage(format!(
-                "{} is not a loopback address: `everstep dev` has no authentication and listens on this machine alone",
+                "{} is not a loopback address: `everstep dev` listens on this machine alone; `everstep serve` is for others",
                 self.listen
             ))
             .into());
         }
-        std::fs::create_dir_all(&self.data)
-            .with_context(|| format!("the data folder {} can't be made", self.data.display()))?;
-        let data = self.data.canonicalize()?;
+        let data = Ground::folder(&self.data)?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
-        let mut options = HostOptions::new(data.join("logs"), data.join("scratch"), url.clone());
-        options.python.clone_from(&self.python);
-        options.region.clone_from(&self.region);
-        self.host.apply(&mut options);
-        let host = FunctionHost::start(options).await.map_err(unhosted)?;
+        let ground = Ground {
+            data: &data,
+            url: &url,
+            python: &self.python,
+            region: &self.region,
+            host: &self.host,
+        };
+        let host = ground.host().await?;
+        let dispatcher = ground.dispatcher(&host);
+        let (local, local_key) = local_key(&data)?;
+        let (agents, agents_key) = keys::passing("agents", Role::Agent)?;
         // They get ready while the store is read.
-        let mut demo = self.spawn_demo(&data, &url)?;
-        let dispatcher = Arc::new(FunctionDispatcher::new(
-            host.clone(),
-            url.clone(),
-            data.join("code"),
-        ));
-        let engine = self.open(&data, Arc::clone(&dispatcher))?;
+        let mut demo = self.spawn_demo(&data, &url, &agents)?;
+        let engine = ground.engine(&dispatcher, &self.storage(&data), self.clock.mode())?;
         let handle = engine.handle().clone();
+        let (ring, keys) = KeyRing::open(data.join(KEYS_FILE), vec![local_key, agents_key])?;
         let options = everstep_server::Options {
             region: self.region.clone(),
             logs: Some(data.join("logs")),
+            door: ring.door(&host, keys == 0),
             ..Default::default()
         };
         let options = self.with_routes(options);
         let stop = options.shutdown.clone();
         // What was in flight at a crash runs already; it is answered only now, when the agents have their new addresses.
         self.register_demo(&handle, &data, &mut demo).await?;
-        let functions = self
-            .register_functions(&data, &handle, &dispatcher, &host)
-            .await?;
-        let serving = tokio::spawn(Server::serve(listener, options, handle.clone())?);
+        let functions = ground.functions(&handle, &dispatcher, &host).await?;
+        let serving = Server::serve(listener, options, handle)?;
+        let watching = tokio::spawn(ring.watch(None));
+        keys::write_secret(&data.join(KEY_FILE), &local)?;
         std::fs::write(data.join(URL_FILE), &url)?;
         output::line(format!("everstep ready {url}"))?;
         output::note(format!(
-            "REST     {url}/executions\nLambda   AWS_ENDPOINT_URL_LAMBDA={url}\nData     {}",
-            data.display()
+            "REST     {url}/executions\nLambda   AWS_ENDPOINT_URL_LAMBDA={url}\nData     {}\nKeys     {}",
+            data.display(),
+            if keys == 0 {
+                "none: everybody on this machine is let in; artifacts ask for the key in the data folder"
+            } else {
+                "asked for"
+            }
         ));
+        let listening = Listening::begin(stop, serving);
         let engine = Arc::new(engine);
-        let failed = {
-            let engine = Arc::clone(&engine);
-            tokio::task::spawn_blocking(move || engine.wait())
-        };
-        let outcome = tokio::select! {
-            () = parent::asked_to_end(self.with_parent) => Ok(()),
-            ended = failed => ended?,
-        };
+        let outcome = until_asked(&engine, self.with_parent).await;
         drop((demo, functions));
-        stop.cancel();
-        host.shutdown().await;
-        let _ = serving.await;
-
-        engine.finish();
-        outcome.map_err(|error| ended(&error))
+        composition::end(&engine, &host, listening, None).await;
+        watching.abort();
+        outcome
     }
 
-    /// Registers the functions of the folder, and again when something changes, until what is returned is dropped.
-    async fn register_functions(
-        &self,
-        data: &Path,
-        handle: &Handle,
-        dispatcher: &FunctionDispatcher,
-        host: &FunctionHost,
-    ) -> Result<JoinSet<()>> {
-        let mut watching = JoinSet::new();
-        if let Some(folder) = &self.host.functions {
-            let mut functions =
-                Functions::new(folder, data, &self.region, handle, dispatcher, host)?;
-            functions.load(true).await;
-            watching.spawn(async move {
-                if let Err(error) = functions.watch().await {
-                    output::note(format!("functions are not loaded again: {error:#}"));
-                }
-            });
-        }
-        Ok(watching)
-    }
-
-    /// Opens the store and recovers what it holds.
-    fn open(&self, data: &Path, dispatcher: Arc<FunctionDispatcher>) -> Result<Engine> {
-        let storage = if self.memory {
+    fn storage(&self, data: &Path) -> Storage {
+        if self.memory {
             Storage::Memory {
                 blobs: data.join("blobs"),
             }
         } else {
             Storage::Folder(data.to_owned())
-        };
-        let clock = match self.clock {
-            ClockArgument::Real => ClockMode::Real,
-            ClockArgument::Skip => ClockMode::Skip,
-        };
-        Engine::open(
-            &storage,
-            dispatcher,
-            Options {
-                clock,
-                ..Options::default()
-            },
-        )
-        .map_err(|error| unopened(&error, data))
+        }
+    }
+}
+
+/// The key of whoever may read the data folder. It stays the same from start to start.
+fn local_key(data: &Path) -> Result<(String, Key)> {
+    let kept = std::fs::read_to_string(data.join(KEY_FILE)).ok();
+    match kept
+        .map(|text| text.trim().to_owned())
+        .filter(|text| text.starts_with("evk_") && text.len() >= 64)
+    {
+        Some(text) => {
+            let key = keys::known("local", Role::Admin, &text);
+            Ok((text, key))
+        }
+        None => keys::passing("local", Role::Admin),
     }
 }
 
@@ -191,66 +169,13 @@ pub fn subfolder(data: &Path, name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// An address that can't be taken, with its code.
-fn unbound(error: BindError) -> anyhow::Error {
-    match error {
-        BindError::PortInUse { address } => Failed::Refused {
-            status: 409,
-            code: Some(Code::PortInUse.to_string()),
-            message: format!(
-                "{address} is in use by another process: end that process, or take another address with --listen"
-            ),
-        }
-        .into(),
-        error @ BindError::Unavailable { .. } => error.into(),
-    }
-}
-
-/// A function host that can't be started, with its code: its lock is the first that a second server of a folder meets.
-fn unhosted(error: host::Error) -> anyhow::Error {
-    let (status, code) = match error.kind() {
-        host::Kind::Conflict => (409, Code::FolderInUse),
-        host::Kind::Transient => (503, Code::StoreUnavailable),
-        host::Kind::Invalid => return error.into(),
-    };
-    Failed::Refused {
-        status,
-        code: Some(code.to_string()),
-        message: error.to_string(),
-    }
-    .into()
-}
-
-/// A store that can't be opened, with its code.
-fn unopened(error: &everstep_engine::Error, data: &Path) -> anyhow::Error {
-    let code = Code::of_opening(error);
-    Failed::Refused {
-        status: if code == Code::FolderInUse { 409 } else { 500 },
-        code: Some(code.to_string()),
-        message: format!("{} can't be opened: {error}", data.display()),
-    }
-    .into()
-}
-
-/// Why an engine ended by itself: its store failed, and only a new start can say what is on disk.
-fn ended(error: &everstep_engine::Error) -> anyhow::Error {
-    Failed::Refused {
-        status: 503,
-        code: Some(Code::of(error).to_string()),
-        message: format!(
-            "the server ended, because {error}. All that was acknowledged is kept; the next start takes it up"
-        ),
-    }
-    .into()
-}
-
 #[cfg(not(feature = "demo"))]
 impl Dev {
     fn with_routes(&self, options: everstep_server::Options) -> everstep_server::Options {
         options
     }
 
-    fn spawn_demo(&self, _: &Path, _: &str) -> Result<()> {
+    fn spawn_demo(&self, _: &Path, _: &str, _: &str) -> Result<()> {
         Ok(())
     }
 
@@ -269,11 +194,11 @@ impl Dev {
         }
     }
 
-    fn spawn_demo(&self, data: &Path, url: &str) -> Result<Option<crate::demo::Agents>> {
+    fn spawn_demo(&self, data: &Path, url: &str, key: &str) -> Result<Option<crate::demo::Agents>> {
         if self.no_demo {
             return Ok(None);
         }
-        crate::demo::Agents::spawn(data, url, self.sources.as_deref()).map(Some)
+        crate::demo::Agents::spawn(data, url, self.sources.as_deref(), key).map(Some)
     }
 
     async fn register_demo(

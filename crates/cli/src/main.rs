@@ -2,13 +2,16 @@
 
 mod afl;
 mod client;
+mod composition;
 mod dev;
 mod error;
 mod follow;
 mod functions;
 mod host;
+mod keys;
 mod output;
 mod parent;
+mod serve;
 mod verbs;
 
 #[cfg(feature = "demo")]
@@ -32,6 +35,8 @@ struct Everstep {
     /// Address of the server; without it the one that runs in this folder, else http://127.0.0.1:9070
     #[arg(long, global = true, env = "EVERSTEP_ENDPOINT", value_name = "URL")]
     url: Option<String>,
+    #[command(flatten)]
+    access: client::Access,
     /// How data is written
     #[arg(short, long, global = true, value_enum, default_value_t)]
     output: Format,
@@ -43,6 +48,11 @@ struct Everstep {
 enum Command {
     /// Start a server for development: loopback only, everything in one folder
     Dev(dev::Dev),
+    /// Start a server for others: with keys, TLS and limits
+    Serve(serve::Serve),
+    /// Make, list and take back the keys of a server
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Run a complete example
     #[cfg(feature = "demo")]
     #[command(subcommand)]
@@ -99,11 +109,14 @@ fn main() -> ExitCode {
     let everstep = Everstep::parse();
     let context = verbs::Context {
         url: everstep.url,
+        access: everstep.access,
         format: everstep.output,
         folder: PathBuf::from(".everstep"),
     };
     let done = match everstep.command {
         Command::Dev(dev) => dev.run(),
+        Command::Serve(serve) => serve.run(),
+        Command::Keys(keys) => keys.run(context.format),
         #[cfg(feature = "demo")]
         Command::Demo(demo) => demo.run(),
         #[cfg(feature = "demo")]

@@ -32,6 +32,11 @@ pub enum Input<R> {
         operation: Operation,
         generation: Generation,
     },
+    /// The receiver of a task has taken it over for good: nothing is sent again. What it leads to comes as a settle, if anything does.
+    Accepted {
+        operation: Operation,
+        generation: Generation,
+    },
     Stop {
         failure: Option<Failure>,
     },
@@ -83,6 +88,12 @@ impl<M: Machine> Cell<M> {
     #[must_use]
     pub fn view(&self) -> View {
         M::view(&self.execution, &self.state)
+    }
+
+    /// How the execution ended, once it has.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        M::outcome(&self.execution, &self.state)
     }
 
     /// The payload of a task that is built late; `None` when the task has nothing left to do.
@@ -199,18 +210,23 @@ impl<M: Machine> Turn<'_, M> {
                 operation,
                 generation,
             } => {
-                if self
-                    .execution()
-                    .task(operation)
-                    .is_none_or(|task| task.generation != generation)
-                {
+                if !self.take_back(operation, generation) {
                     return Answer::Settled(Settlement::Superseded);
                 }
-                self.end_task(operation);
                 Command::TaskLost {
                     operation,
                     generation,
                 }
+            }
+            Input::Accepted {
+                operation,
+                generation,
+            } => {
+                return Answer::Settled(if self.take_back(operation, generation) {
+                    Settlement::Applied
+                } else {
+                    Settlement::Superseded
+                });
             }
             Input::Quarantine { reason } => {
                 if self.execution().status().is_closed() {
@@ -218,6 +234,7 @@ impl<M: Machine> Turn<'_, M> {
                 }
                 self.release();
                 self.record(KernelEvent::Quarantined { reason });
+                self.tell_parent();
                 return Answer::Done;
             }
             Input::Start(start) => {
@@ -240,6 +257,16 @@ impl<M: Machine> Turn<'_, M> {
             Reply::Refused(why) => Answer::Refused(why),
             Reply::Own(reply) => Answer::Own(reply),
         }
+    }
+
+    /// Ends a task of this generation; false when it is not out.
+    fn take_back(&mut self, operation: Operation, generation: Generation) -> bool {
+        let task = self.execution().task(operation);
+        let out = task.is_some_and(|task| task.generation == generation);
+        if out {
+            self.end_task(operation);
+        }
+        out
     }
 
     fn settle(
@@ -279,6 +306,7 @@ impl<R> Input<R> {
             Self::Settle { .. } => Cause::Settle,
             Self::Wake => Cause::Timer,
             Self::TaskLost { .. } => Cause::TaskLost,
+            Self::Accepted { .. } => Cause::Accepted,
             Self::Stop { .. } => Cause::Stop,
             Self::Pause { .. } => Cause::Pause,
             Self::Resume { .. } => Cause::Resume,
@@ -308,6 +336,13 @@ impl<R> Input<R> {
                 operation,
                 generation,
             } => Input::TaskLost {
+                operation,
+                generation,
+            },
+            Self::Accepted {
+                operation,
+                generation,
+            } => Input::Accepted {
                 operation,
                 generation,
             },
@@ -347,6 +382,14 @@ impl Outcome {
             }
             Self::Failed(failure) => {
                 to.u8(2);
+                failure.encode(&mut to);
+            }
+            Self::TimedOut(failure) => {
+                to.u8(3);
+                failure.encode(&mut to);
+            }
+            Self::Stopped(failure) => {
+                to.u8(4);
                 failure.encode(&mut to);
             }
         }

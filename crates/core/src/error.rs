@@ -19,10 +19,3 @@ pub enum Kind {
     /// Our own mistake.
     Bug,
 }
-
-impl Kind {
-    #[must_use]
-    pub const fn is_retryable(self) -> bool {
-        matches!(self, Self::Throttled | Self::Transient)
-    }
-}

@@ -93,10 +93,11 @@ pub enum Cause {
     Redrive = 8,
     Request = 9,
     Quarantine = 10,
+    Accepted = 11,
 }
 
 impl Cause {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Start,
         Self::Settle,
         Self::Timer,
@@ -107,6 +108,7 @@ impl Cause {
         Self::Redrive,
         Self::Request,
         Self::Quarantine,
+        Self::Accepted,
     ];
 }
 

@@ -30,6 +30,9 @@ pub trait Machine: Sized + 'static {
     /// Builds the payload of a task that asks for it at dispatch; `None` when there is nothing left to do for it.
     fn late(execution: &Execution, state: &Self::State, task: &Task) -> Option<Self::Late>;
 
+    /// How a closed execution ended, for the one that waits for it.
+    fn outcome(execution: &Execution, state: &Self::State) -> Outcome;
+
     fn view(execution: &Execution, state: &Self::State) -> View;
 }
 
@@ -55,6 +58,10 @@ pub struct Stamp {
 pub enum Outcome {
     Succeeded(Option<Payload>),
     Failed(Failure),
+    /// Its own time was over.
+    TimedOut(Failure),
+    /// Somebody stopped it.
+    Stopped(Failure),
 }
 
 /// What a machine is told.

@@ -16,15 +16,18 @@ pub enum TargetKind {
     Agent = 4,
     /// A plain HTTP endpoint.
     Http = 5,
+    /// The execution that waits for this one's end: it is told of it.
+    Parent = 6,
 }
 
 impl TargetKind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Function,
         Self::Execution,
         Self::Queue,
         Self::Agent,
         Self::Http,
+        Self::Parent,
     ];
 }
 
@@ -40,7 +43,7 @@ pub struct Target {
 pub enum Recovery {
     /// Send it again under the same idempotency key.
     Repeat = 1,
-    /// Ask the receiver for it; send it again only if it is unknown there.
+    /// Ask the receiver for it; send it again only if it is unknown there. So are child executions started.
     LookUp = 2,
     /// Tell the machine that it is lost, before anything new runs.
     Lost = 3,

@@ -20,7 +20,7 @@ pub enum Purpose {
     /// Settles a callback.
     Callback = 1,
     /// Extends an execution's state from a position.
-    Checkpoint = 2,
+    Position = 2,
     /// Settles a task.
     Task = 3,
 }

@@ -3,8 +3,8 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Entry, Execution, Generation, KernelEvent, Machine, Operation, Settlement, Stamp, Status, Task,
-    Timer, TimerKind, Timestamp,
+    Entry, Execution, Generation, KernelEvent, Machine, Operation, Recovery, Settlement, Stamp,
+    Status, Target, TargetKind, Task, TaskPayload, Timer, TimerKind, Timestamp,
 };
 
 /// One turn of one execution.
@@ -118,10 +118,33 @@ impl<M: Machine> Turn<'_, M> {
     pub fn close(&mut self, status: Status) {
         self.release();
         self.record(KernelEvent::Closed { status });
+        self.tell_parent();
     }
 
-    /// Reopens a closed execution.
+    /// Hands out the task that brings this execution's end to the one that waits for it, and is repeated until it has arrived.
+    pub(crate) fn tell_parent(&mut self) {
+        let Some(parent) = self.execution.parent() else {
+            return;
+        };
+        let target = Target {
+            kind: TargetKind::Parent,
+            address: parent.execution.to_string(),
+        };
+        self.start_task(Task {
+            operation: Operation(0),
+            // No two ends of an execution that was reopened stand in one batch.
+            generation: Generation(self.execution.next_sequence().0),
+            target,
+            payload: TaskPayload::Late,
+            timeout_ms: None,
+            heartbeat_ms: None,
+            recovery: Recovery::Repeat,
+        });
+    }
+
+    /// Reopens a closed execution. Who waits for it and has not been told of its end is told of the next one.
     pub fn reopen(&mut self) {
+        self.end_task(Operation(0));
         self.record(KernelEvent::Reopened);
     }
 

@@ -23,7 +23,7 @@ pub(crate) async fn render(
     }
     let position = invocation.position;
     let token = handle.token(
-        Purpose::Checkpoint,
+        Purpose::Position,
         execution,
         Operation(0),
         position.generation,

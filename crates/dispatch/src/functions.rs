@@ -94,9 +94,14 @@ impl Dispatcher for FunctionDispatcher {
                     if let Some(output) =
                         inner.invoke(&handle, execution, address, &invocation).await
                     {
-                        inner
-                            .report(&handle, execution, invocation.generation, output)
-                            .await;
+                        // Operation 0 is the execution: its own function was invoked, not one that it invokes.
+                        if work.task.operation == Operation(0) {
+                            inner
+                                .report(&handle, execution, invocation.generation, output)
+                                .await;
+                        } else {
+                            crate::chained::settle(&handle, execution, &work.task, output).await;
+                        }
                     }
                     inner.end(running);
                 }

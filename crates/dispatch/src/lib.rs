@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod chained;
 mod code;
 mod concurrency;
 mod event;

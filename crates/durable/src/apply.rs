@@ -1,9 +1,11 @@
 //! How events change the state. Total: an event about an operation that is not there changes nothing.
 
-use everstep_core::{Failure, OperationStatus, Payload, Stamp, Timestamp};
+use std::sync::Arc;
+
+use everstep_core::{Failure, Operation, OperationStatus, Payload, Stamp, Timestamp};
 
 use crate::event::{Event, StepRetry};
-use crate::model::{Details, OperationKind, OperationSnapshot};
+use crate::model::{ChainedCall, Details, OperationKind, OperationSnapshot};
 use crate::request::{ErrorClass, Position};
 use crate::state::{ANSWER_KEPT_MS, ANSWERS_KEPT_MAX, Given, Running, State};
 
@@ -66,6 +68,9 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
                     operations,
                 },
             );
+        }
+        Event::KeptBack { operation, outcome } => {
+            state.kept_back.insert(*operation, outcome.clone());
         }
         _ => of_operation(state, event, at),
     }
@@ -174,6 +179,45 @@ fn of_callback(state: &mut State, event: &Event, at: Timestamp) {
             });
             state.stirred = true;
         }
+        _ => of_chained_invoke(state, event, at),
+    }
+}
+
+fn of_chained_invoke(state: &mut State, event: &Event, at: Timestamp) {
+    let mut end = |operation: Operation, status, change: &dyn Fn(&mut Details)| {
+        state.kept_back.remove(&operation);
+        state.end(operation, status, at, change);
+        state.stirred = true;
+    };
+    match event {
+        Event::ChainedInvokeStarted { operation, call } => {
+            let details = Details::ChainedInvoke {
+                call: Arc::clone(call),
+                result: None,
+                error: None,
+            };
+            state.change(*operation, |snapshot| snapshot.details = details);
+        }
+        Event::ChainedInvokeSucceeded { operation, result } => {
+            end(*operation, OperationStatus::Succeeded, &|details| {
+                set_result(details, result.as_ref())
+            });
+        }
+        Event::ChainedInvokeFailed { operation, error } => {
+            end(*operation, OperationStatus::Failed, &|details| {
+                set_error(details, error)
+            });
+        }
+        Event::ChainedInvokeTimedOut { operation, error } => {
+            end(*operation, OperationStatus::TimedOut, &|details| {
+                set_error(details, error)
+            });
+        }
+        Event::ChainedInvokeStopped { operation, error } => {
+            end(*operation, OperationStatus::Stopped, &|details| {
+                set_error(details, error)
+            });
+        }
         _ => of_step(state, event, at),
     }
 }
@@ -253,20 +297,27 @@ const fn after_attempt(
 }
 
 fn set_result(details: &mut Details, given: Option<&Payload>) {
-    if let Details::Context { result, .. } | Details::Callback { result, .. } = details {
+    if let Details::Context { result, .. }
+    | Details::Callback { result, .. }
+    | Details::ChainedInvoke { result, .. } = details
+    {
         *result = given.cloned();
     }
 }
 
 fn set_error(details: &mut Details, given: &Failure) {
-    if let Details::Context { error, .. } | Details::Callback { error, .. } = details {
+    if let Details::Context { error, .. }
+    | Details::Callback { error, .. }
+    | Details::ChainedInvoke { error, .. } = details
+    {
         *error = Some(given.clone());
     }
 }
 
 fn close(state: &mut State, status: OperationStatus, at: Timestamp) {
-    state.end(everstep_core::Operation(0), status, at, |_| {});
+    state.end(Operation(0), status, at, |_| {});
     state.invocation = None;
+    state.kept_back.clear();
 }
 
 fn count_failure(state: &mut State, class: Option<ErrorClass>) {
@@ -326,8 +377,12 @@ fn blank(kind: OperationKind) -> Details {
             error: None,
         },
         OperationKind::ChainedInvoke => Details::ChainedInvoke {
-            function_name: "".into(),
-            tenant_id: None,
+            call: Arc::new(ChainedCall {
+                function_name: String::new(),
+                tenant_id: None,
+                input: None,
+                target: None,
+            }),
             result: None,
             error: None,
         },
@@ -346,10 +401,16 @@ fn size(event: &Event) -> usize {
         }
         | Event::CallbackSucceeded {
             result: payload, ..
+        }
+        | Event::ChainedInvokeSucceeded {
+            result: payload, ..
         } => payload.as_ref().map_or(0, Payload::len),
+        Event::ChainedInvokeStarted { call, .. } => call.input.as_ref().map_or(0, Payload::len),
         Event::ContextFailed { error, .. }
         | Event::StepFailed { error, .. }
-        | Event::CallbackFailed { error, .. } => error.len(),
+        | Event::CallbackFailed { error, .. }
+        | Event::ChainedInvokeFailed { error, .. }
+        | Event::ChainedInvokeStopped { error, .. } => error.len(),
         _ => 0,
     }
 }

@@ -9,7 +9,7 @@ use crate::answer;
 use crate::event::Event;
 use crate::machine::Durable;
 use crate::model::{Action, Identity, OperationKind, Update};
-use crate::operations::{callback, context, execution, require, step, wait};
+use crate::operations::{callback, chained_invoke, context, execution, require, step, wait};
 use crate::request::{Limits, Position, Refusal, Reply};
 use crate::state::State;
 
@@ -31,6 +31,7 @@ pub(crate) fn checkpoint(
     if let Err(refusal) = check(turn.state(), &updates) {
         return Reply::Refused(refusal);
     }
+    chained_invoke::show_kept_back(turn);
     let mut closes = None;
     for update in updates {
         closes = take(turn, update).or(closes);
@@ -79,7 +80,8 @@ fn take(turn: &mut Turn<'_, Durable>, update: Update) -> Option<Status> {
         OperationKind::Step => step::take(turn, operation, update),
         OperationKind::Wait => wait::take(turn, operation, &update),
         OperationKind::Callback => callback::take(turn, operation, &update),
-        OperationKind::Execution | OperationKind::ChainedInvoke => {}
+        OperationKind::ChainedInvoke => chained_invoke::take(turn, operation, update),
+        OperationKind::Execution => {}
     }
     None
 }
@@ -167,10 +169,7 @@ impl<'a> Checked<'a> {
             OperationKind::Wait => wait::check(status, update)?,
             OperationKind::Callback => callback::check(status, update)?,
             OperationKind::Execution => {}
-            OperationKind::ChainedInvoke => require(
-                false,
-                "CHAINED_INVOKE is not supported by this version of Everstep.",
-            )?,
+            OperationKind::ChainedInvoke => chained_invoke::check(status, update, limits)?,
         }
         self.new += u32::from(current.is_none());
         let payload = update.payload.as_ref().map_or(0, Payload::len)
@@ -244,6 +243,8 @@ fn check_sizes(update: &Update, limits: &Limits) -> Result<(), Refusal> {
     }
     let payload = update.payload.as_ref().map_or(0, Payload::len);
     let (what, max) = match update.kind {
+        // Its payload is an input, which it checks by itself.
+        OperationKind::ChainedInvoke => return Ok(()),
         OperationKind::Execution => ("Execution", limits.result_bytes_max),
         kind => (kind.as_str(), limits.payload_bytes_max),
     };

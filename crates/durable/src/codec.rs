@@ -1,13 +1,15 @@
-//! The persisted form of events and settings. The numbers are stable and never reused; 6, 7 and 20–24 are kept for AWS's events about
-//! pauses and chained invokes, internal events begin at 64.
+//! The persisted form of events and settings. The numbers are stable and never reused; 6 and 7 are kept for AWS's events about
+//! pauses, internal events begin at 64.
 
 use std::sync::Arc;
 
 use everstep_core::codec::{Corrupt, Reader, Writer};
-use everstep_core::{Backoff, Failure, Generation, Operation, Payload, Timestamp};
+use everstep_core::{
+    Backoff, ExecutionId, Failure, Generation, Operation, Outcome, Payload, Timestamp,
+};
 
 use crate::event::{Event, InvocationError, StepRetry};
-use crate::model::{FunctionArn, Identity, Mode, OperationKind};
+use crate::model::{ChainedCall, ChainedTarget, FunctionArn, Identity, Mode, OperationKind};
 use crate::request::{ErrorClass, InvocationRetry, Limits, Position, Settings};
 
 pub(crate) fn encode_event(event: &Event, to: &mut Writer) {
@@ -62,6 +64,11 @@ pub(crate) fn encode_event(event: &Event, to: &mut Writer) {
             write_position(to, position);
             to.option(client_token.as_ref(), |to, token| to.str(token));
             to.option(next.as_ref(), write_position);
+        }
+        Event::KeptBack { operation, outcome } => {
+            to.u8(68);
+            to.u32(operation.0);
+            write_outcome(to, outcome);
         }
         _ => encode_of_operation(event, to),
     }
@@ -166,6 +173,36 @@ fn encode_of_callback(event: &Event, to: &mut Writer) {
             to.u32(operation.0);
             error.encode(to);
         }
+        _ => encode_of_chained_invoke(event, to),
+    }
+}
+
+fn encode_of_chained_invoke(event: &Event, to: &mut Writer) {
+    let mut failed = |tag: u8, operation: &Operation, error: &Failure| {
+        to.u8(tag);
+        to.u32(operation.0);
+        error.encode(to);
+    };
+    match event {
+        Event::ChainedInvokeStarted { operation, call } => {
+            to.u8(20);
+            to.u32(operation.0);
+            to.str(&call.function_name);
+            to.option(call.tenant_id.as_ref(), |to, text| to.str(text));
+            payload(to, call.input.as_ref());
+            to.option(call.target.as_ref(), |to, target| {
+                to.raw(target.id.as_bytes());
+                target.settings.write(to);
+            });
+        }
+        Event::ChainedInvokeSucceeded { operation, result } => {
+            to.u8(21);
+            to.u32(operation.0);
+            payload(to, result.as_ref());
+        }
+        Event::ChainedInvokeFailed { operation, error } => failed(22, operation, error),
+        Event::ChainedInvokeTimedOut { operation, error } => failed(23, operation, error),
+        Event::ChainedInvokeStopped { operation, error } => failed(24, operation, error),
         _ => {}
     }
 }
@@ -207,6 +244,7 @@ pub(crate) fn decode_event(from: &mut Reader<'_>) -> Result<Event, Corrupt> {
             client_token: from.option(text)?,
             next: from.option(read_position)?,
         },
+        20..=24 | 68 => decode_of_chained_invoke(tag, from)?,
         _ => decode_of_operation(tag, from)?,
     })
 }
@@ -273,6 +311,70 @@ fn decode_of_operation(tag: u8, from: &mut Reader<'_>) -> Result<Event, Corrupt>
             identity: read_identity(from)?,
         },
         _ => Event::StepReady { operation },
+    })
+}
+
+fn decode_of_chained_invoke(tag: u8, from: &mut Reader<'_>) -> Result<Event, Corrupt> {
+    let operation = Operation(from.u32()?);
+    Ok(match tag {
+        20 => Event::ChainedInvokeStarted {
+            operation,
+            call: Arc::new(ChainedCall {
+                function_name: from.str()?,
+                tenant_id: from.option(Reader::str)?,
+                input: from.option(Payload::decode)?,
+                target: from.option(|from| {
+                    Ok(ChainedTarget {
+                        id: ExecutionId::from_bytes(from.raw()?),
+                        settings: Settings::read(from)?,
+                    })
+                })?,
+            }),
+        },
+        21 => Event::ChainedInvokeSucceeded {
+            operation,
+            result: from.option(Payload::decode)?,
+        },
+        22 => Event::ChainedInvokeFailed {
+            operation,
+            error: Failure::decode(from)?,
+        },
+        23 => Event::ChainedInvokeTimedOut {
+            operation,
+            error: Failure::decode(from)?,
+        },
+        24 => Event::ChainedInvokeStopped {
+            operation,
+            error: Failure::decode(from)?,
+        },
+        _ => Event::KeptBack {
+            operation,
+            outcome: read_outcome(from)?,
+        },
+    })
+}
+
+fn write_outcome(to: &mut Writer, outcome: &Outcome) {
+    let (tag, error) = match outcome {
+        Outcome::Succeeded(result) => {
+            to.u8(1);
+            return payload(to, result.as_ref());
+        }
+        Outcome::Failed(error) => (2, error),
+        Outcome::TimedOut(error) => (3, error),
+        Outcome::Stopped(error) => (4, error),
+    };
+    to.u8(tag);
+    error.encode(to);
+}
+
+fn read_outcome(from: &mut Reader<'_>) -> Result<Outcome, Corrupt> {
+    Ok(match from.u8()? {
+        1 => Outcome::Succeeded(from.option(Payload::decode)?),
+        2 => Outcome::Failed(Failure::decode(from)?),
+        3 => Outcome::TimedOut(Failure::decode(from)?),
+        4 => Outcome::Stopped(Failure::decode(from)?),
+        tag => return Err(Corrupt::tag("outcome", tag)),
     })
 }
 

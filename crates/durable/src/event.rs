@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use everstep_core::codec::{Corrupt, Reader, Writer};
-use everstep_core::{Failure, Generation, Operation, Payload, Timestamp};
+use everstep_core::{Failure, Generation, Operation, Outcome, Payload, Timestamp};
 
-use crate::model::{Identity, OperationKind};
+use crate::model::{ChainedCall, Identity, OperationKind};
 use crate::request::{ErrorClass, Position, Settings};
 
 /// One event. An operation's names stand in [`Event::Declared`] alone; the others refer to it by number
@@ -86,6 +86,26 @@ pub enum Event {
         operation: Operation,
         error: Failure,
     },
+    ChainedInvokeStarted {
+        operation: Operation,
+        call: Arc<ChainedCall>,
+    },
+    ChainedInvokeSucceeded {
+        operation: Operation,
+        result: Option<Payload>,
+    },
+    ChainedInvokeFailed {
+        operation: Operation,
+        error: Failure,
+    },
+    ChainedInvokeTimedOut {
+        operation: Operation,
+        error: Failure,
+    },
+    ChainedInvokeStopped {
+        operation: Operation,
+        error: Failure,
+    },
     /// An invocation's answer was taken, or it ended without one.
     InvocationCompleted {
         generation: Generation,
@@ -104,6 +124,11 @@ pub enum Event {
     /// A pending step's time has come.
     StepReady {
         operation: Operation,
+    },
+    /// A chained invoke has ended while the function runs; its public event follows with the next checkpoint, or after the invocation.
+    KeptBack {
+        operation: Operation,
+        outcome: Outcome,
     },
     /// The function is invoked; its first token says `position`.
     InvocationStarted {
@@ -150,6 +175,12 @@ impl Event {
             | Self::CallbackSucceeded { operation, .. }
             | Self::CallbackFailed { operation, .. }
             | Self::CallbackTimedOut { operation, .. }
+            | Self::ChainedInvokeStarted { operation, .. }
+            | Self::ChainedInvokeSucceeded { operation, .. }
+            | Self::ChainedInvokeFailed { operation, .. }
+            | Self::ChainedInvokeTimedOut { operation, .. }
+            | Self::ChainedInvokeStopped { operation, .. }
+            | Self::KeptBack { operation, .. }
             | Self::Declared { operation, .. }
             | Self::StepReady { operation } => Some(*operation),
             Self::ExecutionStarted { .. }
@@ -170,6 +201,7 @@ impl everstep_core::Event for Event {
             self,
             Self::Declared { .. }
                 | Self::StepReady { .. }
+                | Self::KeptBack { .. }
                 | Self::InvocationStarted { .. }
                 | Self::Answered { .. }
         )

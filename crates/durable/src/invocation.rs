@@ -1,14 +1,15 @@
 //! When the function is invoked, what it is given, and what follows from its end.
 
 use everstep_core::{
-    Execution, Failure, Generation, Operation, Recovery, Reply as KernelReply, Status, Target,
-    TargetKind, Task, TaskPayload, Timer, Turn,
+    Execution, Failure, Generation, Operation, Payload, Recovery, Reply as KernelReply, Status,
+    Target, TargetKind, Task, TaskPayload, Timer, Turn,
 };
 
 use crate::answer;
 use crate::event::{Event, InvocationError};
 use crate::machine::{Durable, EXECUTION, INVOCATION_RETRY};
-use crate::model::{Details, Mode};
+use crate::model::{ChainedCall, ChainedTarget, Details, Mode};
+use crate::operations::chained_invoke;
 use crate::request::{ErrorClass, Invocation, Output, Position, Refusal, Reply};
 use crate::state::State;
 
@@ -138,6 +139,7 @@ fn fail(turn: &mut Turn<'_, Durable>, error: Failure) {
 }
 
 fn suspend(turn: &mut Turn<'_, Durable>) {
+    chained_invoke::show_kept_back(turn);
     let state = turn.state();
     if state.stirred {
         invoke(turn);
@@ -170,6 +172,9 @@ fn failed(turn: &mut Turn<'_, Durable>, failure: Failure, class: ErrorClass) {
             class,
         }),
     );
+    if at_once || delayed < retry.delayed_max {
+        chained_invoke::show_kept_back(turn);
+    }
     if at_once {
         invoke(turn);
     } else if delayed < retry.delayed_max {
@@ -232,6 +237,27 @@ pub(crate) fn late(execution: &Execution, state: &State, task: &Task) -> Option<
         tenant_id: settings.tenant_id.clone(),
         timeout_ms: u64::from(settings.function_timeout_s) * 1_000,
     })
+}
+
+/// What a plain function gets that the execution invokes.
+pub(crate) fn of_plain(task: &Task, call: &ChainedCall, target: &ChainedTarget) -> Invocation {
+    let settings = &target.settings;
+    Invocation {
+        mode: Mode::Plain,
+        generation: task.generation,
+        request_id: target.id.to_string(),
+        execution_arn: String::new(),
+        function: settings.function.clone(),
+        position: Position::default(),
+        operations: Vec::new(),
+        next_marker: None,
+        updated_operation_ids: Vec::new(),
+        // No payload is an empty object, as AWS hands it to functions.
+        payload: Some(call.input.clone().unwrap_or_else(|| Payload::from("{}"))),
+        trace_header: settings.trace_header.clone(),
+        tenant_id: settings.tenant_id.clone(),
+        timeout_ms: u64::from(settings.function_timeout_s) * 1_000,
+    }
 }
 
 /// A version 4 UUID from 122 of these bits.

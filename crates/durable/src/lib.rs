@@ -31,8 +31,9 @@ pub mod wire;
 pub use event::{Event, InvocationError, StepRetry};
 pub use machine::{Durable, Late};
 pub use model::{
-    Action, ChainedInvokeOptions, Details, ExecutionSnapshot, FunctionArn, Identity, Mode,
-    OperationKind, OperationSnapshot, Update, UpdateOptions,
+    Action, ChainedCall, ChainedInvokeOptions, ChainedTarget, Details, ExecutionSnapshot,
+    FunctionArn, Identity, InvokeTarget, Mode, OperationKind, OperationSnapshot, Update,
+    UpdateOptions,
 };
 pub use request::{
     ErrorClass, Invocation, InvocationRetry, Limits, Output, Position, Refusal, Reply, Request,

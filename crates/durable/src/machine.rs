@@ -1,13 +1,13 @@
 //! The machine: which command leads to which rule.
 
 use everstep_core::{
-    Command, Execution, Failure, Machine, Operation, Outcome, Reply as KernelReply, Stamp, Start,
-    Status, Task, Timer, TimerKind, Turn, View,
+    Command, Execution, ExecutionId, Failure, Machine, Operation, Outcome, Reply as KernelReply,
+    Stamp, Start, Status, Task, Timer, TimerKind, Turn, View,
 };
 
 use crate::event::Event;
-use crate::model::{Identity, Mode, OperationKind};
-use crate::operations::{callback, step, wait};
+use crate::model::{Identity, Mode, OperationKind, OperationSnapshot};
+use crate::operations::{callback, chained_invoke, step, wait};
 use crate::request::{Invocation, Reply, Request, Settings};
 use crate::state::State;
 use crate::{answer, apply, checkpoint, invocation, view};
@@ -28,7 +28,13 @@ pub(crate) const CALLBACK_HEARTBEAT: TimerKind = TimerKind(6);
 pub struct Durable;
 
 /// What a task of this machine carries.
-pub type Late = Invocation;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Late {
+    /// A call of a function: the execution's own, or a plain one that it invokes.
+    Invocation(Box<Invocation>),
+    /// A child execution to be started under this id.
+    Start(ExecutionId, Box<Start>),
+}
 
 impl Machine for Durable {
     type State = State;
@@ -73,7 +79,32 @@ impl Machine for Durable {
     }
 
     fn late(execution: &Execution, state: &State, task: &Task) -> Option<Late> {
-        invocation::late(execution, state, task)
+        if task.operation == EXECUTION {
+            let invocation = invocation::late(execution, state, task)?;
+            return Some(Late::Invocation(Box::new(invocation)));
+        }
+        let (call, target) = chained_invoke::of_task(state.operation(task.operation)?)?;
+        Some(match target.settings.mode {
+            Mode::Durable => {
+                let start = chained_invoke::start(execution, task, call, target);
+                Late::Start(target.id, Box::new(start))
+            }
+            Mode::Plain => Late::Invocation(Box::new(invocation::of_plain(task, call, target))),
+        })
+    }
+
+    fn outcome(execution: &Execution, state: &State) -> Outcome {
+        let error = || state.error.clone().unwrap_or_default();
+        match execution.status() {
+            Status::Succeeded => Outcome::Succeeded(state.result.clone()),
+            Status::TimedOut => Outcome::TimedOut(error()),
+            Status::Stopped => Outcome::Stopped(error()),
+            Status::Quarantined => Outcome::Failed(Failure::new(
+                "Everstep.Quarantined",
+                "The execution was taken out of the loop after repeated crashes.",
+            )),
+            Status::Failed | Status::Cancelled | Status::Running => Outcome::Failed(error()),
+        }
     }
 
     fn view(_execution: &Execution, state: &State) -> View {
@@ -117,14 +148,16 @@ fn begin(turn: &mut Turn<'_, Durable>, start: Start) -> KernelReply<Reply> {
 }
 
 fn settled(turn: &mut Turn<'_, Durable>, operation: Operation, outcome: Outcome) {
-    if turn
+    match turn
         .state()
         .operation(operation)
-        .is_some_and(|snapshot| snapshot.kind() == OperationKind::Callback)
+        .map(OperationSnapshot::kind)
     {
-        callback::settled(turn, operation, outcome);
-        invocation::wake(turn);
+        Some(OperationKind::Callback) => callback::settled(turn, operation, outcome),
+        Some(OperationKind::ChainedInvoke) => chained_invoke::settled(turn, operation, outcome),
+        _ => return,
     }
+    invocation::wake(turn);
 }
 
 fn due(turn: &mut Turn<'_, Durable>, operation: Operation, kind: TimerKind) {

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use everstep_core::{Failure, Operation, OperationStatus, Payload, Status, Timestamp};
+use everstep_core::{ExecutionId, Failure, Operation, OperationStatus, Payload, Status, Timestamp};
+
+use crate::request::Settings;
 
 /// What an operation is. The numbers are persisted and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -139,7 +141,49 @@ pub struct ChainedInvokeOptions {
     /// Name, partial or full ARN, with or without a qualifier.
     pub function_name: String,
     pub tenant_id: Option<String>,
+    /// X-Ray's header; without one the execution's own is handed on.
     pub trace_id: Option<String>,
+    /// What the name means: looked up before the machine is asked.
+    pub target: InvokeTarget,
+}
+
+/// What the name of a chained invoke means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvokeTarget {
+    Function(Box<Settings>),
+    /// It can't be invoked: the operation fails with this at once.
+    Missing(Failure),
+    /// It may not stand in a chained invoke: the checkpoint is refused with this text.
+    Invalid(String),
+}
+
+/// A chained invoke as it was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainedCall {
+    /// As the handler wrote it.
+    pub function_name: String,
+    pub tenant_id: Option<String>,
+    pub input: Option<Payload>,
+    /// `None` when there was nothing to invoke.
+    pub target: Option<ChainedTarget>,
+}
+
+/// What a chained invoke runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainedTarget {
+    /// The child execution; of a plain function, the id of its request.
+    pub id: ExecutionId,
+    pub settings: Settings,
+}
+
+impl ChainedTarget {
+    /// The child's ARN; a plain function has no execution.
+    #[must_use]
+    pub fn execution_arn(&self) -> Option<String> {
+        let name = self.id.to_string();
+        (self.settings.mode == Mode::Durable)
+            .then(|| self.settings.function.execution(&name, self.id))
+    }
 }
 
 /// An operation as it stood at one moment. Cheap to clone as long as it holds no error.
@@ -211,8 +255,7 @@ pub enum Details {
         error: Option<Failure>,
     },
     ChainedInvoke {
-        function_name: Arc<str>,
-        tenant_id: Option<Arc<str>>,
+        call: Arc<ChainedCall>,
         result: Option<Payload>,
         error: Option<Failure>,
     },

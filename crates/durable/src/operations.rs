@@ -1,6 +1,7 @@
 //! The rules of each kind of operation: what a handler may do in which status, and what follows.
 
 pub(crate) mod callback;
+pub(crate) mod chained_invoke;
 pub(crate) mod context;
 pub(crate) mod execution;
 pub(crate) mod step;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use everstep_core::{Failure, Generation, Operation, OperationStatus, Payload, Timestamp};
+use everstep_core::{Failure, Generation, Operation, OperationStatus, Outcome, Payload, Timestamp};
 
 use crate::model::{Details, Identity, OperationSnapshot};
 use crate::request::{Position, Settings};
@@ -29,6 +29,8 @@ pub struct State {
     pub(crate) stirred: bool,
     /// Whether an answer told the invocation in flight of something that it may not have looked at again; see `tell`.
     pub(crate) overlooked: bool,
+    /// Chained invokes that have ended while the function runs, and is not shown it yet.
+    pub(crate) kept_back: BTreeMap<Operation, Outcome>,
     /// How many operations wait for something outside.
     pub(crate) waiting: u32,
     /// Payloads and errors so far.

@@ -194,8 +194,39 @@ fn details_of_pause(event: &Event, show: &Show<'_>) -> Shown {
             put(&mut to, "Error", show.failed(error));
             "CallbackTimedOut"
         }
+        _ => return details_of_chained_invoke(event, show),
+    };
+    Some((kind, to))
+}
+
+fn details_of_chained_invoke(event: &Event, show: &Show<'_>) -> Shown {
+    let mut to = Map::new();
+    let (kind, error) = match event {
+        Event::ChainedInvokeStarted { call, .. } => {
+            put(&mut to, "FunctionName", json!(call.function_name));
+            put(&mut to, "Input", show.wrapped(call.input.as_ref()));
+            if let Some(tenant) = &call.tenant_id {
+                put(&mut to, "TenantId", json!(tenant));
+            }
+            if let Some(target) = &call.target {
+                let version = &target.settings.function.version;
+                put(&mut to, "ExecutedVersion", json!(version));
+                if let Some(arn) = target.execution_arn() {
+                    put(&mut to, "DurableExecutionArn", json!(arn));
+                }
+            }
+            return Some(("ChainedInvokeStarted", to));
+        }
+        Event::ChainedInvokeSucceeded { result, .. } => {
+            put(&mut to, "Result", show.wrapped(result.as_ref()));
+            return Some(("ChainedInvokeSucceeded", to));
+        }
+        Event::ChainedInvokeFailed { error, .. } => ("ChainedInvokeFailed", error),
+        Event::ChainedInvokeTimedOut { error, .. } => ("ChainedInvokeTimedOut", error),
+        Event::ChainedInvokeStopped { error, .. } => ("ChainedInvokeStopped", error),
         _ => return None,
     };
+    put(&mut to, "Error", show.failed(error));
     Some((kind, to))
 }
 

@@ -9,6 +9,7 @@ use everstep_core::{Epoch, ExecutionId, Shard};
 use everstep_store::{Commit, Committed, Store, Write};
 
 use crate::dispatcher::{Dispatcher, Work};
+use crate::exchange::{self, Message};
 use crate::input::Input;
 use crate::{Error, Handle};
 
@@ -17,6 +18,8 @@ pub(crate) enum Release {
     /// Answers a caller: with `Err` when the commit failed.
     Reply(Box<dyn FnOnce(Result<(), Error>) + Send>),
     Dispatch(Box<Work>),
+    /// Goes to another execution.
+    Exchange(Box<Message>),
     /// The execution's rows are gone: its blobs may go.
     Purged(ExecutionId),
 }
@@ -104,8 +107,9 @@ pub(crate) fn commit_groups(
             match (release, &outcome) {
                 (Release::Reply(reply), _) => reply(outcome.clone()),
                 (Release::Dispatch(work), Ok(())) => send(&**dispatcher, handle, *work),
+                (Release::Exchange(message), Ok(())) => exchange::send(handle, *message),
                 (Release::Purged(execution), Ok(())) => handle.forget_blobs(execution),
-                (Release::Dispatch(_) | Release::Purged(_), Err(_)) => {}
+                (Release::Dispatch(_) | Release::Exchange(_) | Release::Purged(_), Err(_)) => {}
             }
         }
         let failed = outcome.is_err();

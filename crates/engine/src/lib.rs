@@ -17,6 +17,7 @@ pub mod catalogue;
 mod clock;
 mod dispatcher;
 mod error;
+mod exchange;
 mod group;
 mod handle;
 mod input;

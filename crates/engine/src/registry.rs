@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use everstep_core::{
     Answer, Batch, Cell, Entry, EventId, Execution, ExecutionId, Input, KernelEvent, Operation,
-    Sequence, Task, Timestamp, View,
+    Outcome, Sequence, Start, Task, Timestamp, View,
 };
 use everstep_durable::Durable;
 
@@ -27,7 +27,14 @@ pub enum Reply {
 /// A payload that a machine builds at dispatch.
 #[derive(Debug)]
 pub enum Late {
-    Durable(everstep_durable::Late),
+    Durable(everstep_durable::Invocation),
+}
+
+/// What a machine builds for a task that is dispatched.
+pub(crate) enum Built {
+    Late(Box<Late>),
+    /// A child execution and how it begins.
+    Start(ExecutionId, Box<Start>),
 }
 
 /// A public event as its machine wrote it.
@@ -71,9 +78,19 @@ impl AnyCell {
         }
     }
 
-    pub(crate) fn late(&self, task: &Task) -> Option<Late> {
+    pub(crate) fn late(&self, task: &Task) -> Option<Built> {
+        use everstep_durable::Late as Own;
         match self {
-            Self::Durable(cell) => cell.late(task).map(Late::Durable),
+            Self::Durable(cell) => Some(match cell.late(task)? {
+                Own::Invocation(invocation) => Built::Late(Box::new(Late::Durable(*invocation))),
+                Own::Start(id, start) => Built::Start(id, start),
+            }),
+        }
+    }
+
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Durable(cell) => cell.outcome(),
         }
     }
 

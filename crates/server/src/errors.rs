@@ -30,6 +30,16 @@ pub enum Code {
     StillRunning,
     FolderInUse,
     NewerStore,
+    MissingCredentials,
+    MalformedCredentials,
+    UnknownKey,
+    ExpiredKey,
+    WrongSignature,
+    ClockSkew,
+    NotAllowed,
+    AmbiguousFraming,
+    UnsafeListen,
+    UnusableKeys,
     ConcurrencyReached,
 }
 
@@ -119,6 +129,44 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         Code::NewerStore,
         "E0125",
         "The store was written by a later version",
+    ),
+    (
+        Code::MissingCredentials,
+        "E0180",
+        "The request shows no credentials",
+    ),
+    (
+        Code::MalformedCredentials,
+        "E0181",
+        "The credentials can't be read",
+    ),
+    (Code::UnknownKey, "E0182", "Nobody has this key"),
+    (Code::ExpiredKey, "E0183", "The key is not good any more"),
+    (
+        Code::WrongSignature,
+        "E0184",
+        "The signature does not fit the request",
+    ),
+    (
+        Code::ClockSkew,
+        "E0185",
+        "The request was signed too long ago, or in the future",
+    ),
+    (Code::NotAllowed, "E0186", "The key is not good for this"),
+    (
+        Code::AmbiguousFraming,
+        "E0187",
+        "The request's end can be read in two ways",
+    ),
+    (
+        Code::UnsafeListen,
+        "E0188",
+        "Nothing would protect this address",
+    ),
+    (
+        Code::UnusableKeys,
+        "E0189",
+        "A file of keys or certificates can't be used",
     ),
     (
         Code::ConcurrencyReached,

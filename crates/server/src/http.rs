@@ -7,8 +7,10 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use everstep_engine::Handle;
 use http_body_util::BodyExt as _;
+use hyper::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 
 use crate::Options;
+use crate::door::Refusal;
 
 /// How much of a body that is too long is still read, so that its sender hears the answer instead of a closed connection.
 const DRAIN_BYTES_MAX: usize = 32 << 20;
@@ -31,6 +33,22 @@ pub(crate) enum BodyError {
     TooSlow { seconds: u64 },
     #[error("the body broke off")]
     BrokenOff,
+}
+
+/// Refuses a request whose end two readers could see in different places (RFC 9112, 6.3): whoever stands between could be made to take
+/// the rest of one request for another.
+pub(crate) fn unambiguous<T>(request: &hyper::Request<T>) -> Result<(), Refusal> {
+    let headers = request.headers();
+    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+        return Err(Refusal::Ambiguous(
+            "A request has either Transfer-Encoding or Content-Length, never both",
+        ));
+    }
+    let mut hosts = headers.get_all(HOST).iter();
+    if hosts.next().is_some() && hosts.next().is_some() {
+        return Err(Refusal::Ambiguous("A request has one Host"));
+    }
+    Ok(())
 }
 
 /// Reads a whole body of at most `limit` bytes.

@@ -4,6 +4,7 @@
 //! - `rest`: our own API, for the CLI and for people with curl.
 //! - `callbacks`: answers of agents and people, in the research workflow's shape and as A2A pushes.
 //! - `artifacts`: objects by bucket and key, and links to them that expire.
+//! - `door`: who sends a request and what they may do; every other module is behind it.
 //! - `gateway`: HTTP routes that are answered by functions.
 //!
 //! It does not know: the store, how a function is run, what an event means beyond its wire form.
@@ -19,6 +20,7 @@
 
 mod artifacts;
 mod callbacks;
+mod door;
 mod errors;
 mod events;
 mod gateway;
@@ -30,7 +32,10 @@ mod query;
 mod rest;
 mod server;
 mod start;
+mod tls;
 
+pub use door::{AccessKey, Door, Key, Keys, Role, Worker, Workers, fingerprint};
 pub use errors::{Code, EXPLANATIONS};
 pub use options::{Limits, Options, Route};
 pub use server::{BindError, Server};
+pub use tls::{Tls, TlsError};

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::door::Door;
+use crate::tls::Tls;
+
 /// How a server listens and what it calls itself.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -22,6 +25,10 @@ pub struct Options {
     /// What links and other addresses begin with, when it is not the address listened on: `https://everstep.example.org`.
     pub public_url: Option<String>,
     pub limits: Limits,
+    /// Who is let in.
+    pub door: Door,
+    /// With it everything is said over TLS.
+    pub tls: Option<Tls>,
     /// Cancelled, the server takes no new connection and ends when the open requests are answered.
     pub shutdown: CancellationToken,
 }
@@ -36,6 +43,8 @@ impl Default for Options {
             logs: None,
             public_url: None,
             limits: Limits::default(),
+            door: Door::default(),
+            tls: None,
             shutdown: CancellationToken::new(),
         }
     }
@@ -67,10 +76,17 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// An artifact.
     pub artifact_bytes_max: usize,
-    /// Until a request's head has arrived.
+    /// A request's line and headers.
+    pub head_bytes_max: usize,
+    pub headers_max: usize,
+    /// Connections at one time; further ones wait to be accepted.
+    pub connections_max: usize,
+    /// Until a request's head has arrived. So long may a connection be idle, too.
     pub head_timeout: Duration,
-    /// Until a request's body has arrived.
+    /// Until a request's body has arrived; until a piece of an artifact has.
     pub body_timeout: Duration,
+    /// How slowly an artifact may arrive, after its first [`Limits::body_timeout`].
+    pub artifact_bytes_per_second_min: u64,
     /// How long a synchronous invoke waits for its execution.
     pub invoke_timeout: Duration,
     /// How long a shutdown waits for open requests.
@@ -86,8 +102,12 @@ impl Default for Limits {
             code_bytes_max: 96 << 20,
             body_bytes_max: 16 << 20,
             artifact_bytes_max: 5 << 30,
+            head_bytes_max: 64 << 10,
+            headers_max: 100,
+            connections_max: 10_000,
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(60),
+            artifact_bytes_per_second_min: 16 << 10,
             invoke_timeout: Duration::from_secs(15 * 60),
             shutdown_timeout: Duration::from_secs(10),
         }

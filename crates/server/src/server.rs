@@ -13,11 +13,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::errors::Code;
 use crate::http::App;
 use crate::rest::Problem;
-use crate::{Options, artifacts, callbacks, gateway, lambda, rest};
+use crate::tls::Tls;
+use crate::{Options, artifacts, callbacks, door, gateway, lambda, rest};
 
 /// The server could not begin to listen.
 #[derive(Debug, thiserror::Error)]
@@ -75,10 +77,14 @@ impl Server {
         handle: Handle,
     ) -> Result<impl Future<Output = ()> + Send + 'static, BindError> {
         let address = local(&listener, options.listen)?;
-        let base = options
-            .public_url
-            .clone()
-            .unwrap_or_else(|| format!("http://{address}"));
+        let base = options.public_url.clone().unwrap_or_else(|| {
+            let scheme = if options.tls.is_some() {
+                "https"
+            } else {
+                "http"
+            };
+            format!("{scheme}://{address}")
+        });
         let app = App {
             handle,
             base: base.trim_end_matches('/').into(),
@@ -104,6 +110,10 @@ fn router(app: App) -> Router {
     routes
         .method_not_allowed_fallback(elsewhere)
         .fallback(elsewhere)
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            door::guard,
+        ))
         .with_state(app)
 }
 
@@ -127,18 +137,32 @@ async fn elsewhere(State(app): State<App>, request: hyper::Request<Body>) -> Res
 
 async fn serve(listener: TcpListener, app: App) {
     let options = Arc::clone(&app.options);
-    let router = router(app);
-    let connections = GracefulShutdown::new();
+    let limits = options.limits;
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(options.limits.head_timeout);
+        .header_read_timeout(limits.head_timeout)
+        .max_buf_size(limits.head_bytes_max)
+        .max_headers(limits.headers_max);
+    let entrance = Entrance {
+        http,
+        router: router(app),
+        tls: options.tls.clone(),
+        handshake_timeout: limits.head_timeout,
+        connections: GracefulShutdown::new(),
+    };
+    let places = Arc::new(Semaphore::new(limits.connections_max));
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let accepted = async {
+            // Without a place the next one waits in the listener's queue.
+            let place = Arc::clone(&places).acquire_owned().await;
+            (listener.accept().await, place.ok())
+        };
+        let (accepted, place) = tokio::select! {
+            accepted = accepted => accepted,
             () = options.shutdown.cancelled() => break,
         };
         match accepted {
-            Ok((stream, peer)) => connect(stream, peer, &http, &router, &connections),
+            Ok((stream, peer)) => entrance.connect(stream, peer, place),
             Err(error) => {
                 // Most often there are no file descriptors left: others have to end first.
                 tracing::warn!(%error, "a connection was not accepted");
@@ -147,7 +171,7 @@ async fn serve(listener: TcpListener, app: App) {
         }
     }
     drop(listener);
-    if tokio::time::timeout(options.limits.shutdown_timeout, connections.shutdown())
+    if tokio::time::timeout(limits.shutdown_timeout, entrance.connections.shutdown())
         .await
         .is_err()
     {
@@ -155,29 +179,69 @@ async fn serve(listener: TcpListener, app: App) {
     }
 }
 
-fn connect(
-    stream: TcpStream,
-    peer: SocketAddr,
-    http: &http1::Builder,
-    router: &Router,
-    connections: &GracefulShutdown,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection keeps its delay");
-    }
-    let router = router.clone();
-    let service = tower::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        use tower::Service as _;
-        request.extensions_mut().insert(Peer(peer));
-        router.clone().call(request)
-    });
-    let connection = connections
-        .watch(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%peer, %error, "a connection broke");
+/// What every connection is made of.
+struct Entrance {
+    http: http1::Builder,
+    router: Router,
+    tls: Option<Tls>,
+    handshake_timeout: std::time::Duration,
+    connections: GracefulShutdown,
+}
+
+impl Entrance {
+    fn connect(&self, stream: TcpStream, peer: SocketAddr, place: Option<OwnedSemaphorePermit>) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
         }
-    });
+        let (http, watcher) = (self.http.clone(), self.connections.watcher());
+        let service = self.service(peer);
+        let Some(tls) = &self.tls else {
+            tokio::spawn(async move {
+                let connection = http.serve_connection(TokioIo::new(stream), service);
+                told(watcher.watch(connection).await, peer);
+                drop(place);
+            });
+            return;
+        };
+        let handshake = tokio::time::timeout(self.handshake_timeout, tls.acceptor().accept(stream));
+        tokio::spawn(async move {
+            match handshake.await {
+                Ok(Ok(stream)) => {
+                    let connection = http.serve_connection(TokioIo::new(stream), service);
+                    told(watcher.watch(connection).await, peer);
+                }
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS came about"),
+                Err(_) => tracing::debug!(%peer, "no TLS came about in time"),
+            }
+            drop(place);
+        });
+    }
+
+    fn service(
+        &self,
+        peer: SocketAddr,
+    ) -> impl hyper::service::Service<
+        hyper::Request<hyper::body::Incoming>,
+        Response = Response,
+        Error = std::convert::Infallible,
+        Future: Send + 'static,
+    > + Send
+    + 'static {
+        let router = self.router.clone();
+        TowerToHyperService::new(tower::service_fn(
+            move |mut request: hyper::Request<hyper::body::Incoming>| {
+                use tower::Service as _;
+                request.extensions_mut().insert(Peer(peer));
+                router.clone().call(request)
+            },
+        ))
+    }
+}
+
+fn told(ended: Result<(), hyper::Error>, peer: SocketAddr) {
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "a connection broke");
+    }
 }
 
 /// Who sent a request.

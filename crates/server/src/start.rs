@@ -33,28 +33,8 @@ pub(crate) struct Running {
 
 /// Starts an execution of a resolved function: a durable one, or a plain one that is called once.
 pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Result<Running, Error> {
-    let config = &resolved.revision.config;
-    let function = function_arn(&app.options, &resolved.revision.function, &resolved.version);
-    let (mode, execution_timeout_s, retention_days) = match config.durable {
-        Some(durable) => (
-            Mode::Durable,
-            durable.execution_timeout_s,
-            durable.retention_days,
-        ),
-        None => (Mode::Plain, None, PLAIN_RETENTION_DAYS),
-    };
-    let settings = Settings {
-        mode,
-        function: function.clone(),
-        revision: resolved.revision.revision.clone(),
-        function_timeout_s: config.timeout_s,
-        execution_timeout_s,
-        retention_days,
-        retry: retry(mode),
-        limits: Limits::default(),
-        trace_header: start.trace_header,
-        tenant_id: start.tenant_id,
-    };
+    let settings = settings(app, resolved, start.trace_header, start.tenant_id);
+    let (function, retention_days) = (settings.function.clone(), settings.retention_days);
     let definition = Definition {
         machine: DURABLE,
         name: function.name.clone(),
@@ -76,6 +56,36 @@ pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Resul
         arn,
         existing: started.existing,
     })
+}
+
+/// What an execution of a resolved function is begun with.
+pub(crate) fn settings(
+    app: &App,
+    resolved: &Resolved,
+    trace_header: Option<String>,
+    tenant_id: Option<String>,
+) -> Settings {
+    let config = &resolved.revision.config;
+    let (mode, execution_timeout_s, retention_days) = match config.durable {
+        Some(durable) => (
+            Mode::Durable,
+            durable.execution_timeout_s,
+            durable.retention_days,
+        ),
+        None => (Mode::Plain, None, PLAIN_RETENTION_DAYS),
+    };
+    Settings {
+        mode,
+        function: function_arn(&app.options, &resolved.revision.function, &resolved.version),
+        revision: resolved.revision.revision.clone(),
+        function_timeout_s: config.timeout_s,
+        execution_timeout_s,
+        retention_days,
+        retry: retry(mode),
+        limits: Limits::default(),
+        trace_header,
+        tenant_id,
+    }
 }
 
 /// AWS calls a plain function that was invoked asynchronously twice more: after a minute, and after two.

@@ -1,11 +1,13 @@
 //! Measures the release binary from outside, on loopback, beside something simple in the same run.
 //!
-//! `cargo xtask bench engine` builds and runs it; `docs/measurements.md` holds what it printed. Load is bounded in count and time.
+//! `cargo xtask bench engine` and `cargo xtask bench durable` build and run it; `docs/measurements.md` holds what it printed. Load is bounded in count and time.
 
 mod bare;
 mod http;
+mod process;
 mod report;
 mod scenarios;
+mod sdk;
 mod server;
 mod worker;
 
@@ -16,9 +18,17 @@ async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         // The function host starts this binary as `bootstrap`.
-        None if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() => worker::run().await,
+        None if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() => {
+            if std::env::var("_HANDLER").is_ok_and(|handler| handler == sdk::HANDLER) {
+                return sdk::run().await;
+            }
+            worker::run().await
+        }
         Some("bare") => bare::run().await,
         Some("engine") => scenarios::engine(arguments.get(1).map(String::as_str)).await,
-        _ => bail!("usage: everstep-bench engine [SCENARIO], with EVERSTEP_BIN set"),
+        Some("durable") => scenarios::durable(arguments.get(1).map(String::as_str)).await,
+        _ => bail!(
+            "usage: everstep-bench engine [SCENARIO] | durable [SYSTEM], with EVERSTEP_BIN set"
+        ),
     }
 }

@@ -2,18 +2,23 @@
 
 mod callbacks;
 mod checkpoints;
+mod durable;
 mod suspended;
 
-use std::path::PathBuf;
+pub use durable::durable;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::http::Connection;
 use crate::report;
 use crate::server::{Event, Events, Server, create_function, dev};
+use crate::worker;
 
 /// Runs one scenario, or all of them.
 pub async fn engine(only: Option<&str>) -> Result<()> {
@@ -41,32 +46,27 @@ pub async fn engine(only: Option<&str>) -> Result<()> {
 pub struct Bench {
     pub server: Server,
     pub events: Arc<Events>,
-    pub folder: PathBuf,
+    pub folder: TempDir,
     started: AtomicU64,
 }
 
 impl Bench {
     pub async fn start(name: &str, concurrency: usize) -> Result<Self> {
-        let folder =
-            std::env::temp_dir().join(format!("everstep-bench-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
-        let server = Self::open(&folder).await?;
+        let folder = temporary(name)?;
+        let server = open(folder.path()).await?;
         let events = Events::listen().await?;
-        create_function(&server, &folder, &events, concurrency).await?;
+        create_function(
+            &server,
+            folder.path(),
+            worker::function(&events, concurrency),
+        )
+        .await?;
         Ok(Self {
             server,
             events,
             folder,
             started: AtomicU64::new(0),
         })
-    }
-
-    async fn open(folder: &std::path::Path) -> Result<Server> {
-        let binary =
-            std::env::var_os("EVERSTEP_BIN").context("EVERSTEP_BIN names the binary under test")?;
-        let arguments = dev(&folder.join("data"))?;
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        Server::start(&PathBuf::from(binary), &arguments).await
     }
 
     /// Starts an execution and returns without waiting for its invocation.
@@ -93,16 +93,25 @@ impl Bench {
     /// Restarts the server after a kill -9 on the same folder.
     pub async fn kill_and_restart(&mut self) -> Result<()> {
         self.server.kill().await?;
-        self.server = Self::open(&self.folder).await?;
+        self.server = open(self.folder.path()).await?;
         Ok(())
     }
 }
 
-impl Drop for Bench {
-    fn drop(&mut self) {
-        // What is left is in the temporary folder, where it does no harm.
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
+/// A folder that goes with the scenario.
+pub fn temporary(name: &str) -> Result<TempDir> {
+    Ok(tempfile::Builder::new()
+        .prefix(&format!("everstep-bench-{name}-"))
+        .tempdir()?)
+}
+
+/// The server under test on a folder.
+pub async fn open(folder: &Path) -> Result<Server> {
+    let binary =
+        std::env::var_os("EVERSTEP_BIN").context("EVERSTEP_BIN names the binary under test")?;
+    let arguments = dev(&folder.join("data"))?;
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    Server::start(&PathBuf::from(binary), &arguments).await
 }
 
 /// A handler's side of the wire: one execution's checkpoints.

@@ -14,11 +14,12 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::http::Connection;
-use crate::worker;
+use crate::process;
 
 /// A child that printed its address when it was ready.
 pub struct Server {
     child: Child,
+    pub id: u32,
     pub address: String,
     pub ready: Duration,
 }
@@ -44,6 +45,7 @@ impl Server {
             .context("not the ready line")?
             .to_owned();
         Ok(Self {
+            id: child.id().context("the server ended")?,
             child,
             address,
             ready: begun.elapsed(),
@@ -68,23 +70,9 @@ impl Server {
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
     }
 
-    /// CPU time used so far: user and system, in clock ticks of 10 ms.
+    /// CPU time used so far.
     pub fn cpu(&self) -> Result<Duration> {
-        let stat =
-            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().context("ended")?))?;
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
-        let ticks: u64 = fields
-            .iter()
-            .skip(11)
-            .take(2)
-            .filter_map(|field| field.parse::<u64>().ok())
-            .sum();
-        Ok(Duration::from_millis(ticks * 10))
+        process::cpu(self.id)
     }
 
     pub async fn connect(&self) -> Result<Connection> {
@@ -196,25 +184,40 @@ impl Events {
     }
 }
 
-/// Creates the bench function: this very binary as a `bootstrap` that asks `events` what to do.
-pub async fn create_function(
-    server: &Server,
-    folder: &Path,
-    events: &Events,
-    concurrency: usize,
-) -> Result<()> {
-    let binary = std::env::current_exe()?;
-    let script = format!("#!/bin/sh\nexec '{}'\n", binary.display());
-    let archive = zipped(folder, &script).await?;
-    let variables =
-        json!({ worker::BENCH: events.address, worker::CONCURRENCY: concurrency.to_string() });
+/// A function under test.
+pub struct Function {
+    pub runtime: &'static str,
+    pub handler: &'static str,
+    pub code: Code,
+    /// Its environment, an object of texts.
+    pub variables: Value,
+}
+
+/// Where its code is.
+pub enum Code {
+    /// This very binary, as a `bootstrap`.
+    ThisBinary,
+    /// One file: its name and its text.
+    File(&'static str, String),
+}
+
+/// Creates the function `bench`.
+pub async fn create_function(server: &Server, folder: &Path, function: Function) -> Result<()> {
+    let (file, text) = match function.code {
+        Code::ThisBinary => (
+            "bootstrap",
+            format!("#!/bin/sh\nexec '{}'\n", std::env::current_exe()?.display()),
+        ),
+        Code::File(file, text) => (file, text),
+    };
+    let archive = zipped(folder, file, &text).await?;
     let body = json!({
         "FunctionName": "bench",
-        "Runtime": "provided.al2023",
+        "Runtime": function.runtime,
         "Role": "arn:aws:iam::000000000000:role/bench",
-        "Handler": "bootstrap",
+        "Handler": function.handler,
         "Timeout": 900,
-        "Environment": { "Variables": variables },
+        "Environment": { "Variables": function.variables },
         "Code": { "ZipFile": base64::engine::general_purpose::STANDARD.encode(archive) },
         "DurableConfig": { "ExecutionTimeout": 86_400, "RetentionPeriodInDays": 1 },
     });
@@ -237,10 +240,10 @@ pub async fn create_function(
 }
 
 /// A zip with one executable file, made by Python's standard library: this crate needs no archive format of its own.
-async fn zipped(folder: &Path, script: &str) -> Result<Vec<u8>> {
-    let path: PathBuf = folder.join("bootstrap");
-    std::fs::write(&path, script)?;
-    let code = "import os, sys, zipfile\nos.chmod(sys.argv[1], 0o755)\nzipfile.ZipFile(sys.argv[2], 'w').write(sys.argv[1], 'bootstrap')";
+async fn zipped(folder: &Path, file: &str, text: &str) -> Result<Vec<u8>> {
+    let path: PathBuf = folder.join(file);
+    std::fs::write(&path, text)?;
+    let code = "import os, sys, zipfile\nos.chmod(sys.argv[1], 0o755)\nzipfile.ZipFile(sys.argv[2], 'w').write(sys.argv[1], os.path.basename(sys.argv[1]))";
     let archive = folder.join("bench.zip");
     let status = Command::new("python3")
         .arg("-c")

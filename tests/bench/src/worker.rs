@@ -3,11 +3,24 @@
 
 use anyhow::{Context as _, Result};
 
+use serde_json::json;
+
 use crate::http::Connection;
+use crate::server::{Code, Events, Function};
 
 /// Environment variables of the function: the bench process's address, and how many invocations may run at once.
 pub const BENCH: &str = "BENCH_ADDRESS";
 pub const CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
+
+/// The function whose invocations `events` decides.
+pub fn function(events: &Events, concurrency: usize) -> Function {
+    Function {
+        runtime: "provided.al2023",
+        handler: "bootstrap",
+        code: Code::ThisBinary,
+        variables: json!({ BENCH: events.address, CONCURRENCY: concurrency.to_string() }),
+    }
+}
 
 pub async fn run() -> Result<()> {
     let api = std::env::var("AWS_LAMBDA_RUNTIME_API")?;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::outgoing;
+use crate::ArtifactKey;
 
 /// Largest artifact that is fetched.
 const FETCH_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -15,11 +16,12 @@ const FETCH_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub(super) struct Artifacts {
     url: String,
     bucket: String,
+    key: Option<ArtifactKey>,
 }
 
 impl Artifacts {
     /// The bucket is the last segment of the path; nothing when `url` is no http address or has none.
-    pub(super) fn new(url: &str) -> Option<Self> {
+    pub(super) fn new(url: &str, key: Option<ArtifactKey>) -> Option<Self> {
         let url = url.trim_end_matches('/');
         if !outgoing::is_callable(url) {
             return None;
@@ -29,7 +31,15 @@ impl Artifacts {
         (!bucket.is_empty()).then(|| Self {
             url: url.to_owned(),
             bucket,
+            key,
         })
+    }
+
+    fn known(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match &self.key {
+            Some(key) => request.bearer_auth(&key.0),
+            None => request,
+        }
     }
 
     /// Stores `body` for a workflow and answers the reference that stands for it. The key depends only on the arguments, so
@@ -47,7 +57,7 @@ impl Artifacts {
         let key = format!("artifacts/{}/{}_{iso}.json", place.workflow_id, place.kind);
         let size = body.len();
         outgoing::send(pauses, || {
-            http.put(format!("{}/{key}", self.url))
+            self.known(http.put(format!("{}/{key}", self.url)))
                 .header("content-type", "application/json")
                 .body(body.clone())
         })
@@ -76,9 +86,11 @@ impl Artifacts {
             .and_then(|rest| rest.strip_prefix('/'))
             .filter(|key| !key.is_empty() && !key.split('/').any(|segment| segment == ".."))
             .ok_or_else(|| format!("the reference {uri} is not in the bucket {}", self.bucket))?;
-        let answer = outgoing::send(pauses, || http.get(format!("{}/{key}", self.url)))
-            .await
-            .map_err(|failure| format!("cannot fetch the artifact: {}", failure.text))?;
+        let answer = outgoing::send(pauses, || {
+            self.known(http.get(format!("{}/{key}", self.url)))
+        })
+        .await
+        .map_err(|failure| format!("cannot fetch the artifact: {}", failure.text))?;
         let too_long = || format!("the artifact has more than {FETCH_BYTES_MAX} bytes");
         let mut answer = answer;
         let mut body: Vec<u8> = Vec::new();

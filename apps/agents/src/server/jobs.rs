@@ -65,7 +65,8 @@ impl Agent {
         let artifacts = match &options.artifact_url {
             None => None,
             Some(url) => {
-                Some(Artifacts::new(url).ok_or_else(|| Error::BadUrl { url: url.clone() })?)
+                let artifacts = Artifacts::new(url, options.artifact_key.clone());
+                Some(artifacts.ok_or_else(|| Error::BadUrl { url: url.clone() })?)
             }
         };
         let http = reqwest::Client::builder()

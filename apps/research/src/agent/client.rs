@@ -26,8 +26,9 @@ const TASK_NOT_FOUND: i32 = -32001;
 #[derive(Debug)]
 pub struct A2aAgents {
     client: Client,
-    /// Where names of agents are looked up.
+    /// Where names of agents are looked up, and by whom: that server's credentials are not for agents.
     service_url: String,
+    directory: Client,
     endpoints: Mutex<HashMap<String, String>>,
 }
 
@@ -37,16 +38,23 @@ impl A2aAgents {
     #[must_use]
     pub fn new(client: Client, service_url: String) -> Self {
         Self {
+            directory: client.clone(),
             client,
             service_url,
             endpoints: Mutex::default(),
         }
     }
 
+    /// Looks names up with another client than that which calls the agents.
+    #[must_use]
+    pub fn with_directory(self, directory: Client) -> Self {
+        Self { directory, ..self }
+    }
+
     /// The address of a registered agent.
     async fn address_of(&self, name: &str) -> Result<String, AgentInvocationError> {
         let response = self
-            .client
+            .directory
             .get(format!("{}/agents/{name}", self.service_url))
             .timeout(REQUEST_TIMEOUT)
             .send()

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use everstep_agents::{Kind, Options, model, serve_until};
+use everstep_agents::{ArtifactKey, Kind, Options, model, serve_until};
 use everstep_engine::{Agent, Handle};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -24,6 +24,8 @@ pub struct AgentProcess {
     state: PathBuf,
     #[arg(long)]
     artifact_url: String,
+    #[arg(long, env = "EVERSTEP_API_KEY", hide_env_values = true)]
+    artifact_key: Option<String>,
     #[arg(long)]
     sources: Option<PathBuf>,
 }
@@ -38,6 +40,7 @@ impl AgentProcess {
             let options = Options {
                 sources: self.sources,
                 artifact_url: Some(self.artifact_url),
+                artifact_key: self.artifact_key.map(ArtifactKey),
                 state: Some(self.state),
                 model: model::Options::from_env(),
                 ..Options::new(self.kind, ([127, 0, 0, 1], 0).into())
@@ -73,15 +76,17 @@ struct Start {
     data: PathBuf,
     url: String,
     sources: Option<PathBuf>,
+    key: String,
 }
 
 impl Agents {
     /// Starts the agents. They need no server until they have something to tell it.
-    pub fn spawn(data: &Path, url: &str, sources: Option<&Path>) -> Result<Self> {
+    pub fn spawn(data: &Path, url: &str, sources: Option<&Path>, key: &str) -> Result<Self> {
         let start = Start {
             data: data.to_owned(),
             url: url.to_owned(),
             sources: sources.map(Path::to_owned),
+            key: key.to_owned(),
         };
         let children = Kind::ALL.map(|kind| Ok((kind, start.agent(kind)?)));
         Ok(Self {
@@ -109,7 +114,8 @@ impl Agents {
 
 impl Start {
     fn agent(&self, kind: Kind) -> Result<Child> {
-        spawn(kind, &self.data, &self.url, self.sources.as_deref())
+        let server = (&*self.url, &*self.key);
+        spawn(kind, &self.data, server, self.sources.as_deref())
     }
 }
 
@@ -163,7 +169,41 @@ async fn keep(start: Start, kind: Kind, mut child: Child, handle: Handle) {
     }
 }
 
-fn spawn(kind: Kind, data: &Path, url: &str, sources: Option<&Path>) -> Result<Child> {
+fn spawn(data: &Path, url: &str, sources: Option<&Path>, key: &str) -> Result<Self> {
+        let children = Kind::ALL.map(|kind| Ok((kind, spawn(kind, data, (url, key), sources)?)));
+        Ok(Self {
+            children: children.into_iter().collect::<Result<_>>()?,
+        })
+    }
+
+    /// Gives the agents' names the addresses of those that run now.
+    pub async fn register(&mut self, handle: &Handle) -> Result<()> {
+        for (kind, child) in &mut self.children {
+            let address = address(child).await.with_context(|| {
+                format!(
+                    "the {0} does not start: logs/agent-{0}.log in the data folder says why",
+                    kind.name()
+                )
+            })?;
+            let description = format!("The research workflow's {}", kind.name());
+            handle
+                .put_agent(&Agent {
+                    name: kind.name().to_owned(),
+                    url: address,
+                    description,
+                })
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn spawn(
+    kind: Kind,
+    data: &Path,
+    (url, key): (&str, &str),
+    sources: Option<&Path>,
+) -> Result<Child> {
     let state = subfolder(&subfolder(data, "agents")?, kind.name())?;
     let log = std::fs::File::options()
         .create(true)
@@ -178,6 +218,8 @@ fn spawn(kind: Kind, data: &Path, url: &str, sources: Option<&Path>) -> Result<C
     command
         .arg("--artifact-url")
         .arg(format!("{url}/artifacts/everstep-artifacts"));
+    // Not an argument: everybody on the machine sees those.
+    command.env("EVERSTEP_API_KEY", key);
     if let Some(sources) = sources {
         command.arg("--sources").arg(sources);
     }

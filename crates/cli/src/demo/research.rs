@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::screen::Screen;
-use crate::client::{Client, URL_FILE};
+use crate::client::{Access, Client, URL_FILE};
 use crate::error::{CONFLICT, Failed};
 use crate::{follow, output};
 
@@ -226,7 +226,7 @@ fn try_server(listen: &str, sources: Option<&Path>) -> Result<Attempt> {
         }
         bail!("the server does not start: {why}");
     };
-    let client = Client::new(Some(url), Path::new(DATA))?;
+    let client = Client::new(Some(url), Path::new(DATA), &Access::default())?;
     Ok(Attempt::Ready(Server { child, client }))
 }
 

@@ -33,9 +33,7 @@ impl Functions {
         folder: &Path,
         data: &Path,
         region: &str,
-        handle: &Handle,
-        dispatcher: &FunctionDispatcher,
-        host: &FunctionHost,
+        (handle, dispatcher, host): (&Handle, &FunctionDispatcher, &FunctionHost),
     ) -> Result<Self> {
         let folder = folder.canonicalize().with_context(|| {
             format!("the folder of functions {} can't be read", folder.display())

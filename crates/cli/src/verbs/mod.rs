@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::value::RawValue;
 
-use crate::client::Client;
+use crate::client::{Access, Client};
 use crate::error::Failed;
 use crate::output::{self, Format};
 
@@ -21,6 +21,7 @@ pub use start::Start;
 /// What every verb knows.
 pub struct Context {
     pub url: Option<String>,
+    pub access: Access,
     pub format: Format,
     /// The data folder of a server that may run here.
     pub folder: PathBuf,
@@ -28,7 +29,7 @@ pub struct Context {
 
 impl Context {
     fn client(&self) -> Result<Client> {
-        Client::new(self.url.as_deref(), &self.folder)
+        Client::new(self.url.as_deref(), &self.folder, &self.access)
     }
 }
 

@@ -22,7 +22,7 @@ proptest! {
         let text = ring.sign(&token);
         prop_assert!(text.len() <= 1024);
         prop_assert_eq!(ring.verify(Purpose::Callback, &text), Ok(token));
-        prop_assert_eq!(ring.verify(Purpose::Checkpoint, &text), Err(InvalidToken));
+        prop_assert_eq!(ring.verify(Purpose::Position, &text), Err(InvalidToken));
         prop_assert_eq!(Keyring::new([4; 32]).verify(Purpose::Callback, &text), Err(InvalidToken));
     }
 

@@ -63,7 +63,9 @@ pub(crate) fn settled(turn: &mut Turn<'_, Durable>, operation: Operation, outcom
     clear_timers(turn, operation);
     turn.emit(match outcome {
         Outcome::Succeeded(result) => Event::CallbackSucceeded { operation, result },
-        Outcome::Failed(error) => Event::CallbackFailed { operation, error },
+        Outcome::Failed(error) | Outcome::TimedOut(error) | Outcome::Stopped(error) => {
+            Event::CallbackFailed { operation, error }
+        }
     });
 }
 

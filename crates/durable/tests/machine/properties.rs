@@ -1,11 +1,12 @@
 //! Any sequence of legal and illegal calls.
 
 use everstep_core::{
-    Answer, Failure, Generation, Input, Operation, OperationStatus, Outcome, Payload, Timestamp,
+    Answer, Failure, Generation, Input, Operation, OperationStatus, Outcome, Payload, Task,
+    Timestamp,
 };
 use everstep_durable::{
-    Action, ErrorClass, Identity, Limits, Mode, OperationKind, OperationSnapshot, Output, Position,
-    Reply, Request, Update, UpdateOptions,
+    Action, ErrorClass, Identity, Late, Limits, Mode, OperationKind, OperationSnapshot, Output,
+    Position, Reply, Request, Update, UpdateOptions,
 };
 use proptest::prelude::*;
 
@@ -62,7 +63,8 @@ fn update() -> impl Strategy<Value = Update> {
                     wait_s: Some(seconds),
                     callback_timeout_s: Some(seconds),
                     callback_heartbeat_s: Some(seconds),
-                    chained_invoke: None,
+                    chained_invoke: (kind == OperationKind::ChainedInvoke)
+                        .then(crate::script::child),
                 },
             },
         )
@@ -92,11 +94,10 @@ struct Function {
 
 impl Function {
     fn refresh(&mut self, run: &Run) {
-        if let Some(invocation) = run
+        if let Some(Late::Invocation(invocation)) = run
             .cell
             .execution()
-            .tasks()
-            .next()
+            .task(Operation(0))
             .and_then(|task| run.cell.late(task))
         {
             self.token = invocation.position;
@@ -192,7 +193,10 @@ proptest! {
                 prop_assert_eq!(run.cell.state().operation(step.operation), Some(step), "P2: a recorded result stays");
             }
             done = succeeded_steps(&run);
-            prop_assert!(run.cell.execution().tasks().count() <= 1, "one invocation at a time");
+            let open = |task: &Task| task.operation == Operation(0) || run.cell.execution().open_generation(task.operation).is_some();
+            prop_assert!(run.cell.execution().tasks().all(open), "what is out is waited for");
+            let waits = |id: Operation| run.cell.state().operation(id).is_some_and(|s| s.status == OperationStatus::Started);
+            prop_assert!(run.cell.execution().tasks().all(|task| waits(task.operation)), "a task ends with its operation");
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use everstep_core::{
     Answer, Batch, Cell, Definition, Entry, EventId, ExecutionId, Input, KernelEvent, Operation,
-    Payload, Shard, Start, Timestamp,
+    Parent, Payload, Shard, Start, Timestamp,
 };
 use everstep_durable::{
     Durable, Event, FunctionArn, Identity, InvocationRetry, Limits, Mode, Reply, Request, Settings,
@@ -26,6 +26,17 @@ impl Run {
         limits: Limits,
         input: &'static str,
     ) -> (Self, Vec<String>) {
+        Self::child(mode, execution_timeout_s, limits, input, None)
+    }
+
+    /// An execution that another one waits for.
+    pub fn child(
+        mode: Mode,
+        execution_timeout_s: Option<u32>,
+        limits: Limits,
+        input: &'static str,
+        parent: Option<Parent>,
+    ) -> (Self, Vec<String>) {
         let id = ExecutionId::new(1_000, 7, Shard(3));
         let mut run = Self {
             cell: Cell::new(id),
@@ -33,32 +44,7 @@ impl Run {
             now: Timestamp(1_000),
         };
         let arn = |part: &str| part.to_owned();
-        let function = FunctionArn {
-            partition: arn("aws"),
-            region: arn("us-west-2"),
-            account: arn("000000000000"),
-            name: arn("f"),
-            version: arn("1"),
-        };
-        let mut retry = if mode == Mode::Plain {
-            InvocationRetry::PLAIN
-        } else {
-            InvocationRetry::DURABLE
-        };
-        retry.backoff.jitter_percent = 0;
-        retry.delayed_max = 2;
-        let settings = Settings {
-            mode,
-            function,
-            revision: arn("r"),
-            function_timeout_s: 60,
-            execution_timeout_s,
-            retention_days: 14,
-            retry,
-            limits,
-            trace_header: None,
-            tenant_id: None,
-        };
+        let settings = settings(mode, execution_timeout_s, limits);
         let definition = Definition {
             machine: 1,
             name: arn("f"),
@@ -71,7 +57,7 @@ impl Run {
             input,
             settings: settings.encode(),
             retention_ms: 1,
-            parent: None,
+            parent,
         };
         let (answer, shown) = run.turn(Input::Start(start));
         assert_eq!(answer, Answer::Done);
@@ -150,5 +136,34 @@ impl Run {
             kind.as_str().unwrap(),
             Value::Object(object.clone())
         )
+    }
+}
+
+pub fn settings(mode: Mode, execution_timeout_s: Option<u32>, limits: Limits) -> Settings {
+    let arn = |part: &str| part.to_owned();
+    let mut retry = if mode == Mode::Plain {
+        InvocationRetry::PLAIN
+    } else {
+        InvocationRetry::DURABLE
+    };
+    retry.backoff.jitter_percent = 0;
+    retry.delayed_max = 2;
+    Settings {
+        mode,
+        function: FunctionArn {
+            partition: arn("aws"),
+            region: arn("us-west-2"),
+            account: arn("000000000000"),
+            name: arn("f"),
+            version: arn("1"),
+        },
+        revision: arn("r"),
+        function_timeout_s: 60,
+        execution_timeout_s,
+        retention_days: 14,
+        retry,
+        limits,
+        trace_header: None,
+        tenant_id: None,
     }
 }

@@ -1,17 +1,20 @@
 //! The scripts. Each line is a command or an update of the checkpoint above it; what it leads to is the snapshot.
 //!
 //! `start`, `plain`, `at MS`, `checkpoint G.S [client]`, `+ KIND ACTION ID [key=value …]`, `state G.S ITEMS [MARKER]`, `late`, `finish G …`,
-//! `callback ID …`, `wake`, `stop`, `describe`.
+//! `settle ID …`, `sent ID`, `wake`, `stop`, `describe`.
 
 use std::fmt::Write as _;
 
-use everstep_core::{Answer, Failure, Generation, Input, Outcome, Payload, Timestamp};
+use everstep_core::{
+    Answer, ExecutionId, Failure, Generation, Input, Operation, Outcome, Parent, Payload, Shard,
+    Timestamp,
+};
 use everstep_durable::{
-    Action, Details, ErrorClass, Identity, Limits, Mode, OperationKind, OperationSnapshot, Output,
-    Position, Reply, Request, Update, UpdateOptions,
+    Action, ChainedInvokeOptions, Details, ErrorClass, Identity, InvokeTarget, Late, Limits, Mode,
+    OperationKind, OperationSnapshot, Output, Position, Reply, Request, Update, UpdateOptions,
 };
 
-use crate::run::Run;
+use crate::run::{Run, settings};
 
 pub fn play(script: &str) -> String {
     let mut out = String::new();
@@ -22,7 +25,7 @@ pub fn play(script: &str) -> String {
         let words: Vec<&str> = line.split_whitespace().collect();
         let shown = match words.as_slice() {
             [] | ["#", ..] => continue,
-            [kind @ ("start" | "plain"), rest @ ..] => {
+            [kind @ ("start" | "plain" | "child"), rest @ ..] => {
                 let (made, shown) = begin(kind, rest);
                 run = Some(made);
                 shown
@@ -32,6 +35,8 @@ pub fn play(script: &str) -> String {
                 continue;
             }
             ["late"] => vec![late(run.as_ref().unwrap())],
+            ["told"] => vec![format!("{:?}", run.as_ref().unwrap().cell.outcome())],
+            ["sent", id] => vec![sent(run.as_ref().unwrap(), id)],
             ["checkpoint", token, client @ ..] => {
                 let mut updates = Vec::new();
                 while let Some(line) = lines.next_if(|line| line.starts_with('+')) {
@@ -75,16 +80,17 @@ fn begin(kind: &str, options: &[&str]) -> (Run, Vec<String>) {
             _ => panic!("{key}"),
         }
     }
-    Run::new(
-        if kind == "plain" {
-            Mode::Plain
-        } else {
-            Mode::Durable
-        },
-        timeout,
-        limits,
-        "\"in\"",
-    )
+    let parent = (kind == "child").then(|| Parent {
+        execution: ExecutionId::new(900, 1, Shard(9)),
+        operation: Operation(4),
+        generation: Generation(0),
+    });
+    let mode = if kind == "plain" {
+        Mode::Plain
+    } else {
+        Mode::Durable
+    };
+    Run::child(mode, timeout, limits, "\"in\"", parent)
 }
 
 fn input(run: &Run, words: &[&str]) -> Input<Request> {
@@ -93,6 +99,13 @@ fn input(run: &Run, words: &[&str]) -> Input<Request> {
         ["stop"] => Input::Stop {
             failure: Some(Failure::new("Stopped", "by hand")),
         },
+        ["accepted"] => {
+            let task = run.cell.execution().tasks().next().unwrap();
+            Input::Accepted {
+                operation: task.operation,
+                generation: task.generation,
+            }
+        }
         ["describe"] => Input::Request(Request::Describe),
         ["state", token, items, marker @ ..] => Input::Request(Request::State {
             position: position(token),
@@ -103,7 +116,7 @@ fn input(run: &Run, words: &[&str]) -> Input<Request> {
             generation: Generation(generation.parse().unwrap()),
             output: output(rest),
         }),
-        ["callback", id, rest @ ..] => Input::Settle {
+        ["callback" | "settle", id, rest @ ..] => Input::Settle {
             operation: run.cell.state().by_id(id).unwrap().operation,
             generation: Generation(0),
             outcome: match rest {
@@ -111,6 +124,8 @@ fn input(run: &Run, words: &[&str]) -> Input<Request> {
                 ["ok", payload] => Outcome::Succeeded(Some(Payload::from((*payload).to_owned()))),
                 ["fail"] => Outcome::Failed(Failure::default()),
                 ["fail", kind] => Outcome::Failed(Failure::new(*kind, "no")),
+                ["late"] => Outcome::TimedOut(Failure::default()),
+                ["stopped"] => Outcome::Stopped(Failure::new("Stopped", "by hand")),
                 other => panic!("{other:?}"),
             },
         },
@@ -163,6 +178,12 @@ fn update(line: &str) -> Update {
             "timeout" => options.callback_timeout_s = value.parse().ok(),
             "heartbeat" => options.callback_heartbeat_s = value.parse().ok(),
             "replay" => options.replay_children = value == "true",
+            "calls" => options.chained_invoke = Some(chained(value)),
+            "tenant" => {
+                if let Some(chained) = &mut options.chained_invoke {
+                    chained.tenant_id = Some(value.to_owned());
+                }
+            }
             _ => panic!("{key}"),
         }
     }
@@ -177,6 +198,56 @@ fn update(line: &str) -> Update {
         payload,
         error,
         options,
+    }
+}
+
+/// `child…` is a durable function, `plain…` one that is not, `none…` there is none, and anything else is no name.
+fn chained(name: &str) -> ChainedInvokeOptions {
+    let mut settings = settings(Mode::Durable, Some(30), Limits::default());
+    settings.function.name = name.to_owned();
+    let target = if name.starts_with("child") {
+        InvokeTarget::Function(Box::new(settings))
+    } else if name.starts_with("plain") {
+        settings.mode = Mode::Plain;
+        settings.execution_timeout_s = None;
+        InvokeTarget::Function(Box::new(settings))
+    } else if name.starts_with("none") {
+        InvokeTarget::Missing(Failure::new(
+            "ResourceNotFoundException",
+            "Function not found",
+        ))
+    } else {
+        InvokeTarget::Invalid(format!("Invalid function ARN '{name}'"))
+    };
+    ChainedInvokeOptions {
+        function_name: name.to_owned(),
+        tenant_id: None,
+        trace_id: None,
+        target,
+    }
+}
+
+/// A chained invoke of a durable function.
+pub fn child() -> ChainedInvokeOptions {
+    chained("child")
+}
+
+/// What goes out for an operation's task.
+fn sent(run: &Run, id: &str) -> String {
+    let operation = run.cell.state().by_id(id).unwrap().operation;
+    let Some(task) = run.cell.execution().task(operation) else {
+        return "nothing is out".to_owned();
+    };
+    match run.cell.late(task) {
+        Some(Late::Start(child, start)) => format!(
+            "{:?} start {child} of {} named {} input {:?} parent {:?}",
+            task.recovery, start.definition.name, start.name, start.input, start.parent
+        ),
+        Some(Late::Invocation(given)) => format!(
+            "{:?} call {} of {} tenant {:?} payload {:?}",
+            task.recovery, given.request_id, given.function.name, given.tenant_id, given.payload
+        ),
+        None => "nothing to do".to_owned(),
     }
 }
 
@@ -200,7 +271,7 @@ fn turn(run: &mut Run, input: Input<Request>) -> Vec<String> {
 
 fn late(run: &Run) -> String {
     let task = run.cell.execution().tasks().next().expect("a task is out");
-    let Some(given) = run.cell.late(task) else {
+    let Some(Late::Invocation(given)) = run.cell.late(task) else {
         return "nothing to do".to_owned();
     };
     let operations: Vec<String> = given.operations.iter().map(snapshot).collect();
@@ -275,11 +346,13 @@ fn snapshot(snapshot: &OperationSnapshot) -> String {
             }
             outcome(&mut text, result.as_ref(), error.as_ref());
         }
-        Details::Context { result, error, .. } | Details::Callback { result, error, .. } => {
+        Details::Context { result, error, .. }
+        | Details::Callback { result, error, .. }
+        | Details::ChainedInvoke { result, error, .. } => {
             outcome(&mut text, result.as_ref(), error.as_ref());
         }
         Details::Wait { scheduled_end, .. } => write!(text, " until {scheduled_end}").unwrap(),
-        Details::Execution { .. } | Details::ChainedInvoke { .. } => {}
+        Details::Execution { .. } => {}
     }
     text
 }

@@ -1,5 +1,6 @@
 //! The way in: a cloneable handle that every front end holds.
 
+mod children;
 mod history;
 mod payloads;
 
@@ -310,6 +311,8 @@ impl Handle {
     ) -> Result<Settlement, Error> {
         let outcome = match outcome {
             SettleWith::Failed(failure) => Outcome::Failed(failure),
+            SettleWith::TimedOut(failure) => Outcome::TimedOut(failure),
+            SettleWith::Stopped(failure) => Outcome::Stopped(failure),
             SettleWith::Succeeded(None) => Outcome::Succeeded(None),
             SettleWith::Succeeded(Some(bytes)) => {
                 Outcome::Succeeded(Some(self.put_payload(execution, bytes).await?))
@@ -449,6 +452,10 @@ impl Handle {
 pub enum SettleWith {
     Succeeded(Option<Bytes>),
     Failed(Failure),
+    /// Its own time was over.
+    TimedOut(Failure),
+    /// Somebody stopped it.
+    Stopped(Failure),
 }
 
 fn start_digest(definition: &Definition, input: Option<&[u8]>) -> [u8; 32] {

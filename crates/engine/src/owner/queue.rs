@@ -5,12 +5,14 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use everstep_core::{
-    ExecutionId, Generation, Operation, Recovery, Target, Task, TaskPayload, Timestamp,
+    ExecutionId, Generation, Operation, Recovery, Target, TargetKind, Task, TaskPayload, Timestamp,
 };
 
 use super::Owner;
 use crate::dispatcher::{Work, WorkPayload};
+use crate::exchange::{Content, Message};
 use crate::group::Release;
+use crate::registry::{AnyCell, Built};
 use crate::{Error, Options};
 
 type Key = (ExecutionId, Operation);
@@ -61,6 +63,11 @@ impl Queues {
 
     pub(super) fn is_idle(&self) -> bool {
         self.claims.is_empty() && self.ready.is_empty()
+    }
+
+    /// Whether a task of this operation is out.
+    pub(super) fn holds(&self, id: ExecutionId, operation: Operation) -> bool {
+        self.claims.contains_key(&(id, operation))
     }
 
     /// How many queues, claims and leases there are.
@@ -167,6 +174,38 @@ impl Queues {
     }
 }
 
+/// What goes out for a task, and to whom; `None` when there is nothing left to do for it.
+fn release(cell: &AnyCell, task: &Task, repeated: bool) -> Option<Release> {
+    let execution = cell.execution().id();
+    let message = |content: Content| {
+        Release::Exchange(Box::new(Message {
+            from: execution,
+            operation: task.operation,
+            generation: task.generation,
+            recovery: task.recovery,
+            repeated,
+            content,
+        }))
+    };
+    if task.target.kind == TargetKind::Parent {
+        let parent = cell.execution().parent()?.clone();
+        return Some(message(Content::Ended(parent, cell.outcome())));
+    }
+    let payload = match &task.payload {
+        TaskPayload::Stored(payload) => WorkPayload::Stored(payload.clone()),
+        TaskPayload::Late => match cell.late(task)? {
+            Built::Late(late) => WorkPayload::Late(late),
+            Built::Start(child, start) => return Some(message(Content::Start(child, start))),
+        },
+    };
+    Some(Release::Dispatch(Box::new(Work {
+        execution,
+        task: task.clone(),
+        payload,
+        repeated,
+    })))
+}
+
 impl Owner {
     /// Claims what may go out and releases it with the present group.
     pub(super) fn send_waiting(&mut self, now: Timestamp) {
@@ -177,11 +216,10 @@ impl Owner {
                 continue;
             }
             match self.work(now, &queued) {
-                Ok(Some(work)) => {
-                    let lease_ms = self.lease_ms(&work.task);
+                Ok(Some((lease_ms, release))) => {
                     let lease = (queued.generation, lease_ms);
                     self.queues.claim(now, queued.key, target, lease);
-                    self.group.releases.push(Release::Dispatch(Box::new(work)));
+                    self.group.releases.push(release);
                 }
                 Ok(None) => self.queues.free(&target),
                 Err(error) => self.put_off(now, &queued, target, &error),
@@ -212,7 +250,7 @@ impl Owner {
     }
 
     /// What is sent for a task; `None` when it ended while it waited.
-    fn work(&mut self, now: Timestamp, queued: &Queued) -> Result<Option<Work>, Error> {
+    fn work(&mut self, now: Timestamp, queued: &Queued) -> Result<Option<(u64, Release)>, Error> {
         let (execution, operation) = queued.key;
         self.load(execution)?;
         let Some(slot) = self.cells.get(&execution) else {
@@ -222,24 +260,16 @@ impl Owner {
         let Some(task) = task.filter(|task| task.generation == queued.generation) else {
             return Ok(None);
         };
-        let task = task.clone();
-        let payload = match &task.payload {
-            TaskPayload::Stored(payload) => WorkPayload::Stored(payload.clone()),
-            TaskPayload::Late => match catch_unwind(AssertUnwindSafe(|| slot.cell.late(&task))) {
-                Ok(Some(late)) => WorkPayload::Late(Box::new(late)),
-                Ok(None) => return Ok(None),
-                Err(panic) => {
-                    let detail = crate::panics::describe(panic.as_ref());
-                    return Err(self.crashed(now, execution, &detail));
-                }
-            },
-        };
-        Ok(Some(Work {
-            execution,
-            task,
-            payload,
-            repeated: queued.repeated,
-        }))
+        let lease_ms = self.lease_ms(task);
+        match catch_unwind(AssertUnwindSafe(|| {
+            release(&slot.cell, task, queued.repeated)
+        })) {
+            Ok(release) => Ok(release.map(|release| (lease_ms, release))),
+            Err(panic) => {
+                let detail = crate::panics::describe(panic.as_ref());
+                Err(self.crashed(now, execution, &detail))
+            }
+        }
     }
 
     /// Gives back what nobody has answered for: to its queue, or to its machine as lost.

@@ -1,6 +1,6 @@
 //! Closed executions go when their time is over, a few at a time, when nothing else is urgent.
 
-use everstep_core::{Shard, StartKey, Timestamp};
+use everstep_core::{Operation, Shard, StartKey, Timestamp};
 use everstep_store::Write;
 
 use super::Owner;
@@ -32,7 +32,10 @@ impl Owner {
         for (expires, id) in expired {
             // An execution with writes on their way waits for the next round, and one that goes already goes once.
             let busy = |slot: &super::Slot| slot.group > self.durable_group;
-            let waits = self.cells.get(&id).is_some_and(busy) || self.crashes.must_wait(id);
+            // A parent that has not been told of the end yet would wait for ever.
+            let untold = self.queues.holds(id, Operation(0));
+            let waits =
+                self.cells.get(&id).is_some_and(busy) || self.crashes.must_wait(id) || untold;
             if waits || self.starts.is_leaving(id) {
                 continue;
             }

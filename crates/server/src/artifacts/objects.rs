@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Extension, Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use everstep_engine::blobs::{Meta, PutCondition};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -16,6 +16,8 @@ use hyper::{Method, StatusCode};
 use serde::Serialize;
 
 use super::{error::fault, link};
+use crate::Limits;
+use crate::door::{Caller, Need};
 use crate::errors::Code;
 use crate::http::App;
 use crate::query::Query;
@@ -79,7 +81,7 @@ pub(super) async fn put(
     }
     let mut left = limits.artifact_bytes_max;
     let mut exceeded = false;
-    let content = paced(body, limits.body_timeout).map(|piece| {
+    let content = paced(body, limits).map(|piece| {
         let piece = piece?;
         match left.checked_sub(piece.len()) {
             Some(rest) => left = rest,
@@ -105,16 +107,24 @@ pub(super) async fn put(
     Ok(response)
 }
 
-/// A body whose every piece has to arrive in time, however long the whole takes.
+/// A body whose every piece has to arrive in time, and that must not come drop by drop; the whole may take long.
 fn paced(
     body: Body,
-    deadline: Duration,
+    limits: Limits,
 ) -> impl futures_util::Stream<Item = std::io::Result<bytes::Bytes>> + Send {
-    futures_util::stream::unfold(Some(body.into_data_stream()), move |stream| async move {
-        let mut stream = stream?;
-        match tokio::time::timeout(deadline, stream.next()).await {
+    let began = tokio::time::Instant::now();
+    let state = Some((body.into_data_stream(), 0_u64));
+    futures_util::stream::unfold(state, move |state| async move {
+        let (mut stream, received) = state?;
+        let earned = Duration::from_secs(received / limits.artifact_bytes_per_second_min.max(1));
+        let next = tokio::time::Instant::now() + limits.body_timeout;
+        let deadline = next.min(began + limits.body_timeout + earned);
+        match tokio::time::timeout_at(deadline, stream.next()).await {
             Ok(None) => None,
-            Ok(Some(Ok(piece))) => Some((Ok(piece), Some(stream))),
+            Ok(Some(Ok(piece))) => {
+                let received = received.saturating_add(piece.len() as u64);
+                Some((Ok(piece), Some((stream, received))))
+            }
             Ok(Some(Err(error))) => Some((Err(std::io::Error::other(error)), None)),
             Err(_) => Some((Err(std::io::ErrorKind::TimedOut.into()), None)),
         }
@@ -125,10 +135,13 @@ pub(super) async fn get(
     State(app): State<App>,
     Path((bucket, key)): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    Extension(caller): Extension<Caller>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    link::check(&app, &bucket, &key, &Query::parse(query.as_deref()))?;
+    if !link::check(&app, &bucket, &key, &Query::parse(query.as_deref()))? {
+        caller.must(Need::Artifacts { write: false }, "read artifacts")?;
+    }
     let artifacts = app.handle.blobs().artifacts();
     let (meta, body) = if method == Method::HEAD {
         (
@@ -218,7 +231,10 @@ pub(super) async fn list(
     State(app): State<App>,
     Path(bucket): Path<String>,
     RawQuery(query): RawQuery,
+    Extension(caller): Extension<Caller>,
 ) -> Result<Response, Problem> {
+    // A link is to one artifact.
+    caller.must(Need::Artifacts { write: false }, "list artifacts")?;
     let query = Query::parse(query.as_deref());
     let limit = match query.get("limit").map(str::parse::<usize>) {
         None => PAGE_MAX,

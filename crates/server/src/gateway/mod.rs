@@ -25,6 +25,11 @@ pub(crate) async fn serve(
     Some(answer_by(app, head, body, found).await)
 }
 
+/// Whether a function answers this request.
+pub(crate) fn answers(app: &App, head: &Parts) -> bool {
+    pattern::find(&app.options.routes, &head.method, head.uri.path()).is_some()
+}
+
 async fn answer_by(
     app: &App,
     head: &Parts,

@@ -183,7 +183,7 @@ pub(super) fn unexpected() -> Error {
 
 /// A token that was not made here, or for another execution, is as stale as one that was used: SDKs end the invocation then.
 fn position(app: &App, id: ExecutionId, token: &str) -> Result<Position, Error> {
-    match app.handle.verify(Purpose::Checkpoint, token) {
+    match app.handle.verify(Purpose::Position, token) {
         Ok(token) if token.execution == id => Ok(Position {
             generation: token.generation,
             sequence: token.position,
@@ -194,7 +194,7 @@ fn position(app: &App, id: ExecutionId, token: &str) -> Result<Position, Error> 
 
 fn token(app: &App, id: ExecutionId, position: Position) -> String {
     app.handle.token(
-        Purpose::Checkpoint,
+        Purpose::Position,
         id,
         Operation(0),
         position.generation,
@@ -211,13 +211,15 @@ async fn read_update(app: &App, id: ExecutionId, update: UpdateIn) -> Result<Upd
         Some(text) => Some(app.handle.put_payload(id, Bytes::from(text)).await?),
         None => None,
     };
-    let chained_invoke = update
-        .chained_invoke_options
-        .map(|options| ChainedInvokeOptions {
+    let chained_invoke = match update.chained_invoke_options {
+        Some(options) => Some(ChainedInvokeOptions {
+            target: super::chained::target(app, &options.function_name).await?,
             function_name: options.function_name,
             tenant_id: options.tenant_id,
             trace_id: options.x_amzn_trace_id,
-        });
+        }),
+        None => None,
+    };
     Ok(Update {
         identity: Identity {
             id: word("id", update.id, 64)?,

@@ -6,6 +6,7 @@
 mod aliases;
 pub(crate) mod arn;
 mod callbacks;
+mod chained;
 mod checkpoint;
 mod configuration;
 mod errors;
@@ -15,6 +16,7 @@ mod history;
 mod invoke;
 mod logs;
 mod pattern;
+mod permission;
 mod render;
 mod reply;
 mod route;
@@ -48,6 +50,9 @@ pub(crate) async fn serve(app: App, request: Request<axum::body::Body>) -> Respo
     let (head, body) = request.into_parts();
     let answer = match route::find(&head.method, head.uri.path(), &head.headers) {
         Ok(Target { operation, name }) => {
+            if let Some(refused) = permission::refused(&head, operation, &name) {
+                return refused;
+            }
             let limits = &app.options.limits;
             let body = http::read(
                 body,

@@ -48,7 +48,14 @@ impl Problem {
             | Code::InvalidParameter
             | Code::StaleToken
             | Code::InvalidToken => StatusCode::BAD_REQUEST,
-            Code::InvalidLink => StatusCode::FORBIDDEN,
+            Code::InvalidLink | Code::NotAllowed | Code::WrongSignature | Code::ClockSkew => {
+                StatusCode::FORBIDDEN
+            }
+            Code::MissingCredentials
+            | Code::MalformedCredentials
+            | Code::UnknownKey
+            | Code::ExpiredKey => StatusCode::UNAUTHORIZED,
+            Code::AmbiguousFraming => StatusCode::BAD_REQUEST,
             Code::UnknownFunction
             | Code::UnknownExecution
             | Code::UnknownRoute
@@ -64,7 +71,9 @@ impl Problem {
             | Code::Crashed
             | Code::PortInUse
             | Code::FolderInUse
-            | Code::NewerStore => StatusCode::INTERNAL_SERVER_ERROR,
+            | Code::NewerStore
+            | Code::UnsafeListen
+            | Code::UnusableKeys => StatusCode::INTERNAL_SERVER_ERROR,
             Code::FunctionFailed => StatusCode::BAD_GATEWAY,
             Code::StoreUnavailable | Code::Ended => StatusCode::SERVICE_UNAVAILABLE,
         }

@@ -15,7 +15,7 @@ use everstep_engine::blobs::Blobs;
 use everstep_engine::{
     Call, Called, Dispatcher, Engine, Error, Handle, Late, Parts, Pending, Work, WorkPayload,
 };
-use everstep_server::{Options, Route, Server};
+use everstep_server::{Key, Options, Role, Route, Server, fingerprint};
 use everstep_store::{Memory, Store};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -234,6 +234,13 @@ impl World {
             route("GET", "/echo", "echo"),
             route("GET", "/missing", "nobody"),
         ];
+        options.door.keys.replace(vec![Key {
+            name: "test".to_owned(),
+            role: Role::Agent,
+            access: None,
+            api_key: fingerprint(ARTIFACT_KEY),
+            expires: None,
+        }]);
         change(&mut options);
         let stop = options.shutdown.clone();
         let (address, serving) = Server::bind(options, handle.clone())
@@ -265,6 +272,10 @@ impl World {
             .body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        // Artifacts ask for credentials even where nothing else does.
+        if path.starts_with("/artifact") && !path.contains("signature=") {
+            request = request.bearer_auth(ARTIFACT_KEY);
         }
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -340,7 +351,7 @@ impl World {
     pub fn first_token(&self, job: &Job) -> String {
         let position = job.invocation.position;
         self.handle.token(
-            Purpose::Checkpoint,
+            Purpose::Position,
             job.execution,
             Operation(0),
             position.generation,
@@ -404,5 +415,8 @@ pub fn empty_zip() -> Vec<u8> {
     zip.extend([0; 18]);
     zip
 }
+
+/// A key for artifacts alone.
+pub const ARTIFACT_KEY: &str = "key-of-an-agent";
 
 pub const SOON: Duration = Duration::from_millis(200);

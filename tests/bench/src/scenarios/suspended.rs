@@ -26,7 +26,7 @@ pub async fn footprint() -> Result<()> {
         "with one function",
     );
     drop(idle);
-    let (rss, disk) = (bench.server.rss()?, size(&bench.folder)?);
+    let (rss, disk) = (bench.server.rss()?, size(bench.folder.path())?);
     let begun = Instant::now();
     let mut clients = tokio::task::JoinSet::new();
     for _ in 0..CLIENTS {
@@ -50,7 +50,7 @@ pub async fn footprint() -> Result<()> {
     let seconds = begun.elapsed().as_secs_f64();
     let count = (EXECUTIONS / CLIENTS * CLIENTS) as u64;
     let ram = bench.server.rss()?.saturating_sub(rss) / count;
-    let stored = size(&bench.folder)?.saturating_sub(disk) / count;
+    let stored = size(bench.folder.path())?.saturating_sub(disk) / count;
     report::row(
         &format!("{count} suspended executions"),
         format!("{ram} B RAM, {stored} B disk each"),

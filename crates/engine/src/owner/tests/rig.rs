@@ -8,13 +8,14 @@ use everstep_core::{
     Settlement, Shard, Start, StartKey, Timestamp,
 };
 use everstep_durable::{
-    Action, FunctionArn, Identity, Invocation, InvocationRetry, Limits, Mode, OperationKind,
-    Output, Position, Settings, Update, UpdateOptions,
+    Action, ChainedInvokeOptions, FunctionArn, Identity, Invocation, InvocationRetry, InvokeTarget,
+    Limits, Mode, OperationKind, Output, Position, Settings, Update, UpdateOptions,
 };
 use everstep_store::{Disk, Memory, Store};
 use tokio::sync::oneshot;
 
 use crate::dispatcher::{Work, WorkPayload};
+use crate::exchange::Message;
 use crate::group::Release;
 use crate::input::{Input, ReplyTo, Snapshot, Started};
 use crate::owner::Owner;
@@ -33,7 +34,10 @@ pub struct Rig {
     pub options: Options,
     /// What went out, in order.
     pub sent: Vec<Work>,
+    /// What went to other executions, in order.
+    pub exchanged: Vec<Message>,
     pub purged: Vec<ExecutionId>,
+    shards: Vec<Shard>,
     chance: u64,
 }
 
@@ -43,11 +47,15 @@ impl Rig {
     }
 
     pub fn with(options: Options) -> Self {
+        Self::with_shards(options, SHARDS.to_vec())
+    }
+
+    pub fn with_shards(options: Options, shards: Vec<Shard>) -> Self {
         let disk = Disk::default();
         let store: Arc<dyn Store> = Arc::new(Memory::open(&disk).expect("a store"));
         let now = Timestamp(1_000_000);
         let owner =
-            Owner::open(Arc::clone(&store), options.clone(), &SHARDS, now, 1).expect("an owner");
+            Owner::open(Arc::clone(&store), options.clone(), &shards, now, 1).expect("an owner");
         Self {
             disk,
             owner,
@@ -55,7 +63,9 @@ impl Rig {
             now,
             options,
             sent: Vec::new(),
+            exchanged: Vec::new(),
             purged: Vec::new(),
+            shards,
             chance: 0,
         }
     }
@@ -70,12 +80,14 @@ impl Rig {
             options,
             chance,
             sent,
+            exchanged,
             purged,
+            shards,
         } = self;
         drop(owner);
         drop(store);
         let store: Arc<dyn Store> = Arc::new(Memory::open(&disk).expect("the store again"));
-        let owner = Owner::open(Arc::clone(&store), options.clone(), &SHARDS, now, chance)
+        let owner = Owner::open(Arc::clone(&store), options.clone(), &shards, now, chance)
             .expect("an owner again");
         Self {
             disk,
@@ -84,7 +96,9 @@ impl Rig {
             now,
             options,
             sent,
+            exchanged,
             purged,
+            shards,
             chance,
         }
     }
@@ -98,6 +112,13 @@ impl Rig {
     pub fn pass(&mut self, ms: u64) {
         self.now = self.now.after_ms(ms);
         self.owner.wake_due(self.now).expect("timers");
+    }
+
+    /// The process ends after its last group was synced, before anything of it was let go.
+    pub fn crash_after_sync(mut self) -> Self {
+        let (commits, _) = self.owner.take_group().into_parts();
+        self.store.commit(commits);
+        self.crash()
     }
 
     /// Makes what has gathered durable, then lets go of what waited for it.
@@ -118,6 +139,7 @@ impl Rig {
             match release {
                 Release::Reply(reply) => reply(Ok(())),
                 Release::Dispatch(work) => self.sent.push(*work),
+                Release::Exchange(message) => self.exchanged.push(*message),
                 Release::Purged(id) => self.purged.push(id),
             }
         }
@@ -316,6 +338,23 @@ pub fn callback(id: &str, timeout_s: Option<u32>, heartbeat_s: Option<u32>) -> U
         ..UpdateOptions::default()
     };
     update(id, OperationKind::Callback, options)
+}
+
+/// Invokes a function of this mode.
+pub fn chained(id: &str, mode: Mode) -> Update {
+    let mut target = settings();
+    target.mode = mode;
+    target.function.name = "other".to_owned();
+    let options = UpdateOptions {
+        chained_invoke: Some(ChainedInvokeOptions {
+            function_name: "other:1".to_owned(),
+            tenant_id: None,
+            trace_id: None,
+            target: InvokeTarget::Function(Box::new(target)),
+        }),
+        ..UpdateOptions::default()
+    };
+    update(id, OperationKind::ChainedInvoke, options)
 }
 
 pub fn wait(id: &str, seconds: u32) -> Update {

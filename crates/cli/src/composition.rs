@@ -1,0 +1,322 @@
+//! What `dev` and `serve` have in common: a function host, an engine and the door, over one folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions, host};
+use everstep_engine::{ClockMode, Engine, Handle, Options, Storage};
+use everstep_server::{BindError, Code, Door, Key, Keys, Tls, Worker, Workers};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Failed;
+use crate::functions::Functions;
+use crate::host::HostArguments;
+use crate::{keys, output, parent};
+
+/// How often files of keys and certificates are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Where a server keeps things and how its functions run.
+pub struct Ground<'a> {
+    /// Absolute.
+    pub data: &'a Path,
+    /// Where functions reach the server.
+    pub url: &'a str,
+    pub python: &'a Path,
+    pub region: &'a str,
+    pub host: &'a HostArguments,
+}
+
+impl Ground<'_> {
+    /// The data folder, made when it is not there.
+    pub fn folder(data: &Path) -> Result<PathBuf> {
+        std::fs::create_dir_all(data)
+            .with_context(|| format!("the data folder {} can't be made", data.display()))?;
+        Ok(data.canonicalize()?)
+    }
+
+    pub async fn host(&self) -> Result<FunctionHost> {
+        let (logs, scratch) = (self.data.join("logs"), self.data.join("scratch"));
+        let mut options = HostOptions::new(logs, scratch, self.url.to_owned());
+        options.python = self.python.to_owned();
+        options.region = self.region.to_owned();
+        self.host.apply(&mut options);
+        FunctionHost::start(options).await.map_err(unhosted)
+    }
+
+    pub fn dispatcher(&self, host: &FunctionHost) -> FunctionDispatcher {
+        let code = self.data.join("code");
+        FunctionDispatcher::new(host.clone(), self.url.to_owned(), code)
+    }
+
+    /// Registers the functions of the folder, and again when something changes, until what is returned is dropped.
+    pub async fn functions(
+        &self,
+        handle: &Handle,
+        dispatcher: &FunctionDispatcher,
+        host: &FunctionHost,
+    ) -> Result<JoinSet<()>> {
+        let mut watching = JoinSet::new();
+        if let Some(folder) = &self.host.functions {
+            let with = (handle, dispatcher, host);
+            let mut functions = Functions::new(folder, self.data, self.region, with)?;
+            functions.load(true).await;
+            watching.spawn(async move {
+                if let Err(error) = functions.watch().await {
+                    output::note(format!("functions are not loaded again: {error:#}"));
+                }
+            });
+        }
+        Ok(watching)
+    }
+
+    /// Opens the store and recovers what it holds.
+    pub fn engine(
+        &self,
+        dispatcher: &FunctionDispatcher,
+        storage: &Storage,
+        clock: ClockMode,
+    ) -> Result<Engine> {
+        let options = Options {
+            clock,
+            ..Options::default()
+        };
+        Engine::open(storage, Arc::new(dispatcher.clone()), options)
+            .map_err(|error| unopened(&error, self.data))
+    }
+}
+
+/// What answers requests until it is told to stop.
+pub struct Listening {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Listening {
+    pub fn begin(
+        stop: CancellationToken,
+        serving: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        Self {
+            stop,
+            task: tokio::spawn(serving),
+        }
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        let _ = self.task.await;
+    }
+}
+
+/// Waits until the process is asked to end, or the engine fails, which is the error then.
+pub async fn until_asked(engine: &Arc<Engine>, with_parent: bool) -> Result<()> {
+    let failed = {
+        let engine = Arc::clone(engine);
+        tokio::task::spawn_blocking(move || engine.wait())
+    };
+    let outcome = tokio::select! {
+        () = parent::asked_to_end(with_parent) => Ok(()),
+        ended = failed => ended?,
+    };
+    outcome.map_err(|error| ended(&error))
+}
+
+/// Ends a server in order: no new request and replies to the open ones; functions, which may need the way that is for them until they have ended;
+/// the engine. What is cut short goes on after the next start.
+pub async fn end(engine: &Engine, host: &FunctionHost, outer: Listening, inner: Option<Listening>) {
+    match inner {
+        Some(inner) => {
+            outer.end().await;
+            host.shutdown().await;
+            inner.end().await;
+        }
+        // Functions come by the same way: they end while it does.
+        None => drop(tokio::join!(outer.end(), host.shutdown())),
+    }
+    engine.finish();
+}
+
+/// Workers as the function host knows them.
+pub struct HostWorkers(pub FunctionHost);
+
+/// What the host's access keys begin with.
+const WORKER_KEY: &str = "EVWK";
+
+impl Workers for HostWorkers {
+    fn is_worker_key(&self, access_key_id: &str) -> bool {
+        access_key_id.starts_with(WORKER_KEY)
+    }
+
+    fn by_access_key(&self, access_key_id: &str) -> Option<Worker> {
+        self.0.credentials(access_key_id).map(worker)
+    }
+
+    fn by_token(&self, token: &str) -> Option<Worker> {
+        self.0.bearer(token).map(worker)
+    }
+}
+
+fn worker(credentials: host::WorkerCredentials) -> Worker {
+    Worker {
+        secret_access_key: credentials.secret_access_key.into(),
+        function_arn: credentials.function_arn,
+        executions: credentials.executions,
+    }
+}
+
+/// The keys of a server: those of its process, and those of a file that may change.
+pub struct KeyRing {
+    keys: Keys,
+    fixed: Vec<Key>,
+    file: PathBuf,
+}
+
+impl KeyRing {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// As [`keys::load`].
+    pub fn open(file: PathBuf, fixed: Vec<Key>) -> Result<(Self, usize)> {
+        let ring = Self {
+            keys: Keys::default(),
+            fixed,
+            file,
+        };
+        let count = ring.reload()?;
+        Ok((ring, count))
+    }
+
+    /// Reads the file again; gives how many keys it has.
+    fn reload(&self) -> Result<usize> {
+        let mut all = keys::load(&self.file)?;
+        let count = all.len();
+        all.extend(self.fixed.iter().cloned());
+        self.keys.replace(all);
+        Ok(count)
+    }
+
+    /// A door with these keys and the host's workers.
+    pub fn door(&self, host: &FunctionHost, open: bool) -> Door {
+        Door {
+            keys: self.keys.clone(),
+            workers: Some(Arc::new(HostWorkers(host.clone()))),
+            open,
+            ..Door::default()
+        }
+    }
+
+    /// Reads keys and certificates again on SIGHUP and when their files change. What can't be read leaves what was.
+    pub async fn watch(self, tls: Option<(Tls, [PathBuf; 2])>) {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut files = vec![self.file.clone()];
+        files.extend(tls.iter().flat_map(|(_, files)| files.clone()));
+        let mut known = states(&files);
+        let mut hangup = signal(SignalKind::hangup()).ok();
+        loop {
+            let asked = async {
+                match &mut hangup {
+                    Some(hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let forced = tokio::select! {
+                _ = asked => true,
+                () = tokio::time::sleep(LOOK) => false,
+            };
+            let now = states(&files);
+            if forced || now != known {
+                known = now;
+                self.read_again(tls.as_ref().map(|(tls, _)| tls));
+            }
+        }
+    }
+
+    fn read_again(&self, tls: Option<&Tls>) {
+        match self.reload() {
+            Ok(keys) => tracing::info!(keys, "the keys were read"),
+            Err(error) => tracing::error!(%error, "the keys stay as they were"),
+        }
+        match tls.map(Tls::reload) {
+            Some(Ok(())) => tracing::info!("the certificate was read"),
+            Some(Err(error)) => tracing::error!(%error, "the certificate stays as it was"),
+            None => {}
+        }
+    }
+}
+
+/// What tells a file from the one that was there before.
+fn states(files: &[PathBuf]) -> Vec<Option<(u64, std::time::SystemTime)>> {
+    let state = |path: &PathBuf| {
+        let meta = std::fs::metadata(path).ok()?;
+        Some((meta.len(), meta.modified().ok()?))
+    };
+    files.iter().map(state).collect()
+}
+
+/// Logs as JSON lines on standard error; `EVERSTEP_LOG` says how much.
+pub fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("EVERSTEP_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,everstep=info"));
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// An address that can't be taken, with its code.
+pub fn unbound(error: BindError) -> anyhow::Error {
+    match error {
+        BindError::PortInUse { address } => Failed::Refused {
+            status: 409,
+            code: Some(Code::PortInUse.to_string()),
+            message: format!(
+                "{address} is in use by another process: end that process, or take another address with --listen"
+            ),
+        }
+        .into(),
+        error @ BindError::Unavailable { .. } => error.into(),
+    }
+}
+
+/// A function host that can't be started, with its code: its lock is the first that a second server of a folder meets.
+fn unhosted(error: host::Error) -> anyhow::Error {
+    let (status, code) = match error.kind() {
+        host::Kind::Conflict => (409, Code::FolderInUse),
+        host::Kind::Transient => (503, Code::StoreUnavailable),
+        host::Kind::Invalid => return error.into(),
+    };
+    Failed::Refused {
+        status,
+        code: Some(code.to_string()),
+        message: error.to_string(),
+    }
+    .into()
+}
+
+/// A store that can't be opened, with its code.
+fn unopened(error: &everstep_engine::Error, data: &Path) -> anyhow::Error {
+    let code = Code::of_opening(error);
+    Failed::Refused {
+        status: if code == Code::FolderInUse { 409 } else { 500 },
+        code: Some(code.to_string()),
+        message: format!("{} can't be opened: {error}", data.display()),
+    }
+    .into()
+}
+
+/// Why an engine ended by itself: its store failed, and only a new start can say what is on disk.
+fn ended(error: &everstep_engine::Error) -> anyhow::Error {
+    Failed::Refused {
+        status: 503,
+        code: Some(Code::of(error).to_string()),
+        message: format!(
+            "the server ended, because {error}. All that was acknowledged is kept; the next start takes it up"
+        ),
+    }
+    .into()
+}

@@ -1,0 +1,195 @@
+//! `everstep serve`: a server for others than the one who started it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+use everstep_engine::{ClockMode, Storage};
+use everstep_server::{Code, Door, Limits, Options, Server, Tls};
+
+use crate::client::URL_FILE;
+use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
+use crate::error::Failed;
+use crate::host::HostArguments;
+use crate::keys::{self, Place};
+use crate::output;
+
+#[derive(Args, Clone, Debug)]
+pub struct Serve {
+    /// Where to listen; beyond loopback keys and TLS are asked for
+    #[arg(long, default_value = "127.0.0.1:9070")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    place: Place,
+    /// Key for everything as ACCESS_KEY_ID:SECRET, beside those of the file
+    #[arg(long, env = "EVERSTEP_ADMIN_KEY", hide_env_values = true, hide = true)]
+    admin_key: Option<String>,
+    /// PEM file of the certificate, with those that lead to its root behind it
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// PEM file of the certificate's private key
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// A proxy in front of this server ends TLS
+    #[arg(long)]
+    behind_proxy: bool,
+    /// What links begin with, when it is not the address listened on: https://everstep.example.org
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Tell /metrics to callers without a key
+    #[arg(long)]
+    open_metrics: bool,
+    #[command(flatten)]
+    host: HostArguments,
+    /// Python interpreter for functions that name none of their own
+    #[arg(long, default_value = "python3", env = "EVERSTEP_PYTHON")]
+    python: PathBuf,
+    /// Region in the ARNs
+    #[arg(long, default_value = "us-east-1", env = "AWS_REGION")]
+    region: String,
+    /// Connections at one time; further ones wait
+    #[arg(long, default_value_t = Limits::default().connections_max, value_name = "COUNT")]
+    max_connections: usize,
+    /// Seconds for a request's head to arrive, and for a connection to be idle
+    #[arg(long, default_value_t = Limits::default().head_timeout.as_secs(), value_name = "SECONDS")]
+    head_timeout: u64,
+    /// Seconds for a request's body to arrive
+    #[arg(long, default_value_t = Limits::default().body_timeout.as_secs(), value_name = "SECONDS")]
+    body_timeout: u64,
+}
+
+impl Serve {
+    pub fn run(self) -> Result<()> {
+        composition::log();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(self.serve())
+    }
+
+    async fn serve(self) -> Result<()> {
+        let data = Ground::folder(&self.place.data)?;
+        let fixed = self.admin_key.as_deref().map(keys::from_text).transpose()?;
+        let alone = fixed.is_none();
+        let (ring, keys) = KeyRing::open(self.place.file(), fixed.into_iter().collect())?;
+        let open = alone && keys == 0;
+        self.refuse_what_is_unsafe(open)?;
+        let tls = self.tls()?;
+        let listener = Server::listen(self.listen).await.map_err(unbound)?;
+        // Functions have a way of their own: they run on this machine, need no TLS, and are let in while the server ends.
+        let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        let inner = Server::listen(loopback).await.map_err(unbound)?;
+        let url = format!("http://{}", inner.local_addr()?);
+        let public = self.public(listener.local_addr()?);
+        let ground = Ground {
+            data: &data,
+            url: &url,
+            python: &self.python,
+            region: &self.region,
+            host: &self.host,
+        };
+        let host = ground.host().await?;
+        let dispatcher = ground.dispatcher(&host);
+        let storage = Storage::Folder(data.clone());
+        let engine = Arc::new(ground.engine(&dispatcher, &storage, ClockMode::Real)?);
+        let functions = ground
+            .functions(engine.handle(), &dispatcher, &host)
+            .await?;
+        let door = Door {
+            open_metrics: self.open_metrics,
+            ..ring.door(&host, open)
+        };
+        let (outer, inner) = {
+            let tls = tls.as_ref().map(|(tls, _)| tls.clone());
+            let outer = self.options(&data, door.clone(), &public, tls);
+            let within = self.options(&data, door, &public, None);
+            let (stop, stop_within) = (outer.shutdown.clone(), within.shutdown.clone());
+            let handle = engine.handle();
+            let outer = Server::serve(listener, outer, handle.clone())?;
+            let inner = Server::serve(inner, within, handle.clone())?;
+            (
+                Listening::begin(stop, outer),
+                Listening::begin(stop_within, inner),
+            )
+        };
+        let watching = tokio::spawn(ring.watch(tls));
+        std::fs::write(data.join(URL_FILE), &public)?;
+        if open {
+            tracing::warn!("there are no keys: everybody on this machine is let in");
+        }
+        output::line(format!("everstep ready {public}"))?;
+        let outcome = until_asked(&engine, false).await;
+        drop(functions);
+        composition::end(&engine, &host, outer, Some(inner)).await;
+        watching.abort();
+        outcome
+    }
+
+    fn public(&self, address: SocketAddr) -> String {
+        let scheme = if self.tls_cert.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let public = self.public_url.clone();
+        public.unwrap_or_else(|| format!("{scheme}://{address}"))
+    }
+
+    fn options(&self, data: &Path, door: Door, public: &str, tls: Option<Tls>) -> Options {
+        Options {
+            listen: self.listen,
+            region: self.region.clone(),
+            logs: Some(data.join("logs")),
+            public_url: Some(public.to_owned()),
+            tls,
+            door,
+            limits: Limits {
+                connections_max: self.max_connections.max(1),
+                head_timeout: Duration::from_secs(self.head_timeout.max(1)),
+                body_timeout: Duration::from_secs(self.body_timeout.max(1)),
+                ..Limits::default()
+            },
+            ..Options::default()
+        }
+    }
+
+    fn refuse_what_is_unsafe(&self, open: bool) -> Result<()> {
+        let reachable = !self.listen.ip().is_loopback();
+        let why = if open && reachable {
+            format!(
+                "{} is reached from other machines, and there are no keys: `everstep keys create NAME` makes one",
+                self.listen
+            )
+        } else if open && self.behind_proxy {
+            "behind a proxy everybody comes from this machine, and there are no keys: `everstep keys create NAME` makes one".to_owned()
+        } else if reachable && self.tls_cert.is_none() && !self.behind_proxy {
+            format!(
+                "{} is reached from other machines without TLS: give it --tls-cert and --tls-key, or say --behind-proxy when one ends TLS",
+                self.listen
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Failed::Refused {
+            status: 400,
+            code: Some(Code::UnsafeListen.to_string()),
+            message: why,
+        }
+        .into())
+    }
+
+    fn tls(&self) -> Result<Option<(Tls, [PathBuf; 2])>> {
+        let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) else {
+            return Ok(None);
+        };
+        let tls = Tls::read(certificate.clone(), key.clone()).map_err(|error| Failed::Refused {
+            status: 500,
+            code: Some(Code::UnusableKeys.to_string()),
+            message: error.to_string(),
+        })?;
+        Ok(Some((tls, [certificate.clone(), key.clone()])))
+    }
+}

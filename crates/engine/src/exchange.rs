@@ -1,0 +1,143 @@
+//! What executions say to each other: a start that one asks for, and an end that it is told of. Nothing is written across shards: each is a
+//! task, taken by nobody outside, and repeated until it has arrived. The receiver knows a repetition: a start by the child's id, an end by
+//! the operation's generation.
+
+use std::time::Duration;
+
+use everstep_core::{
+    ExecutionId, Failure, Generation, Kind, Operation, Outcome, Parent, Recovery, Start,
+};
+
+use crate::{Error, Handle, SettleWith};
+
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How often a child whose start crashes our own code is tried: as often as an execution may crash before it is quarantined.
+const CRASHES_MAX: u32 = 3;
+
+/// One task between executions, durable and due.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// The execution and the task that it is for.
+    pub from: ExecutionId,
+    pub operation: Operation,
+    pub generation: Generation,
+    pub recovery: Recovery,
+    /// It may have been sent before.
+    pub repeated: bool,
+    pub content: Content,
+}
+
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// Start this child.
+    Start(ExecutionId, Box<Start>),
+    /// Tell the parent how its child has ended.
+    Ended(Parent, Outcome),
+}
+
+/// Sends a message on its way; returns at once.
+pub(crate) fn send(handle: &Handle, message: Message) {
+    let owned = handle.clone();
+    handle
+        .runtime()
+        .spawn(async move { carry(&owned, &message).await });
+}
+
+/// Until it has arrived, or the engine has ended: then the next one reads its row.
+async fn carry(handle: &Handle, message: &Message) {
+    let execution = message.from;
+    let (mut pause, mut crashes) = (PAUSE_FIRST, 0);
+    loop {
+        let error = match deliver(handle, message).await {
+            Ok(()) => break,
+            Err(Error::Ended) => return,
+            Err(error) => error,
+        };
+        crashes += u32::from(error.kind() == Kind::Bug);
+        let passes = match error.kind() {
+            Kind::Throttled | Kind::Transient => true,
+            Kind::Bug => crashes < CRASHES_MAX,
+            Kind::Invalid | Kind::NotFound | Kind::Conflict | Kind::Corrupt => false,
+        };
+        tracing::warn!(%execution, operation = %message.operation, %error, "a message between executions did not arrive");
+        if !passes {
+            match give_up(handle, message, &error).await {
+                Ok(()) => break,
+                Err(error) => {
+                    tracing::error!(%execution, operation = %message.operation, %error, "nor can its failure be told");
+                    return;
+                }
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+    let accepted = handle
+        .accepted(execution, message.operation, message.generation)
+        .await;
+    if let Err(error) = accepted {
+        tracing::warn!(%execution, operation = %message.operation, %error, "a message that has arrived will be sent again");
+    }
+}
+
+async fn deliver(handle: &Handle, message: &Message) -> Result<(), Error> {
+    match &message.content {
+        Content::Start(child, start) => {
+            let looks = message.repeated && message.recovery == Recovery::LookUp;
+            if looks && handle.exists(*child).await? {
+                return Ok(());
+            }
+            handle
+                .start_child(message.from, *child, (**start).clone())
+                .await
+        }
+        Content::Ended(parent, outcome) => {
+            let with = match outcome {
+                Outcome::Succeeded(None) => SettleWith::Succeeded(None),
+                Outcome::Succeeded(Some(payload)) => {
+                    SettleWith::Succeeded(Some(handle.payload(message.from, payload).await?))
+                }
+                Outcome::Failed(failure) => SettleWith::Failed(failure.clone()),
+                Outcome::TimedOut(failure) => SettleWith::TimedOut(failure.clone()),
+                Outcome::Stopped(failure) => SettleWith::Stopped(failure.clone()),
+            };
+            tell(handle, parent, with).await
+        }
+    }
+}
+
+/// A parent that is gone waits for nothing.
+async fn tell(handle: &Handle, parent: &Parent, with: SettleWith) -> Result<(), Error> {
+    let Parent {
+        execution,
+        operation,
+        generation,
+    } = *parent;
+    match handle
+        .settle_operation(execution, operation, generation, with)
+        .await
+    {
+        Ok(_) | Err(Error::UnknownExecution { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// What can't be delivered fails the operation that waits for it: nobody waits for ever.
+async fn give_up(handle: &Handle, message: &Message, error: &Error) -> Result<(), Error> {
+    match &message.content {
+        Content::Start(..) => {
+            let waiting = Parent {
+                execution: message.from,
+                operation: message.operation,
+                generation: message.generation,
+            };
+            let failure = Failure::new("Everstep.NotStarted", error.to_string());
+            tell(handle, &waiting, SettleWith::Failed(failure)).await
+        }
+        Content::Ended(parent, _) => {
+            let failure = Failure::new("Everstep.ResultLost", error.to_string());
+            tell(handle, parent, SettleWith::Failed(failure)).await
+        }
+    }
+}

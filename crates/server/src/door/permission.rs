@@ -1,0 +1,114 @@
+//! What a request needs. A route that is not named here needs the most.
+
+use everstep_core::ExecutionId;
+use hyper::Method;
+use hyper::http::request::Parts;
+
+use super::refusal::TARGET;
+use super::{Caller, Refusal};
+use crate::gateway;
+use crate::http::App;
+
+/// What a caller must be allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Look at executions, functions and logs.
+    Read,
+    /// Start, stop and answer executions.
+    Operate,
+    /// Change functions, agents and settings.
+    Administer,
+    Artifacts {
+        write: bool,
+    },
+    /// Checkpoint an execution, or read the state that its code sees.
+    Extend(ExecutionId),
+}
+
+const FUNCTION_URLS: &str = "/function-urls/";
+
+/// What everybody may send: signs of life, and answers that carry a token of their own.
+pub(super) fn is_public(app: &App, head: &Parts) -> bool {
+    let path = head.uri.path();
+    path == "/health"
+        || path == "/callbacks"
+        || path.starts_with("/callbacks/")
+        || (path == "/metrics" && app.options.door.open_metrics)
+}
+
+/// Whether what is behind the door decides by itself whom it answers: functions with addresses of their own, and signed links.
+pub(super) fn asks_itself(head: &Parts) -> bool {
+    head.uri.path().starts_with(FUNCTION_URLS) || is_link(head)
+}
+
+/// Whether a request reads one artifact by a signed link. It speaks for itself: `artifacts` looks at it.
+fn is_link(head: &Parts) -> bool {
+    let one = head
+        .uri
+        .path()
+        .strip_prefix("/artifacts/")
+        .is_some_and(|rest| rest.contains('/'));
+    let signed = head
+        .uri
+        .query()
+        .is_some_and(|query| query.contains("signature="));
+    one && signed && reads(head)
+}
+
+fn reads(head: &Parts) -> bool {
+    head.method == Method::GET || head.method == Method::HEAD
+}
+
+/// Our own API and the routes of functions, by the path as it is routed.
+///
+/// # Errors
+/// [`Refusal::Missing`] or [`Refusal::Denied`].
+pub(super) fn rest(app: &App, head: &Parts, caller: &Caller) -> Result<(), Refusal> {
+    if asks_itself(head) {
+        return Ok(());
+    }
+    let path = head.uri.path();
+    let need = if path == "/artifact-links" {
+        Need::Artifacts { write: true }
+    } else if path.starts_with("/artifacts/") {
+        Need::Artifacts {
+            write: !reads(head),
+        }
+    } else if reads(head) {
+        Need::Read
+    } else if head.method == Method::POST || gateway::answers(app, head) {
+        Need::Operate
+    } else {
+        Need::Administer
+    };
+    caller.must(need, &format!("{} {path}", head.method))
+}
+
+/// AWS's JSON protocol: CloudWatch Logs. What does not look by its name changes something.
+///
+/// # Errors
+/// As [`rest`].
+pub(super) fn json(head: &Parts, caller: &Caller) -> Result<(), Refusal> {
+    const LOOKS: [&str; 6] = [
+        "Describe",
+        "Filter",
+        "Get",
+        "List",
+        "StartQuery",
+        "StopQuery",
+    ];
+    let target = head
+        .headers
+        .get(TARGET)
+        .and_then(|target| target.to_str().ok());
+    let (_, operation) = target
+        .unwrap_or_default()
+        .rsplit_once('.')
+        .unwrap_or_default();
+    let need = if LOOKS.iter().any(|word| operation.starts_with(word)) {
+        Need::Read
+    } else {
+        Need::Administer
+    };
+    caller.must(need, &format!("logs:{operation}"))
+}

@@ -1,0 +1,38 @@
+//! Who may call which operation.
+
+use axum::response::Response;
+use hyper::Method;
+use hyper::http::request::Parts;
+
+use super::arn::execution_id;
+use super::route::{Name, Operation};
+use crate::door::{Caller, Need, refuse_aws};
+
+/// The answer to a caller that may not do this.
+pub(super) fn refused(head: &Parts, operation: Operation, name: &Name) -> Option<Response> {
+    // AWS's JSON protocol: the door has looked at its operation already.
+    if head.uri.path() == "/" {
+        return None;
+    }
+    let need = need(&head.method, operation, name)?;
+    let caller = head.extensions.get::<Caller>().unwrap_or(&Caller::Nobody);
+    let action = format!("lambda:{operation:?} on resource: {}", name.first);
+    let denied = caller.must(need, &action).err()?;
+    Some(refuse_aws(&denied))
+}
+
+/// What an operation needs; nothing where it will be refused for another reason. What is not named here changes something.
+fn need(method: &Method, operation: Operation, name: &Name) -> Option<Need> {
+    Some(match operation {
+        Operation::CheckpointDurableExecution | Operation::GetDurableExecutionState => {
+            Need::Extend(execution_id(&name.first).ok()?)
+        }
+        Operation::Invoke
+        | Operation::StopDurableExecution
+        | Operation::SendDurableExecutionCallbackSuccess
+        | Operation::SendDurableExecutionCallbackFailure
+        | Operation::SendDurableExecutionCallbackHeartbeat => Need::Operate,
+        _ if method == Method::GET => Need::Read,
+        _ => Need::Administer,
+    })
+}
