@@ -169,35 +169,6 @@ async fn keep(start: Start, kind: Kind, mut child: Child, handle: Handle) {
     }
 }
 
-fn spawn(data: &Path, url: &str, sources: Option<&Path>, key: &str) -> Result<Self> {
-        let children = Kind::ALL.map(|kind| Ok((kind, spawn(kind, data, (url, key), sources)?)));
-        Ok(Self {
-            children: children.into_iter().collect::<Result<_>>()?,
-        })
-    }
-
-    /// Gives the agents' names the addresses of those that run now.
-    pub async fn register(&mut self, handle: &Handle) -> Result<()> {
-        for (kind, child) in &mut self.children {
-            let address = address(child).await.with_context(|| {
-                format!(
-                    "the {0} does not start: logs/agent-{0}.log in the data folder says why",
-                    kind.name()
-                )
-            })?;
-            let description = format!("The research workflow's {}", kind.name());
-            handle
-                .put_agent(&Agent {
-                    name: kind.name().to_owned(),
-                    url: address,
-                    description,
-                })
-                .await?;
-        }
-        Ok(())
-    }
-}
-
 fn spawn(
     kind: Kind,
     data: &Path,
