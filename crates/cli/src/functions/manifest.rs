@@ -62,6 +62,20 @@ struct DurableWith {
     retention_days: Option<u16>,
 }
 
+impl Durable {
+    fn config(&self) -> Option<DurableConfig> {
+        let (execution_timeout_s, days) = match self {
+            Self::Plainly(false) => return None,
+            Self::Plainly(true) => (None, None),
+            Self::With(with) => (with.execution_timeout, with.retention_days),
+        };
+        Some(DurableConfig {
+            execution_timeout_s,
+            retention_days: days.unwrap_or(14),
+        })
+    }
+}
+
 /// The functions of a manifest, or what is wrong and where.
 pub fn read(path: &Path) -> Result<Vec<Declared>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
@@ -90,11 +104,6 @@ fn fault(error: &toml::de::Error) -> String {
 fn declare(folder: &Path, key: &str, function: Function) -> Result<Declared, String> {
     let name = function.name.clone().unwrap_or_else(|| key.to_owned());
     let of = |what: &str| format!("{name}: {what}");
-    let durable = match &function.durable {
-        None | Some(Durable::Plainly(false)) => None,
-        Some(Durable::Plainly(true)) => Some((None, None)),
-        Some(Durable::With(with)) => Some((with.execution_timeout, with.retention_days)),
-    };
     let (source, place, (kind, runtime_name)) = match (&function.target, &function.runtime) {
         (Some(_), Some(_)) => {
             return Err(of("it has a target and a runtime; one of them runs it"));
@@ -132,10 +141,7 @@ fn declare(folder: &Path, key: &str, function: Function) -> Result<Declared, Str
         timeout_s: function.timeout.unwrap_or(60),
         memory_mb: function.memory.unwrap_or(512),
         environment: environment(&name, &function.environment)?,
-        durable: durable.map(|(execution_timeout_s, days)| DurableConfig {
-            execution_timeout_s,
-            retention_days: days.unwrap_or(14),
-        }),
+        durable: function.durable.as_ref().and_then(Durable::config),
         log_format: match function.log_format.as_deref() {
             None => "Text".to_owned(),
             Some(format @ ("Text" | "JSON")) => format.to_owned(),

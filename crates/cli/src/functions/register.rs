@@ -130,7 +130,7 @@ pub async fn upsert(
             .await?;
         return Ok((Change::New, revision));
     }
-    handle.add_revision(revision.clone()).await?;
+    handle.add_revision(revision.clone(), None).await?;
     let running = handle.list(running(name), None, RUNNING_MAX).await?;
     let running = running.rows.len();
     Ok((Change::Revision { running }, revision))

@@ -1,6 +1,6 @@
 //! Changes of files, gathered until they have been quiet for a moment.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -61,7 +61,7 @@ impl Changes {
     }
 }
 
-fn matters(root: &Path, data: &Path, path: &PathBuf) -> bool {
+fn matters(root: &Path, data: &Path, path: &Path) -> bool {
     let Ok(below) = path.strip_prefix(root) else {
         return true;
     };
