@@ -298,3 +298,40 @@ def test_a_folder_without_functions_is_told(server: Callable[..., Dev], tmp_path
     (tmp_path / "functions").mkdir()
     dev = server()
     assert "has an everstep.toml or a template.yaml" in dev.log.read_text()
+
+
+def test_an_agent_that_ends_is_started_again(tmp_path: Path) -> None:
+    import os
+    import signal
+    import urllib.request
+
+    dev = Dev(tmp_path / "server")
+    try:
+
+        def children() -> dict[str, int]:
+            found = {}
+            for entry in Path("/proc").iterdir():
+                if not entry.name.isdigit():
+                    continue
+                try:
+                    words = (entry / "cmdline").read_bytes().split(b"\0")
+                    parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                except (OSError, IndexError):
+                    continue
+                if parent == dev.process.pid and b"agent" in words:
+                    found[words[words.index(b"agent") + 1].decode()] = int(entry.name)
+            return found
+
+        def address() -> str:
+            with urllib.request.urlopen(f"{dev.url}/agents") as answer:
+                agents = json.loads(answer.read())["agents"]
+            return next(agent["url"] for agent in agents if agent["name"] == "writer")
+
+        before, pid = address(), until(lambda: children().get("writer"), "the writer's process")
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: children().get("writer") not in (None, pid), "another process")
+        after = until(lambda: (now := address()) != before and now, "its new address")
+        with urllib.request.urlopen(f"{after}/.well-known/agent-card.json") as card:
+            assert json.loads(card.read())["name"]
+    finally:
+        dev.end()
