@@ -89,11 +89,13 @@ class Stage:
         played = self.play()
         return played, int(self.server.tell("count")[1])
 
-    def crashed(self, at: int, blow: str) -> tuple[sameness.Played, bool]:
-        """The run, and whether it came as far as the blow."""
+    def crashed(self, at: int, blow: str) -> tuple[sameness.Played, int, int]:
+        """The run, how many blows fell, and how many workers they killed: the idle ones count, for each may have been given the next
+        invocation before its end was seen."""
         self.server.tell(f"arm {at} {blow}")
         played = self.play()
-        return played, self.server.tell("count")[2] != "0"
+        _, _, fallen, killed = self.server.tell("count")
+        return played, int(fallen), int(killed)
 
 
 class Judge:
@@ -137,11 +139,11 @@ class Judge:
 
     def one(self, stage: Stage, calm: sameness.Played, at: int, blow: str, told: dict[str, Any]) -> str | None:
         try:
-            played, fell = stage.crashed(at, blow)
+            played, fallen, killed = stage.crashed(at, blow)
         except Gone as error:
             return f"Gone: {error}; the server said {stage.server.log.read_text()[-600:]}"
-        told["crashes"] += fell
-        said = sameness.differences(played, calm, stage.scenario.allowance(int(blow == "worker")))
+        told["crashes"] += fallen
+        said = sameness.differences(played, calm, stage.scenario.allowance(killed))
         return "\n      ".join(said) or None
 
 

@@ -10,7 +10,7 @@ What has to be the same:
 
 What may differ, and nothing else:
 - times, request ids, callback ids, the execution's own name and id, and the delays that the SDK draws by lot;
-- how many invocations it took: a crash may part one in two, or let one see at once what two saw. A kill of the worker may add one
+- how many invocations it took: a crash may part one in two, or let one see at once what two saw. A kill of workers may add as many
   InvocationCompleted with `Runtime.ExitError`; a kill of the server adds no failed one, for the invocation in flight is repeated under its
   own id; a function that ends its own process may be spared an error that the crash took the place of;
 - a further StepStarted of a step that was interrupted: its code runs again (at least once per retry);

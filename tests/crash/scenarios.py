@@ -6,6 +6,7 @@ it is answered, as every client of a durable service does; the names of executio
 
 from __future__ import annotations
 
+import copy
 import http.client
 import json
 import sys
@@ -213,6 +214,8 @@ class Play:
 
 def register(endpoint: str, catalog: catalogs.Catalog, key: str) -> dict[str, str]:
     """Creates a scenario's function and those that it calls; answers their names by key."""
+    # It notes the names in the catalogue, and each server has its own.
+    catalog = copy.deepcopy(catalog)
     registered = catalogs.register(catalog, [key], stand_ins.client("lambda", endpoint, REGION), {}, REGION)
     if registered.refused:
         raise Gone(f"not created: {registered.refused}")

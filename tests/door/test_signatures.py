@@ -6,6 +6,7 @@ import datetime
 import json
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from conftest import REGION, Guarded, create_key, surroundings, until
+from conftest import REGION, Guarded, Server, create_function, create_key, surroundings, until
 
 
 def refused(call: Any) -> tuple[int, str, str]:
@@ -65,7 +66,7 @@ def test_wrong_missing_and_unknown_keys_are_refused_in_aws_words(guarded: Guarde
     bare = requests.get(f"{guarded.url}/2015-03-31/functions", timeout=60)
     assert (bare.status_code, bare.headers["x-amzn-errortype"]) == (403, "MissingAuthenticationTokenException")
     half = requests.get(f"{guarded.url}/2015-03-31/functions", headers={"Authorization": "AWS4-HMAC-SHA256 Credential=a"}, timeout=60)
-    assert (half.status_code, half.headers["x-amzn-errortype"]) == (403, "IncompleteSignatureException")
+    assert (half.status_code, half.headers["x-amzn-errortype"], half.headers["x-everstep-error"]) == (403, "IncompleteSignatureException", "E0181")
     logs = guarded.client("logs", key=wrong)
     assert refused(lambda: logs.filter_log_events(logGroupName="/aws/lambda/echo"))[:2] == (403, "InvalidSignatureException")
 
@@ -114,6 +115,24 @@ def test_a_signature_is_good_for_five_minutes(guarded: Guarded, monkeypatch: pyt
     if expected == 403:
         assert (answer.headers["x-amzn-errortype"], answer.headers["x-everstep-error"]) == ("InvalidSignatureException", "E0185")
         assert answer.json()["message"].startswith("Signature expired" if minutes < 0 else "Signature not yet current")
+
+
+def test_a_clock_that_skips_is_not_the_clock_of_signatures(tmp_path: Path) -> None:
+    key = create_key(tmp_path / "data", "admin", "--role", "admin")
+    server = Server(tmp_path / "data", "dev", "--no-demo", "--clock", "skip")
+    try:
+        client = server.client(key=key)
+        create_function(client, "long", "door.most_of_an_hour", durable=True)
+        # Asked for: a data folder with keys closes the door of `dev`, too.
+        assert requests.get(f"{server.url}/executions", timeout=60).status_code == 401
+        arn = client.invoke(FunctionName="long", Qualifier="$LATEST", InvocationType="Event", Payload="{}")["DurableExecutionArn"]
+        until(lambda: client.get_durable_execution(DurableExecutionArn=arn)["Status"] != "RUNNING", "most of an hour has passed")
+        found = client.get_durable_execution(DurableExecutionArn=arn)
+        assert found["Status"] == "SUCCEEDED"
+        assert found["EndTimestamp"] - found["StartTimestamp"] >= datetime.timedelta(minutes=50)
+        assert client.list_functions()["Functions"]
+    finally:
+        server.end()
 
 
 def test_a_temporary_key_needs_its_session_token_and_ends(guarded: Guarded) -> None:

@@ -100,6 +100,10 @@ def test_a_request_with_two_ends_is_refused_and_nothing_behind_it_is_read(strict
     heard = strict.say(b"POST /callbacks HTTP/1.1\r\nHost: a\r\n" + shape + smuggled, 5)
     assert len(statuses(heard)) <= 1, heard
     assert all(status == 400 for status in statuses(heard)), heard
+    if statuses(heard):
+        assert b"connection: close" in heard.lower()
+    if b"Host: b" in shape:
+        assert b"E0187" in heard
 
 
 def test_requests_in_one_breath_are_answered_in_order(strict: Server) -> None:

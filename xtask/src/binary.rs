@@ -35,7 +35,9 @@ pub fn compile(root: &Path, profile: Profile, package: &str, name: &str) -> Resu
     let mut cargo = shell::cargo();
     cargo
         .current_dir(root)
-        .args(["build", "--package", package, "--bin", name])
+        // The binary's package beside it: what both depend on is then built once, with the same features.
+        .args(["build", "--package", "everstep-cli"])
+        .args(["--package", package, "--bin", name])
         .arg("--message-format=json-render-diagnostics")
         .stderr(std::process::Stdio::inherit());
     let folder = match profile {

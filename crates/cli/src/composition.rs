@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions, host};
 use everstep_engine::{ClockMode, Engine, Handle, Options, Storage};
+use everstep_logs::Logs;
 use everstep_server::{BindError, Code, Door, Key, Keys, Tls, Worker, Workers};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,7 @@ const LOOK: Duration = Duration::from_secs(2);
 pub struct Ground<'a> {
     /// Absolute.
     pub data: &'a Path,
+    pub logs: &'a Logs,
     /// Where functions reach the server.
     pub url: &'a str,
     pub python: &'a Path,
@@ -39,8 +41,8 @@ impl Ground<'_> {
     }
 
     pub async fn host(&self) -> Result<FunctionHost> {
-        let (logs, scratch) = (self.data.join("logs"), self.data.join("scratch"));
-        let mut options = HostOptions::new(logs, scratch, self.url.to_owned());
+        let scratch = self.data.join("scratch");
+        let mut options = HostOptions::new(self.logs.clone(), scratch, self.url.to_owned());
         options.python = self.python.to_owned();
         options.region = self.region.to_owned();
         self.host.apply(&mut options);

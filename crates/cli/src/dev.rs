@@ -14,6 +14,7 @@ use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked}
 use crate::error::Failed;
 use crate::host::HostArguments;
 use crate::keys::{self, KEYS_FILE};
+use crate::log_options::LogOptions;
 use crate::output;
 
 #[derive(Args, Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Dev {
     pub region: String,
     #[command(flatten)]
     pub host: HostArguments,
+    #[command(flatten)]
+    pub logs: LogOptions,
     /// End when standard input closes
     #[arg(long, hide = true)]
     pub with_parent: bool,
@@ -85,8 +88,10 @@ impl Dev {
         let data = Ground::folder(&self.data)?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
+        let logs = self.logs.open(&data)?;
         let ground = Ground {
             data: &data,
+            logs: &logs,
             url: &url,
             python: &self.python,
             region: &self.region,
@@ -103,7 +108,7 @@ impl Dev {
         let (ring, keys) = KeyRing::open(data.join(KEYS_FILE), vec![local_key, agents_key])?;
         let options = everstep_server::Options {
             region: self.region.clone(),
-            logs: Some(data.join("logs")),
+            logs: Some(logs),
             door: ring.door(&host, keys == 0),
             ..Default::default()
         };

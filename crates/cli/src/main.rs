@@ -9,6 +9,7 @@ mod follow;
 mod functions;
 mod host;
 mod keys;
+mod log_options;
 mod output;
 mod parent;
 mod serve;

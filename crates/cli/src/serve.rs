@@ -1,13 +1,14 @@
 //! `everstep serve`: a server for others than the one who started it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
 use everstep_engine::{ClockMode, Storage};
+use everstep_logs::Logs;
 use everstep_server::{Code, Door, Limits, Options, Server, Tls};
 
 use crate::client::URL_FILE;
@@ -15,6 +16,7 @@ use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked}
 use crate::error::Failed;
 use crate::host::HostArguments;
 use crate::keys::{self, Place};
+use crate::log_options::LogOptions;
 use crate::output;
 
 #[derive(Args, Clone, Debug)]
@@ -50,6 +52,8 @@ pub struct Serve {
     /// Region in the ARNs
     #[arg(long, default_value = "us-east-1", env = "AWS_REGION")]
     region: String,
+    #[command(flatten)]
+    logs: LogOptions,
     /// Connections at one time; further ones wait
     #[arg(long, default_value_t = Limits::default().connections_max, value_name = "COUNT")]
     max_connections: usize,
@@ -84,8 +88,10 @@ impl Serve {
         let inner = Server::listen(loopback).await.map_err(unbound)?;
         let url = format!("http://{}", inner.local_addr()?);
         let public = self.public(listener.local_addr()?);
+        let logs = self.logs.open(&data)?;
         let ground = Ground {
             data: &data,
+            logs: &logs,
             url: &url,
             python: &self.python,
             region: &self.region,
@@ -104,8 +110,8 @@ impl Serve {
         };
         let (outer, inner) = {
             let tls = tls.as_ref().map(|(tls, _)| tls.clone());
-            let outer = self.options(&data, door.clone(), &public, tls);
-            let within = self.options(&data, door, &public, None);
+            let outer = self.options(&logs, door.clone(), &public, tls);
+            let within = self.options(&logs, door, &public, None);
             let (stop, stop_within) = (outer.shutdown.clone(), within.shutdown.clone());
             let handle = engine.handle();
             let outer = Server::serve(listener, outer, handle.clone())?;
@@ -138,11 +144,11 @@ impl Serve {
         public.unwrap_or_else(|| format!("{scheme}://{address}"))
     }
 
-    fn options(&self, data: &Path, door: Door, public: &str, tls: Option<Tls>) -> Options {
+    fn options(&self, logs: &Logs, door: Door, public: &str, tls: Option<Tls>) -> Options {
         Options {
             listen: self.listen,
             region: self.region.clone(),
-            logs: Some(data.join("logs")),
+            logs: Some(logs.clone()),
             public_url: Some(public.to_owned()),
             tls,
             door,

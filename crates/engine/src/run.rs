@@ -13,6 +13,10 @@ use crate::{Clock, Error};
 
 /// Inputs taken in a row before timers and the group have their turn.
 const INPUTS: usize = 4_096;
+/// A sleeping loop looks at the clock this often: its sleep does not count the sleep of the machine, the clock does.
+const LOOK_EVERY_MS: u64 = 5_000;
+/// A wall clock that differs by more was set, and somebody should know that the server does not follow.
+const SET_MS: u64 = 60_000;
 /// A skipping clock waits this long for somebody outside to act before it jumps.
 const SKIP_AFTER: Duration = Duration::from_millis(20);
 
@@ -25,6 +29,8 @@ pub(crate) struct Loop {
     pub ended: Sender<Result<(), Error>>,
     /// A clock that skips has nowhere to go.
     pub nothing_ahead: bool,
+    /// The log says already that the system's clock was set.
+    pub clock_told: bool,
 }
 
 impl Loop {
@@ -106,7 +112,7 @@ impl Loop {
                 self.owner
                     .next_wake()
                     .since_ms(self.clock.now())
-                    .min(3_600_000),
+                    .min(LOOK_EVERY_MS),
             )
         };
         match self.inputs.recv_timeout(patience) {
@@ -117,9 +123,21 @@ impl Loop {
             }
             Err(RecvTimeoutError::Disconnected) => Err(Error::Ended),
             Err(RecvTimeoutError::Timeout) => {
+                self.notice_set_clock();
                 self.skip()?;
                 Ok(None)
             }
+        }
+    }
+
+    fn notice_set_clock(&mut self) {
+        let set_ms = self.clock.set_ms();
+        if set_ms > SET_MS && !self.clock_told {
+            self.clock_told = true;
+            tracing::warn!(
+                set_ms,
+                "the system's clock was set: the server keeps its time until it starts again"
+            );
         }
     }
 

@@ -83,6 +83,7 @@ impl Engine {
             groups,
             ended,
             nothing_ahead: false,
+            clock_told: false,
         };
         let committer = {
             let handle = handle.clone();

@@ -37,10 +37,13 @@ pub enum Code {
     WrongSignature,
     ClockSkew,
     NotAllowed,
-    AmbiguousFraming,
+    AmbiguousRequest,
     UnsafeListen,
     UnusableKeys,
     ConcurrencyReached,
+    UnknownLog,
+    MalformedQuery,
+    MalformedPattern,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -154,9 +157,9 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
     ),
     (Code::NotAllowed, "E0186", "The key is not good for this"),
     (
-        Code::AmbiguousFraming,
+        Code::AmbiguousRequest,
         "E0187",
-        "The request's end can be read in two ways",
+        "The request can be read in two ways",
     ),
     (
         Code::UnsafeListen,
@@ -172,6 +175,21 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         Code::ConcurrencyReached,
         "E0150",
         "The function runs as often at once as it may",
+    ),
+    (
+        Code::UnknownLog,
+        "E0160",
+        "There is no such log group, stream, record or query",
+    ),
+    (
+        Code::MalformedQuery,
+        "E0161",
+        "The query of logs can't be read",
+    ),
+    (
+        Code::MalformedPattern,
+        "E0162",
+        "The filter pattern can't be read",
     ),
 ];
 

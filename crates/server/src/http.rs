@@ -7,10 +7,11 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use everstep_engine::Handle;
 use http_body_util::BodyExt as _;
-use hyper::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use hyper::header::HOST;
 
 use crate::Options;
 use crate::door::Refusal;
+use crate::logs::Queries;
 
 /// How much of a body that is too long is still read, so that its sender hears the answer instead of a closed connection.
 const DRAIN_BYTES_MAX: usize = 32 << 20;
@@ -22,6 +23,7 @@ pub(crate) struct App {
     pub options: Arc<Options>,
     /// What our own addresses begin with, without a slash at the end.
     pub base: Arc<str>,
+    pub queries: Arc<Queries>,
 }
 
 /// A body was not taken.
@@ -35,16 +37,10 @@ pub(crate) enum BodyError {
     BrokenOff,
 }
 
-/// Refuses a request whose end two readers could see in different places (RFC 9112, 6.3): whoever stands between could be made to take
-/// the rest of one request for another.
+/// Refuses a request that two readers could take for one to different servers (RFC 9112, 3.2). The parser sees to the other ways to make a
+/// request ambiguous: where it has two lengths, or a length and chunks, it is refused or the last one of its connection.
 pub(crate) fn unambiguous<T>(request: &hyper::Request<T>) -> Result<(), Refusal> {
-    let headers = request.headers();
-    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
-        return Err(Refusal::Ambiguous(
-            "A request has either Transfer-Encoding or Content-Length, never both",
-        ));
-    }
-    let mut hosts = headers.get_all(HOST).iter();
+    let mut hosts = request.headers().get_all(HOST).iter();
     if hosts.next().is_some() && hosts.next().is_some() {
         return Err(Refusal::Ambiguous("A request has one Host"));
     }

@@ -1,6 +1,7 @@
 //! The way in over HTTP: one module per protocol, all over one [`everstep_engine::Handle`].
 //!
 //! - `lambda`: AWS Lambda's API with durable functions, as unmodified AWS SDKs speak it.
+//! - `logs`: CloudWatch Logs' API over captured logs.
 //! - `rest`: our own API, for the CLI and for people with curl.
 //! - `callbacks`: answers of agents and people, in the research workflow's shape and as A2A pushes.
 //! - `artifacts`: objects by bucket and key, and links to them that expire.

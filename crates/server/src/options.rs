@@ -1,9 +1,9 @@
 //! What a server is told at its start.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
+use everstep_logs::Logs;
 use tokio_util::sync::CancellationToken;
 
 use crate::door::Door;
@@ -20,8 +20,8 @@ pub struct Options {
     pub account: String,
     /// HTTP routes that functions answer, first match first.
     pub routes: Vec<Route>,
-    /// Where the function host writes `FUNCTION.log`; without it there are no logs to read.
-    pub logs: Option<PathBuf>,
+    /// Where the function host keeps what functions print; without it there are no logs to read.
+    pub logs: Option<Logs>,
     /// What links and other addresses begin with, when it is not the address listened on: `https://everstep.example.org`.
     pub public_url: Option<String>,
     pub limits: Limits,

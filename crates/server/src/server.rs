@@ -19,7 +19,7 @@ use crate::errors::Code;
 use crate::http::App;
 use crate::rest::Problem;
 use crate::tls::Tls;
-use crate::{Options, artifacts, callbacks, door, gateway, lambda, rest};
+use crate::{Options, artifacts, callbacks, door, gateway, lambda, logs, rest};
 
 /// The server could not begin to listen.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +89,7 @@ impl Server {
             handle,
             base: base.trim_end_matches('/').into(),
             options: Arc::new(options),
+            queries: Arc::default(),
         };
         Ok(serve(listener, app))
     }
@@ -119,6 +120,9 @@ fn router(app: App) -> Router {
 
 /// AWS's paths, then the routes of functions; both are matched by hand, on the raw path.
 async fn elsewhere(State(app): State<App>, request: hyper::Request<Body>) -> Response {
+    if logs::speaks(&request) {
+        return logs::serve(app, request).await;
+    }
     if lambda::speaks(&request) {
         return lambda::serve(app, request).await;
     }

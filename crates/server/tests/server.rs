@@ -24,5 +24,7 @@ mod functions;
 mod gateway;
 #[path = "server/harness.rs"]
 mod harness;
+#[path = "server/logs.rs"]
+mod logs;
 #[path = "server/rest.rs"]
 mod rest;

@@ -62,12 +62,6 @@ def arguments() -> argparse.Namespace:
         default=os.environ.get("EVERSTEP_NODE_MODULES"),
         help="a node_modules folder with Node 22, esbuild and the JavaScript SDK (or EVERSTEP_NODE_MODULES)",
     )
-    parser.add_argument(
-        "--logs",
-        type=Path,
-        default=os.environ.get("EVERSTEP_LOGS"),
-        help="captured logs, <function name>.log each (or EVERSTEP_LOGS); default: the endpoint's FilterLogEvents",
-    )
     parser.add_argument("--history", type=Path, help="keep the execution histories here")
     parser.add_argument("--junit", type=Path, help="write a JUnit file")
     parser.add_argument("--keep", action="store_true", help="do not delete the functions afterwards")
@@ -91,11 +85,7 @@ class Run:
         self._lines = threading.local()
 
     def clients(self) -> dict[str, Any]:
-        logs = (
-            stand_ins.LogFiles(self.options.logs)
-            if self.options.logs
-            else stand_ins.client("logs", self.options.endpoint, self.options.region)
-        )
+        logs = stand_ins.client("logs", self.options.endpoint, self.options.region)
         client = stand_ins.OnceSuspended(self.lambda_client)
         return {"lambda": client, "cloudformation": stand_ins.CloudFormation(self.registered.names), "logs": logs}
 
@@ -208,6 +198,9 @@ def main() -> int:
         return 0
     if not options.endpoint:
         print("no endpoint: give --endpoint http://127.0.0.1:PORT", file=sys.stderr)
+        return 2
+    if options.program and not os.access(options.program, os.X_OK):
+        print(f"{options.program} is not a program", file=sys.stderr)
         return 2
     try:
         catalog = read(options)

@@ -1,11 +1,9 @@
-"""What the suite's validator is given in place of SAM, CloudFormation and (optionally) CloudWatch Logs."""
+"""What the suite's validator is given in place of SAM and CloudFormation."""
 
 from __future__ import annotations
 
 import json
-import re
 import time
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -132,46 +130,3 @@ class CloudFormation:
     def describe_stack_resource(self, StackName: str, LogicalResourceId: str) -> dict[str, Any]:  # noqa: N803 (AWS's names)
         assert StackName == Invoker.stack_name, StackName
         return {"StackResourceDetail": {"PhysicalResourceId": self._names[LogicalResourceId]}}
-
-
-_ARN = re.compile(r'\$\.(?:durableExecutionArn|executionArn) = "((?:[^"\\]|\\.)*)"')
-
-
-class LogFiles:
-    """FilterLogEvents over captured output: `<function name>.log` (and rotated `.log.1`, `.log.2` …), in the order of writing.
-
-    A line is what a process wrote, or Everstep's record of it: `{"time", "stream", "logStream", "message"}`.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def filter_log_events(self, **request: Any) -> dict[str, Any]:
-        lines = [_written(line) for line in self._lines(request["logGroupName"].removeprefix("/aws/lambda/"))]
-        arns = {re.sub(r"\\(.)", r"\1", arn) for arn in _ARN.findall(request.get("filterPattern", ""))}
-        events = [{"message": line, "timestamp": number} for number, line in enumerate(lines) if not arns or _arn_of(line) & arns]
-        return {"events": events}
-
-    def _lines(self, function: str) -> list[str]:
-        rotated = sorted(self._folder.glob(f"{function}.log.*"), key=lambda path: -int(path.suffix[1:]))
-        files = [path for path in (*rotated, self._folder / f"{function}.log") if path.is_file()]
-        return [line for path in files for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
-
-
-def _object(line: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _written(line: str) -> str:
-    """The line as the function's process wrote it."""
-    record = _object(line)
-    return str(record["message"]) if {"stream", "logStream", "message"} <= record.keys() else line
-
-
-def _arn_of(line: str) -> set[str]:
-    record = _object(line)
-    return {str(record[key]) for key in ("durableExecutionArn", "executionArn") if key in record}

@@ -6,7 +6,8 @@
 //!
 //! Commands come by standard input, one a line, and each is answered by one line:
 //! - `arm N before|after|worker`: counts boundaries from here; the blow falls once, at the N-th. `armed`.
-//! - `count`: how many boundaries there were since `arm`, and how many blows fell: `counted N FALLEN`. `arm 0 after` only counts.
+//! - `count`: how many boundaries there were since `arm`, how many blows fell, and how many workers they killed: `counted N FALLEN KILLED`.
+//!   `arm 0 after` only counts.
 //!
 //! The end of standard input ends it.
 
@@ -106,8 +107,8 @@ fn command(plan: &Plan, line: &str) -> Result<String> {
             Ok("armed".to_owned())
         }
         ["count"] => {
-            let (counted, fallen) = plan.counted();
-            Ok(format!("counted {counted} {fallen}"))
+            let (counted, fallen, killed) = plan.counted();
+            Ok(format!("counted {counted} {fallen} {killed}"))
         }
         _ => bail!("not a command"),
     }

@@ -27,6 +27,7 @@ struct State {
     armed: Option<(u64, Blow)>,
     counted: u64,
     fallen: u64,
+    killed: u64,
 }
 
 impl Plan {
@@ -48,10 +49,10 @@ impl Plan {
         };
     }
 
-    /// Boundaries since it was armed, and blows.
-    pub fn counted(&self) -> (u64, u64) {
+    /// Boundaries since it was armed, blows, and workers that were killed.
+    pub fn counted(&self) -> (u64, u64, u64) {
         let state = self.state();
-        (state.counted, state.fallen)
+        (state.counted, state.fallen, state.killed)
     }
 
     /// Counts a boundary. The blow that falls here, if one does.
@@ -73,8 +74,9 @@ impl Plan {
             let group = name.to_str().and_then(|name| name.parse().ok());
             if let Some(group) = group.and_then(Pid::from_raw) {
                 match kill_process_group(group, Signal::KILL) {
+                    Ok(()) => self.state().killed += 1,
                     // It was on its way out.
-                    Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+                    Err(rustix::io::Errno::SRCH) => {}
                     Err(error) => return Err(error.into()),
                 }
             }

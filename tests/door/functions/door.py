@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 from aws_durable_execution_sdk_python import DurableContext, durable_execution
+from aws_durable_execution_sdk_python.config import Duration
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -53,6 +54,12 @@ def durable(event: Any, context: DurableContext) -> Any:
         }
 
     return context.step(look, name="look")
+
+
+@durable_execution
+def most_of_an_hour(event: Any, context: DurableContext) -> str:
+    context.wait(Duration.from_seconds(3_000))
+    return "waited"
 
 
 def http(method: str, path: str, token: str | None, body: bytes | None = None) -> int:

@@ -10,6 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("everstep-asl", &["everstep-core", "everstep-expr"]),
     ("everstep-afl", &["everstep-core"]),
     ("everstep-store", &["everstep-core"]),
+    ("everstep-logs", &[]),
     (
         "everstep-engine",
         &[
@@ -25,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "everstep-core",
             "everstep-engine",
+            "everstep-logs",
             "everstep-durable",
             "everstep-asl",
             "everstep-afl",
@@ -35,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "everstep-core",
             "everstep-engine",
+            "everstep-logs",
             "everstep-durable",
             "everstep-asl",
             "everstep-afl",
@@ -48,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "everstep-asl",
             "everstep-afl",
             "everstep-engine",
+            "everstep-logs",
             "everstep-dispatch",
             "everstep-server",
             "everstep-research",
@@ -59,6 +63,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("everstep-research", &[]),
     ("everstep-agents", &[]),
     ("everstep-benchmark", &[]),
+    ("everstep-conformance-durable-rust", &[]),
     // It measures the binary from outside.
     ("everstep-bench", &[]),
     // It is made of the parts of the binary, to crash them where a test says.

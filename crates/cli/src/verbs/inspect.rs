@@ -1,6 +1,4 @@
-//! The verbs that look: list, describe, history, logs; and stop.
-
-use std::time::Duration;
+//! The verbs that look: list, describe, history; and stop.
 
 use anyhow::Result;
 use clap::Args;
@@ -220,44 +218,6 @@ fn legible(event: &mut Value) {
         .map(|seconds| (seconds * 1_000.0).round() as i64);
     if let Some(Ok(at)) = milliseconds.map(jiff::Timestamp::from_millisecond) {
         *time = format!("{at:.3}").into();
-    }
-}
-
-#[derive(Args)]
-pub struct Logs {
-    /// Name of the function
-    function: String,
-    /// Go on as more comes
-    #[arg(short, long)]
-    follow: bool,
-}
-
-impl Logs {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let client = context.client()?;
-        let path = format!("/functions/{}/logs", segment(&self.function));
-        let mut page = client.get(&path)?;
-        loop {
-            for line in page
-                .get("lines")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-            {
-                match context.format {
-                    Format::Json => output::line(line)?,
-                    Format::Table => {
-                        output::line(output::text(line.get("message").unwrap_or(line)))?
-                    }
-                }
-            }
-            if !self.follow {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(500));
-            let next = page.get("next").and_then(Value::as_u64).unwrap_or_default();
-            page = client.get(&format!("{path}?after={next}"))?;
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod inspect;
+mod logs;
 mod start;
 
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ use crate::error::Failed;
 use crate::output::{self, Format};
 
 pub use answer::{Approve, Callback, Reject};
-pub use inspect::{Describe, History, List, Logs, Stop};
+pub use inspect::{Describe, History, List, Stop};
+pub use logs::Logs;
 pub use start::Start;
 
 /// What every verb knows.

@@ -4,9 +4,8 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 
+use everstep_logs::LogStream;
 use tokio::net::unix::pipe;
-
-use super::logs::LogStream;
 
 /// A longer line is split; bounds what one worker can make the host hold.
 const LINE_BYTES_MAX: usize = 256 * 1024;

@@ -10,7 +10,6 @@ use everstep_core::ExecutionId;
 use tokio::sync::Notify;
 
 use super::environment::WorkerCredentials;
-use super::logs::Logs;
 use super::options::HostOptions;
 use super::pool::{Launch, Pools};
 use super::worker;
@@ -41,7 +40,6 @@ impl Counters {
 pub(super) struct Shared {
     pub options: HostOptions,
     pub folders: Folders,
-    pub logs: Logs,
     pub counters: Counters,
     /// Signalled whenever a worker is gone.
     pub gone: Notify,
@@ -54,11 +52,6 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(options: HostOptions, folders: Folders, pools: Pools, lock: File) -> Shared {
         Shared {
-            logs: Logs::new(
-                options.logs.clone(),
-                options.log_bytes_max,
-                options.logs_kept,
-            ),
             options,
             folders,
             counters: Counters::default(),

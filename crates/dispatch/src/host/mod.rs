@@ -18,7 +18,6 @@ mod exit;
 mod function;
 mod inside;
 mod journal;
-mod logs;
 mod memory;
 mod options;
 mod pool;
@@ -43,7 +42,6 @@ pub use error::{Error, Kind};
 pub use function::{
     ErrorKind, FunctionError, FunctionSpec, Invocation, LogFormat, Outcome, Runtime, Scaling,
 };
-pub use logs::{LogLine, LogStream};
 pub use options::HostOptions;
 pub use pool::PoolStats;
 
@@ -81,7 +79,6 @@ impl FunctionHost {
         close_fds::set_fds_cloexec_threadsafe(3, &[]);
         let scratch = absolute(&options.scratch)?;
         let options = HostOptions {
-            logs: absolute(&options.logs)?,
             scratch: scratch.clone(),
             ..options
         };

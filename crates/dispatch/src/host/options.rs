@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use everstep_logs::Logs;
+
 /// Limits, folders and interpreters of a host. [`HostOptions::new`] has the defaults.
 #[derive(Clone, Debug)]
 pub struct HostOptions {
@@ -27,12 +29,8 @@ pub struct HostOptions {
     pub max_queued_per_function: usize,
     /// Bytes of an answer of a function; a larger one is refused with 413. Lambda's figure.
     pub response_limit: usize,
-    /// Folder of `NAME.log`.
-    pub logs: PathBuf,
-    /// A log file is rotated at this size, bytes.
-    pub log_bytes_max: u64,
-    /// Rotated files kept beside the current one: `NAME.log.1` is the youngest.
-    pub logs_kept: usize,
+    /// Where what functions print is kept.
+    pub logs: Logs,
     /// URL of Everstep's Lambda API, for `AWS_ENDPOINT_URL_LAMBDA`.
     pub endpoint: String,
     pub region: String,
@@ -51,9 +49,9 @@ pub struct HostOptions {
 }
 
 impl HostOptions {
-    /// Defaults with the three things that have none: log folder, scratch folder and the URL of the Lambda API.
+    /// Defaults with the three things that have none: logs, scratch folder and the URL of the Lambda API.
     pub fn new(
-        logs: impl Into<PathBuf>,
+        logs: Logs,
         scratch: impl Into<PathBuf>,
         endpoint: impl Into<String>,
     ) -> HostOptions {
@@ -68,9 +66,7 @@ impl HostOptions {
             memory_look: Duration::from_millis(250),
             max_queued_per_function: 10_000,
             response_limit: 6 * 1024 * 1024 + 100,
-            logs: logs.into(),
-            log_bytes_max: 16 * 1024 * 1024,
-            logs_kept: 4,
+            logs,
             endpoint: endpoint.into(),
             region: "us-east-1".to_owned(),
             scratch: scratch.into(),

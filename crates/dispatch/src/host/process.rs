@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use everstep_logs::LogStream;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdin, Command};
@@ -19,7 +20,6 @@ use super::command::{self, GUARD};
 use super::environment::{self, Place, WorkerCredentials};
 use super::function::FunctionSpec;
 use super::inside::Shared;
-use super::logs::LogStream;
 use super::pool::WorkerId;
 use super::{reaper, report};
 

@@ -80,7 +80,8 @@ pub(super) async fn run(shared: Arc<Shared>, launch: Launch) {
     match Process::launch(&shared, id, &spec).await {
         Ok(process) => {
             Counters::count(&shared.counters.processes);
-            let journal = Journal::new(shared.logs.of(&spec.name), process.log_stream.clone());
+            let journal =
+                Journal::new(&shared.options.logs, &spec.name, process.log_stream.clone());
             let now = Instant::now();
             let worker = Worker {
                 capacity: spec.concurrency_per_worker(),
@@ -416,6 +417,8 @@ impl Worker {
             self.return_by = Some(Instant::now() + RETURN);
         }
         self.withdraw_permit(running.job.invocation.execution);
+        // Who reads the log when the answer is there finds all of it.
+        self.journal.write();
         running.finish(result, self.journal.tail());
         self.journal.current(&self.running);
     }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use everstep_dispatch::host::{
-    FunctionError, FunctionHost, FunctionSpec, HostOptions, Invocation, LogFormat, LogLine,
-    Outcome, Runtime, Scaling,
+    FunctionError, FunctionHost, FunctionSpec, HostOptions, Invocation, LogFormat, Outcome,
+    Runtime, Scaling,
 };
+use everstep_logs::{Limits, LogLine, Logs};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -29,7 +30,7 @@ pub async fn start(change: impl FnOnce(&mut HostOptions)) -> Fixture {
 
 pub fn options(folder: &TempDir) -> HostOptions {
     let mut options = HostOptions::new(
-        folder.path().join("logs"),
+        Logs::open(folder.path().join("logs"), Limits::default()).unwrap(),
         folder.path().join("scratch"),
         "http://127.0.0.1:9",
     );
@@ -81,7 +82,9 @@ impl Fixture {
     pub fn log(&self, spec: &FunctionSpec) -> Vec<LogLine> {
         let path = self.folder.path().join(format!("logs/{}.log", spec.name));
         let text = std::fs::read_to_string(path).unwrap();
+        // Behind the file's head.
         text.lines()
+            .skip(1)
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
     }

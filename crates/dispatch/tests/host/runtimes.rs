@@ -1,6 +1,7 @@
 use std::time::{Duration, SystemTime};
 
-use everstep_dispatch::host::{ErrorKind, LogFormat, LogStream, Runtime};
+use everstep_dispatch::host::{ErrorKind, LogFormat, Runtime};
+use everstep_logs::LogStream;
 use serde_json::json;
 
 use crate::fixture::{Fixture, error, eventually, invocation, official_python, start, tail, value};

@@ -76,7 +76,7 @@ impl Refusal {
             Self::Signature => Code::WrongSignature,
             Self::Skew(_) => Code::ClockSkew,
             Self::Denied { .. } => Code::NotAllowed,
-            Self::Ambiguous(_) => Code::AmbiguousFraming,
+            Self::Ambiguous(_) => Code::AmbiguousRequest,
             Self::Body(BodyError::TooLong { .. }) => Code::TooLarge,
             Self::Body(_) => Code::TooSlow,
         }

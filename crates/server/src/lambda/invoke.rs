@@ -97,6 +97,10 @@ pub(super) async fn invoke(name: &Name, call: &Call<'_>) -> Result<Response, Err
             }
             let mut response = outcome(call, running.id).await?;
             describe(response.headers_mut(), &resolved, &running);
+            if call.header(LOG_TYPE)? == Some("Tail") {
+                let tail = execution_tail(call, &resolved, running.id).await;
+                log_result(response.headers_mut(), &tail);
+            }
             Ok(response)
         }
     }
@@ -278,10 +282,25 @@ async fn call_plain(
     let failed = called.result.is_err();
     let mut response = answer(called.result.unwrap_or_else(|error| error), failed);
     executed(response.headers_mut(), resolved);
-    if call.header(LOG_TYPE)? == Some("Tail")
-        && let Ok(tail) = HeaderValue::from_str(&STANDARD.encode(&called.log_tail))
-    {
-        response.headers_mut().insert(LOG_RESULT, tail);
+    if call.header(LOG_TYPE)? == Some("Tail") {
+        log_result(response.headers_mut(), &called.log_tail);
     }
     Ok(response)
+}
+
+fn log_result(headers: &mut HeaderMap, tail: &[u8]) {
+    if let Ok(tail) = HeaderValue::from_str(&STANDARD.encode(tail)) {
+        headers.insert(LOG_RESULT, tail);
+    }
+}
+
+/// The end of what all invocations of an execution printed. A log that can't be read does not fail the call.
+async fn execution_tail(call: &Call<'_>, resolved: &Resolved, id: ExecutionId) -> Vec<u8> {
+    let logs = call.app.options.logs.as_ref();
+    match logs
+        .map(|logs| crate::logs::execution_tail(logs, &resolved.revision.function, id.to_string()))
+    {
+        Some(tail) => tail.await,
+        None => Vec::new(),
+    }
 }

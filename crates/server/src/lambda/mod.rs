@@ -14,8 +14,6 @@ mod executions;
 mod functions;
 mod history;
 mod invoke;
-mod logs;
-mod pattern;
 mod permission;
 mod render;
 mod reply;
@@ -39,16 +37,15 @@ pub(crate) struct Call<'a> {
     body: bytes::Bytes,
 }
 
-/// Whether a request is for AWS's API: its paths begin with a date, and CloudWatch Logs has a header.
+/// Whether a request is for AWS Lambda's API: its paths begin with a date.
 pub(crate) fn speaks(request: &Request<axum::body::Body>) -> bool {
     let path = request.uri().path().as_bytes();
-    let is_date = matches!(path, [b'/', a, b, c, d, b'-', _, _, b'-', _, _, ..] if [a, b, c, d].iter().all(|digit| digit.is_ascii_digit()));
-    is_date || (path == b"/" && request.headers().contains_key("x-amz-target"))
+    matches!(path, [b'/', a, b, c, d, b'-', _, _, b'-', _, _, ..] if [a, b, c, d].iter().all(|digit| digit.is_ascii_digit()))
 }
 
 pub(crate) async fn serve(app: App, request: Request<axum::body::Body>) -> Response {
     let (head, body) = request.into_parts();
-    let answer = match route::find(&head.method, head.uri.path(), &head.headers) {
+    let answer = match route::find(&head.method, head.uri.path()) {
         Ok(Target { operation, name }) => {
             if let Some(refused) = permission::refused(&head, operation, &name) {
                 return refused;
@@ -113,6 +110,5 @@ async fn dispatch(
         Operation::GetAlias => aliases::get(name, &call).await,
         Operation::UpdateAlias => aliases::update(name, &call).await,
         Operation::DeleteAlias => aliases::delete(name, &call).await,
-        Operation::FilterLogEvents => logs::filter_log_events(&call).await,
     }
 }

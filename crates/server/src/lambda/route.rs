@@ -34,7 +34,6 @@ pub(super) enum Operation {
     GetAlias,
     UpdateAlias,
     DeleteAlias,
-    FilterLogEvents,
 }
 
 impl Operation {
@@ -67,7 +66,7 @@ const CALLBACKS: &str = "/2025-12-01/durable-execution-callbacks/";
 const FUNCTIONS: &str = "/2015-03-31/functions";
 const FUNCTION_EXECUTIONS: &str = "/2025-12-01/functions/";
 
-pub(super) fn find(method: &Method, path: &str, headers: &HeaderMap) -> Result<Target, Error> {
+pub(super) fn find(method: &Method, path: &str) -> Result<Target, Error> {
     let found = if let Some(rest) = path.strip_prefix(EXECUTIONS) {
         execution(method, rest)
     } else if let Some(rest) = path.strip_prefix(CALLBACKS) {
@@ -76,8 +75,6 @@ pub(super) fn find(method: &Method, path: &str, headers: &HeaderMap) -> Result<T
         function(method, rest)
     } else if let Some(rest) = path.strip_prefix(FUNCTION_EXECUTIONS) {
         function_executions(method, rest)
-    } else if path == "/" && method == Method::POST {
-        logs(headers)
     } else {
         None
     };
@@ -168,12 +165,6 @@ fn function_executions<'a>(method: &Method, rest: &'a str) -> Found<'a> {
     let (name, verb) = rest.split_once('/')?;
     let matches = method == Method::GET && verb == "durable-executions";
     matches.then_some((Operation::ListDurableExecutionsByFunction, name, ""))
-}
-
-/// CloudWatch Logs speaks JSON 1.1: the operation stands in a header.
-fn logs<'a>(headers: &HeaderMap) -> Found<'a> {
-    let target = headers.get("x-amz-target")?;
-    (target == "Logs_20140328.FilterLogEvents").then_some((Operation::FilterLogEvents, "", ""))
 }
 
 /// Never a 5xx: SDKs would try it again.

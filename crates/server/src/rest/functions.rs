@@ -1,8 +1,8 @@
-//! Starting functions, and their logs.
+//! Starting functions.
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -14,12 +14,7 @@ use super::{Problem, read_json};
 use crate::errors::Code;
 use crate::http::App;
 use crate::lambda::arn::{execution_arn, is_word};
-use crate::logs;
-use crate::query::Query;
 use crate::start::{Start, start as start_execution};
-
-const LINES_DEFAULT: usize = 1_000;
-const LINES_MAX: usize = 10_000;
 
 #[derive(Deserialize)]
 struct StartIn {
@@ -87,42 +82,4 @@ pub(super) async fn start(
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// The last lines of a function's log, or those behind `after`, a number of lines.
-pub(super) async fn logs(
-    State(app): State<App>,
-    Path(function): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Problem> {
-    let query = Query::parse(query.as_deref());
-    let number = |name: &str| -> Result<Option<usize>, Problem> {
-        let parsed = query.get(name).map(str::parse).transpose();
-        parsed.map_err(|_| Problem::new(Code::InvalidParameter, format!("{name} is not a number")))
-    };
-    let limit = number("limit")?
-        .unwrap_or(LINES_DEFAULT)
-        .clamp(1, LINES_MAX);
-    let after = number("after")?;
-    let request_id = query.get("request_id").map(str::to_owned);
-    // A function that does not exist has no log, whatever file lies there.
-    app.handle.function(&function).await?;
-    let mut lines = match app.options.logs.clone() {
-        None => Vec::new(),
-        Some(folder) => {
-            let read = tokio::task::spawn_blocking(move || logs::read(&folder, &function)).await;
-            let read = read.map_err(std::io::Error::other).and_then(|read| read);
-            read.map_err(|error| Problem::inside(Code::StoreUnavailable, &error))?
-                .unwrap_or_default()
-        }
-    };
-    let total = lines.len();
-    let first = after.unwrap_or(total.saturating_sub(limit)).min(total);
-    let last = first.saturating_add(limit).min(total);
-    lines.truncate(last);
-    lines.drain(..first);
-    if let Some(request_id) = request_id {
-        lines.retain(|line| line.request_id.as_ref() == Some(&request_id));
-    }
-    Ok(Json(json!({ "lines": lines, "next": last })).into_response())
 }

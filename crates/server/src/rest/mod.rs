@@ -3,6 +3,7 @@
 mod agents;
 mod executions;
 mod functions;
+mod logs;
 mod problem;
 
 use axum::Router;
@@ -28,7 +29,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/executions/{id}/history", get(executions::history))
         .route("/executions/{id}/stop", post(executions::stop))
         .route("/functions/{name}/start", post(functions::start))
-        .route("/functions/{name}/logs", get(functions::logs))
+        .route("/functions/{name}/logs", get(logs::logs))
         .route("/agents", get(agents::list))
         .route("/agents/{name}", get(agents::get).put(agents::put))
 }

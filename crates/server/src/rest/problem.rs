@@ -46,6 +46,8 @@ impl Problem {
         match self.code {
             Code::MalformedJson
             | Code::InvalidParameter
+            | Code::MalformedPattern
+            | Code::MalformedQuery
             | Code::StaleToken
             | Code::InvalidToken => StatusCode::BAD_REQUEST,
             Code::InvalidLink | Code::NotAllowed | Code::WrongSignature | Code::ClockSkew => {
@@ -55,9 +57,10 @@ impl Problem {
             | Code::MalformedCredentials
             | Code::UnknownKey
             | Code::ExpiredKey => StatusCode::UNAUTHORIZED,
-            Code::AmbiguousFraming => StatusCode::BAD_REQUEST,
+            Code::AmbiguousRequest => StatusCode::BAD_REQUEST,
             Code::UnknownFunction
             | Code::UnknownExecution
+            | Code::UnknownLog
             | Code::UnknownRoute
             | Code::UnknownArtifact
             | Code::UnknownAgent => StatusCode::NOT_FOUND,

@@ -1,7 +1,6 @@
 //! A server on a free port, a worker that tests play themselves, and a client.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use everstep_engine::blobs::Blobs;
 use everstep_engine::{
     Call, Called, Dispatcher, Engine, Error, Handle, Late, Parts, Pending, Work, WorkPayload,
 };
+use everstep_logs::{Limits, Logs};
 use everstep_server::{Key, Options, Role, Route, Server, fingerprint};
 use everstep_store::{Memory, Store};
 use reqwest::Method;
@@ -133,7 +133,8 @@ pub struct World {
     pub handle: Handle,
     pub worker: Arc<Worker>,
     pub client: reqwest::Client,
-    pub folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
+    pub logs: Logs,
     pub stop: tokio_util::sync::CancellationToken,
 }
 
@@ -217,9 +218,11 @@ impl World {
         };
         let engine = Engine::start(parts, engine).expect("an engine");
         let handle = engine.handle().clone();
+        let logs = Logs::open(folder.path().join("logs"), Limits::default());
+        let logs = logs.expect("a folder for logs");
         let mut options = Options {
             region: "us-west-2".to_owned(),
-            logs: Some(folder.path().join("logs")),
+            logs: Some(logs.clone()),
             ..Options::default()
         };
         let route = |method: &str, path: &str, function: &str| Route {
@@ -254,7 +257,8 @@ impl World {
             handle,
             worker,
             client,
-            folder,
+            _folder: folder,
+            logs,
             stop,
         }
     }
@@ -398,10 +402,6 @@ impl World {
         self.get(&format!("/2025-12-01/durable-executions/{}", encoded(arn)))
             .await
             .json()
-    }
-
-    pub fn logs(&self) -> PathBuf {
-        self.folder.path().join("logs")
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use everstep_logs::{Limits, Logs};
 use std::time::Duration;
 
 use super::super::function::Scaling;
@@ -24,7 +25,9 @@ fn spec(runtime: Runtime, own: &[(&str, &str)]) -> FunctionSpec {
 }
 
 fn of(spec: &FunctionSpec) -> BTreeMap<String, OsString> {
-    let mut options = HostOptions::new("/logs", "/scratch", "http://127.0.0.1:1234");
+    let folder = tempfile::tempdir().unwrap();
+    let logs = Logs::open(folder.path(), Limits::default()).unwrap();
+    let mut options = HostOptions::new(logs, "/scratch", "http://127.0.0.1:1234");
     options.python_path = vec![PathBuf::from("/extra")];
     let credentials = WorkerCredentials::random(&spec.arn);
     let place = Place {

@@ -1,5 +1,4 @@
 use hyper::Method;
-use hyper::header::HeaderMap;
 
 use super::*;
 
@@ -8,7 +7,7 @@ const ARN: &str =
 
 fn found(method: &str, path: &str) -> Option<(Operation, String, String)> {
     let method: Method = method.parse().expect("a method");
-    let target = find(&method, path, &HeaderMap::new()).ok()?;
+    let target = find(&method, path).ok()?;
     Some((target.operation, target.name.first, target.name.second))
 }
 
@@ -97,8 +96,7 @@ fn everything_else_is_a_clear_4xx() {
         ("POST", "/"),
         ("GET", "/2099-01-01/functions"),
     ] {
-        let error =
-            find(&method.parse().expect("a method"), path, &HeaderMap::new()).expect_err(path);
+        let error = find(&method.parse().expect("a method"), path).expect_err(path);
         assert!(
             error.exception.status().is_client_error(),
             "{method} {path}"
