@@ -74,3 +74,14 @@ def test_without_keys_everybody_on_the_machine_is_let_in_but_not_to_artifacts(de
     local = {"Authorization": f"Bearer {path.read_text().strip()}"}
     assert requests.put(f"{dev.url}/artifacts/door/x", data=b"1", headers=local, timeout=60).status_code == 201
     assert requests.get(f"{dev.url}/artifacts/door", headers=local, timeout=60).status_code == 200
+
+
+def test_without_keys_no_page_of_another_site_is_let_in(dev: Server) -> None:
+    """Neither a page that sends requests here, nor one whose own name was made to lead here."""
+    start = f"{dev.url}/functions/durable/start"
+    for headers in ({"Origin": "https://example.org"}, {"Host": "rebound.example.org"}):
+        answer = requests.post(start, data="{}", headers={**headers, "Content-Type": "text/plain"}, timeout=60)
+        assert (answer.status_code, answer.json()["code"]) == (403, "E0186"), headers
+        assert requests.get(f"{dev.url}/2015-03-31/functions", headers=headers, timeout=60).headers["x-amzn-errortype"] == "AccessDeniedException"
+    for headers in ({"Origin": "http://localhost:3000"}, {"Host": "host.docker.internal"}):
+        assert requests.get(f"{dev.url}/executions", headers=headers, timeout=60).status_code == 200, headers

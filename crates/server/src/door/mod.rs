@@ -11,6 +11,7 @@
 mod caller;
 mod credentials;
 mod keys;
+mod origin;
 mod permission;
 mod refusal;
 mod sigv4;
@@ -121,6 +122,9 @@ async fn admit(app: &App, request: Request, surface: Surface) -> Result<Request,
         return Ok(Request::from_parts(head, body));
     }
     let (caller, body) = identify(app, &mut head, body, surface).await?;
+    if caller == Caller::Anyone {
+        origin::check(&head.headers)?;
+    }
     match surface {
         Surface::Rest => permission::rest(app, &head, &caller)?,
         Surface::AwsJson => permission::json(&head, &caller)?,

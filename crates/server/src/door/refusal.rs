@@ -37,6 +37,10 @@ pub(crate) enum Refusal {
     Skew(String),
     #[error("User: {who} is not authorized to perform: {action}")]
     Denied { who: String, action: String },
+    #[error(
+        "Without a key only this machine's own programs are let in, and no page of another site"
+    )]
+    Foreign,
     #[error("{0}")]
     Ambiguous(&'static str),
     #[error("{0}")]
@@ -60,7 +64,7 @@ impl Refusal {
             Self::Unknown => "UnrecognizedClientException",
             Self::Expired => "ExpiredTokenException",
             Self::Signature | Self::Skew(_) => "InvalidSignatureException",
-            Self::Denied { .. } => "AccessDeniedException",
+            Self::Denied { .. } | Self::Foreign => "AccessDeniedException",
             Self::Ambiguous(_) => "InvalidRequestException",
             Self::Body(BodyError::TooLong { .. }) => "RequestTooLargeException",
             Self::Body(_) => "RequestNotReceivedException",
@@ -75,7 +79,7 @@ impl Refusal {
             Self::Expired => Code::ExpiredKey,
             Self::Signature => Code::WrongSignature,
             Self::Skew(_) => Code::ClockSkew,
-            Self::Denied { .. } => Code::NotAllowed,
+            Self::Denied { .. } | Self::Foreign => Code::NotAllowed,
             Self::Ambiguous(_) => Code::AmbiguousRequest,
             Self::Body(BodyError::TooLong { .. }) => Code::TooLarge,
             Self::Body(_) => Code::TooSlow,

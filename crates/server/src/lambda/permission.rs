@@ -10,10 +10,6 @@ use crate::door::{Caller, Need, refuse_aws};
 
 /// The answer to a caller that may not do this.
 pub(super) fn refused(head: &Parts, operation: Operation, name: &Name) -> Option<Response> {
-    // AWS's JSON protocol: the door has looked at its operation already.
-    if head.uri.path() == "/" {
-        return None;
-    }
     let need = need(&head.method, operation, name)?;
     let caller = head.extensions.get::<Caller>().unwrap_or(&Caller::Nobody);
     let action = format!("lambda:{operation:?} on resource: {}", name.first);
