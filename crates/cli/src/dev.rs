@@ -108,7 +108,7 @@ impl Dev {
         let (ring, keys) = KeyRing::open(data.join(KEYS_FILE), vec![local_key, agents_key])?;
         let options = everstep_server::Options {
             region: self.region.clone(),
-            logs: Some(logs),
+            logs: Some(logs.clone()),
             door: ring.door(&host, keys == 0),
             ..Default::default()
         };

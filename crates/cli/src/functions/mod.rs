@@ -14,6 +14,7 @@ use everstep_dispatch::{FunctionDispatcher, FunctionHost};
 use everstep_engine::Handle;
 
 use declare::Declared;
+#[cfg(feature = "demo")]
 pub use register::upsert;
 use register::{Change, Registrar};
 
