@@ -43,6 +43,12 @@ pub struct Dev {
     /// Region in the ARNs
     #[arg(long, default_value = "us-east-1", env = "AWS_REGION")]
     pub region: String,
+    /// Operations that one execution may have; AWS stops at 3,000
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_operations: u32,
+    /// Bytes of payloads and errors that one execution may hold; AWS stops at 100 MB
+    #[arg(long, value_name = "N", default_value_t = 10_000_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_execution_bytes: u64,
     #[command(flatten)]
     pub host: HostArguments,
     #[command(flatten)]
@@ -109,6 +115,11 @@ impl Dev {
         let options = everstep_server::Options {
             region: self.region.clone(),
             logs: Some(logs.clone()),
+            limits: everstep_server::Limits {
+                execution_operations_max: self.max_operations,
+                execution_bytes_max: self.max_execution_bytes,
+                ..Default::default()
+            },
             door: ring.door(&host, keys == 0),
             ..Default::default()
         };

@@ -63,6 +63,12 @@ pub struct Serve {
     /// Seconds for a request's body to arrive
     #[arg(long, default_value_t = Limits::default().body_timeout.as_secs(), value_name = "SECONDS")]
     body_timeout: u64,
+    /// Operations that one execution may have; AWS stops at 3,000
+    #[arg(long, value_name = "N", default_value_t = Limits::default().execution_operations_max, value_parser = clap::value_parser!(u32).range(1..))]
+    max_operations: u32,
+    /// Bytes of payloads and errors that one execution may hold; AWS stops at 100 MB
+    #[arg(long, value_name = "N", default_value_t = Limits::default().execution_bytes_max, value_parser = clap::value_parser!(u64).range(1..))]
+    max_execution_bytes: u64,
 }
 
 impl Serve {
@@ -156,6 +162,8 @@ impl Serve {
                 connections_max: self.max_connections.max(1),
                 head_timeout: Duration::from_secs(self.head_timeout.max(1)),
                 body_timeout: Duration::from_secs(self.body_timeout.max(1)),
+                execution_operations_max: self.max_operations,
+                execution_bytes_max: self.max_execution_bytes,
                 ..Limits::default()
             },
             ..Options::default()

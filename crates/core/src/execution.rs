@@ -267,6 +267,7 @@ impl Execution {
                 self.status = *status;
                 self.closed = Some(self.now);
             }
+            KernelEvent::Marked { status } => self.status = *status,
             KernelEvent::Reopened => {
                 self.status = Status::Running;
                 self.closed = None;

@@ -75,6 +75,10 @@ pub enum KernelEvent {
         status: Status,
     },
     Reopened,
+    /// Still open, with this status: running, pausing or paused.
+    Marked {
+        status: Status,
+    },
     Quarantined {
         reason: String,
     },
@@ -252,6 +256,10 @@ impl KernelEvent {
                 to.u8(status.number());
             }
             Self::Reopened => to.u8(10),
+            Self::Marked { status } => {
+                to.u8(12);
+                to.u8(status.number());
+            }
             Self::Quarantined { reason } => {
                 to.u8(11);
                 to.str(reason);
@@ -292,6 +300,9 @@ impl KernelEvent {
             10 => Self::Reopened,
             11 => Self::Quarantined {
                 reason: from.str()?,
+            },
+            12 => Self::Marked {
+                status: Status::from_number(from.u8()?)?,
             },
             tag => return Err(Corrupt::tag("kernel event", tag)),
         })

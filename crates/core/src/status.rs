@@ -15,10 +15,16 @@ pub enum Status {
     Cancelled = 6,
     /// Out of the loop after repeated crashes of our own code; its history has the reason.
     Quarantined = 7,
+    /// It is to pause as soon as what runs lets it.
+    Pausing = 8,
+    /// It goes on when somebody resumes it.
+    Paused = 9,
+    /// It has ended, and its rows are about to go. Only rows say so, never a journal.
+    Deleting = 10,
 }
 
 impl Status {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Running,
         Self::Succeeded,
         Self::Failed,
@@ -26,6 +32,9 @@ impl Status {
         Self::Stopped,
         Self::Cancelled,
         Self::Quarantined,
+        Self::Pausing,
+        Self::Paused,
+        Self::Deleting,
     ];
 
     #[must_use]
@@ -45,7 +54,7 @@ impl Status {
     /// Whether nothing more happens unless somebody reopens the execution.
     #[must_use]
     pub const fn is_closed(self) -> bool {
-        !matches!(self, Self::Running)
+        !matches!(self, Self::Running | Self::Pausing | Self::Paused)
     }
 
     /// AWS's spelling.
@@ -59,6 +68,9 @@ impl Status {
             Self::Stopped => "STOPPED",
             Self::Cancelled => "CANCELLED",
             Self::Quarantined => "QUARANTINED",
+            Self::Pausing => "PAUSING",
+            Self::Paused => "PAUSED",
+            Self::Deleting => "DELETING",
         }
     }
 }

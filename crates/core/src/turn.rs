@@ -142,6 +142,13 @@ impl<M: Machine> Turn<'_, M> {
         });
     }
 
+    /// Gives an open execution another open status: running, pausing or paused.
+    pub fn mark(&mut self, status: Status) {
+        if !status.is_closed() && !self.execution.status().is_closed() {
+            self.record(KernelEvent::Marked { status });
+        }
+    }
+
     /// Reopens a closed execution. Who waits for it and has not been told of its end is told of the next one.
     pub fn reopen(&mut self) {
         self.end_task(Operation(0));

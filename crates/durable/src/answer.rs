@@ -176,6 +176,8 @@ pub(crate) fn describe(execution: &Execution, state: &State) -> Option<Execution
         trace_header: settings.trace_header.clone(),
         execution_timeout_s: settings.execution_timeout_s,
         retention_days: settings.retention_days,
+        pause: state.pause.clone(),
+        divergence: state.divergence.clone(),
         times_out: execution
             .timer(EXECUTION, EXECUTION_TIMEOUT)
             .map(|timer| timer.due),

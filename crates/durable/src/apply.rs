@@ -6,6 +6,7 @@ use everstep_core::{Failure, Operation, OperationStatus, Payload, Stamp, Timesta
 
 use crate::event::{Event, StepRetry};
 use crate::model::{ChainedCall, Details, OperationKind, OperationSnapshot};
+use crate::pause::{Asked, Pause};
 use crate::request::{ErrorClass, Position};
 use crate::state::{ANSWER_KEPT_MS, ANSWERS_KEPT_MAX, Given, Running, State};
 
@@ -50,6 +51,9 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
         Event::InvocationCompleted { error, .. } => {
             state.invocation = None;
             state.updated.clear();
+            if let Some(pause) = &mut state.pause {
+                pause.interrupted |= error.is_some();
+            }
             count_failure(state, error.as_ref().map(|error| error.class));
         }
         Event::Answered {
@@ -69,10 +73,56 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
                 },
             );
         }
-        Event::KeptBack { operation, outcome } => {
-            state.kept_back.insert(*operation, outcome.clone());
-        }
         _ => of_operation(state, event, at),
+    }
+}
+
+fn of_pause(state: &mut State, event: &Event, at: Timestamp) {
+    let mut asked = |resume, client_token: &Option<Arc<str>>| {
+        state.asked = client_token.clone().map(|client_token| Asked {
+            resume,
+            client_token,
+            at,
+        });
+    };
+    match event {
+        Event::PauseRequested {
+            client_token,
+            reason,
+            timeout_paused,
+        } => {
+            asked(false, client_token);
+            state.pause = Some(Pause {
+                requested: at,
+                reason: reason.clone(),
+                timeout_paused: *timeout_paused,
+                begun: false,
+                timeout_left_ms: None,
+                interrupted: false,
+            });
+        }
+        Event::PauseCancelled { client_token } => {
+            asked(true, client_token);
+            state.pause = None;
+        }
+        Event::ExecutionPaused {
+            timeout_left_ms,
+            interrupted,
+            ..
+        } => {
+            if let Some(pause) = &mut state.pause {
+                pause.begun = true;
+                pause.timeout_left_ms = *timeout_left_ms;
+                pause.interrupted |= *interrupted;
+            }
+        }
+        Event::ExecutionResumed { client_token, .. } => {
+            asked(true, client_token);
+            let pause = state.pause.take();
+            state.stirred |= pause.is_some_and(|pause| pause.interrupted);
+        }
+        Event::Diverged { divergence, .. } => state.divergence = Some(Arc::clone(divergence)),
+        _ => {}
     }
 }
 
@@ -190,6 +240,9 @@ fn of_chained_invoke(state: &mut State, event: &Event, at: Timestamp) {
         state.stirred = true;
     };
     match event {
+        Event::KeptBack { operation, outcome } => {
+            state.kept_back.insert(*operation, outcome.clone());
+        }
         Event::ChainedInvokeStarted { operation, call } => {
             let details = Details::ChainedInvoke {
                 call: Arc::clone(call),
@@ -281,7 +334,7 @@ fn of_step(state: &mut State, event: &Event, at: Timestamp) {
                 }
             });
         }
-        _ => {}
+        _ => of_pause(state, event, at),
     }
 }
 
@@ -318,6 +371,7 @@ fn close(state: &mut State, status: OperationStatus, at: Timestamp) {
     state.end(Operation(0), status, at, |_| {});
     state.invocation = None;
     state.kept_back.clear();
+    state.pause = None;
 }
 
 fn count_failure(state: &mut State, class: Option<ErrorClass>) {

@@ -8,8 +8,9 @@ use everstep_core::{Failure, Operation, OperationStatus, Payload, Status, Turn};
 use crate::answer;
 use crate::event::Event;
 use crate::machine::Durable;
-use crate::model::{Action, Identity, OperationKind, Update};
+use crate::model::{Action, Divergence, Identity, OperationKind, Update};
 use crate::operations::{callback, chained_invoke, context, execution, require, step, wait};
+use crate::pause;
 use crate::request::{Limits, Position, Refusal, Reply};
 use crate::state::State;
 
@@ -29,6 +30,7 @@ pub(crate) fn checkpoint(
         return Reply::Refused(Refusal::InvalidToken);
     }
     if let Err(refusal) = check(turn.state(), &updates) {
+        note(turn, &refusal);
         return Reply::Refused(refusal);
     }
     chained_invoke::show_kept_back(turn);
@@ -36,8 +38,11 @@ pub(crate) fn checkpoint(
     for update in updates {
         closes = take(turn, update).or(closes);
     }
+    let pausing = turn.state().pause.is_some();
     let next = match closes {
         Some(_) => None,
+        // The token is withdrawn: the handler ends, and goes on after the pause.
+        None if pausing => None,
         None => Some(Position {
             sequence: position.sequence.saturating_add(1),
             ..position
@@ -50,10 +55,30 @@ pub(crate) fn checkpoint(
     });
     if let Some(status) = closes {
         turn.close(status);
+    } else {
+        pause::begin(turn);
     }
     match turn.state().answers.back() {
         Some(given) => answer::checkpoint(turn.state(), given),
         None => Reply::Refused(Refusal::InvalidToken),
+    }
+}
+
+/// Keeps where the code differs from what is recorded, so that people can see it. It is told once: SDKs repeat themselves.
+fn note(turn: &mut Turn<'_, Durable>, refusal: &Refusal) {
+    let Refusal::Diverged { divergence, .. } = refusal else {
+        return;
+    };
+    let known = turn.state().divergence.as_ref() == Some(divergence);
+    let operation = turn
+        .state()
+        .by_id(&divergence.id)
+        .map(|found| found.operation);
+    if let Some(operation) = operation.filter(|_| !known) {
+        turn.emit(Event::Diverged {
+            operation,
+            divergence: Arc::clone(divergence),
+        });
     }
 }
 
@@ -212,20 +237,57 @@ const fn after(action: Action) -> OperationStatus {
 
 /// What an update says of an operation's names has to be what was said first; what it leaves out is not compared.
 fn check_identity(kind: OperationKind, known: &Identity, update: &Update) -> Result<(), Refusal> {
-    let same = |said: &Option<Arc<str>>, known: &Option<Arc<str>>| said.is_none() || said == known;
-    require(kind == update.kind, "Inconsistent operation type.")?;
-    require(
-        same(&update.identity.sub_kind, &known.sub_kind),
-        "Inconsistent operation subtype.",
-    )?;
-    require(
-        same(&update.identity.name, &known.name),
-        "Inconsistent operation name.",
-    )?;
-    require(
-        same(&update.identity.parent, &known.parent),
-        "Inconsistent parent operation id.",
-    )
+    let asked = &update.identity;
+    if kind != update.kind {
+        let (recorded, asked_for) = (kind.as_str(), update.kind.as_str());
+        let message = "Inconsistent operation type.";
+        return diverged(message, "type", &asked.id, recorded, asked_for);
+    }
+    for (message, what, said, known) in [
+        (
+            "Inconsistent operation subtype.",
+            "subtype",
+            &asked.sub_kind,
+            &known.sub_kind,
+        ),
+        (
+            "Inconsistent operation name.",
+            "name",
+            &asked.name,
+            &known.name,
+        ),
+        (
+            "Inconsistent parent operation id.",
+            "parent",
+            &asked.parent,
+            &known.parent,
+        ),
+    ] {
+        if said.is_some() && said != known {
+            let text = |part: &Option<Arc<str>>| part.as_deref().unwrap_or("none").to_owned();
+            return diverged(message, what, &asked.id, &text(known), &text(said));
+        }
+    }
+    Ok(())
+}
+
+fn diverged(
+    message: &'static str,
+    what: &str,
+    id: &Arc<str>,
+    recorded: &str,
+    asked: &str,
+) -> Result<(), Refusal> {
+    let divergence = Divergence {
+        id: Arc::clone(id),
+        what: what.to_owned(),
+        recorded: recorded.to_owned(),
+        asked: asked.to_owned(),
+    };
+    Err(Refusal::Diverged {
+        message,
+        divergence: Arc::new(divergence),
+    })
 }
 
 fn check_sizes(update: &Update, limits: &Limits) -> Result<(), Refusal> {

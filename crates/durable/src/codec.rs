@@ -1,16 +1,13 @@
-//! The persisted form of events and settings. The numbers are stable and never reused; 6 and 7 are kept for AWS's events about
-//! pauses, internal events begin at 64.
+//! The persisted form of events and settings. The numbers are stable and never reused; internal events begin at 64.
 
 use std::sync::Arc;
 
 use everstep_core::codec::{Corrupt, Reader, Writer};
-use everstep_core::{
-    Backoff, ExecutionId, Failure, Generation, Operation, Outcome, Payload, Timestamp,
-};
+use everstep_core::{ExecutionId, Failure, Generation, Operation, Outcome, Payload, Timestamp};
 
 use crate::event::{Event, InvocationError, StepRetry};
-use crate::model::{ChainedCall, ChainedTarget, FunctionArn, Identity, Mode, OperationKind};
-use crate::request::{ErrorClass, InvocationRetry, Limits, Position, Settings};
+use crate::model::{ChainedCall, ChainedTarget, Divergence, Identity, OperationKind};
+use crate::request::{ErrorClass, Position, Settings};
 
 pub(crate) fn encode_event(event: &Event, to: &mut Writer) {
     match event {
@@ -64,11 +61,6 @@ pub(crate) fn encode_event(event: &Event, to: &mut Writer) {
             write_position(to, position);
             to.option(client_token.as_ref(), |to, token| to.str(token));
             to.option(next.as_ref(), write_position);
-        }
-        Event::KeptBack { operation, outcome } => {
-            to.u8(68);
-            to.u32(operation.0);
-            write_outcome(to, outcome);
         }
         _ => encode_of_operation(event, to),
     }
@@ -203,7 +195,12 @@ fn encode_of_chained_invoke(event: &Event, to: &mut Writer) {
         Event::ChainedInvokeFailed { operation, error } => failed(22, operation, error),
         Event::ChainedInvokeTimedOut { operation, error } => failed(23, operation, error),
         Event::ChainedInvokeStopped { operation, error } => failed(24, operation, error),
-        _ => {}
+        Event::KeptBack { operation, outcome } => {
+            to.u8(68);
+            to.u32(operation.0);
+            write_outcome(to, outcome);
+        }
+        _ => encode_of_pause(event, to),
     }
 }
 
@@ -243,6 +240,16 @@ pub(crate) fn decode_event(from: &mut Reader<'_>) -> Result<Event, Corrupt> {
             position: read_position(from)?,
             client_token: from.option(text)?,
             next: from.option(read_position)?,
+        },
+        6 | 7 | 69 | 70 => decode_of_pause(tag, from)?,
+        71 => Event::Diverged {
+            operation: Operation(from.u32()?),
+            divergence: Arc::new(Divergence {
+                id: text(from)?,
+                what: from.str()?,
+                recorded: from.str()?,
+                asked: from.str()?,
+            }),
         },
         20..=24 | 68 => decode_of_chained_invoke(tag, from)?,
         _ => decode_of_operation(tag, from)?,
@@ -354,6 +361,86 @@ fn decode_of_chained_invoke(tag: u8, from: &mut Reader<'_>) -> Result<Event, Cor
     })
 }
 
+fn encode_of_pause(event: &Event, to: &mut Writer) {
+    let word = |to: &mut Writer, part: &Option<Arc<str>>| {
+        to.option(part.as_ref(), |to, part| to.str(part));
+    };
+    match event {
+        Event::ExecutionPaused {
+            requested,
+            reason,
+            timeout_paused,
+            timeout_left_ms,
+            interrupted,
+        } => {
+            to.u8(6);
+            to.u64(requested.0);
+            word(to, reason);
+            to.bool(*timeout_paused);
+            to.option(timeout_left_ms.as_ref(), |to, ms| to.u64(*ms));
+            to.bool(*interrupted);
+        }
+        Event::ExecutionResumed {
+            reason,
+            client_token,
+        } => {
+            to.u8(7);
+            word(to, reason);
+            word(to, client_token);
+        }
+        Event::PauseRequested {
+            client_token,
+            reason,
+            timeout_paused,
+        } => {
+            to.u8(69);
+            word(to, client_token);
+            word(to, reason);
+            to.bool(*timeout_paused);
+        }
+        Event::PauseCancelled { client_token } => {
+            to.u8(70);
+            word(to, client_token);
+        }
+        Event::Diverged {
+            operation,
+            divergence,
+        } => {
+            to.u8(71);
+            to.u32(operation.0);
+            to.str(&divergence.id);
+            for part in [&divergence.what, &divergence.recorded, &divergence.asked] {
+                to.str(part);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn decode_of_pause(tag: u8, from: &mut Reader<'_>) -> Result<Event, Corrupt> {
+    Ok(match tag {
+        6 => Event::ExecutionPaused {
+            requested: Timestamp(from.u64()?),
+            reason: from.option(text)?,
+            timeout_paused: from.bool()?,
+            timeout_left_ms: from.option(Reader::u64)?,
+            interrupted: from.bool()?,
+        },
+        7 => Event::ExecutionResumed {
+            reason: from.option(text)?,
+            client_token: from.option(text)?,
+        },
+        69 => Event::PauseRequested {
+            client_token: from.option(text)?,
+            reason: from.option(text)?,
+            timeout_paused: from.bool()?,
+        },
+        _ => Event::PauseCancelled {
+            client_token: from.option(text)?,
+        },
+    })
+}
+
 fn write_outcome(to: &mut Writer, outcome: &Outcome) {
     let (tag, error) = match outcome {
         Outcome::Succeeded(result) => {
@@ -443,101 +530,5 @@ fn read_class(from: &mut Reader<'_>) -> Result<ErrorClass, Corrupt> {
         2 => Ok(ErrorClass::Runtime),
         3 => Ok(ErrorClass::Timeout),
         tag => Err(Corrupt::tag("error class", tag)),
-    }
-}
-
-impl Settings {
-    /// The form that [`everstep_core::Start::settings`] carries.
-    #[must_use]
-    pub fn encode(&self) -> bytes::Bytes {
-        let mut to = Writer::versioned();
-        self.write(&mut to);
-        to.finish()
-    }
-
-    /// # Errors
-    /// [`Corrupt`] when the bytes are not settings of this machine.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
-        let mut from = Reader::versioned(bytes)?;
-        let settings = Self::read(&mut from)?;
-        if from.is_empty() {
-            Ok(settings)
-        } else {
-            Err(Corrupt::Malformed {
-                what: "durable settings",
-            })
-        }
-    }
-
-    fn write(&self, to: &mut Writer) {
-        to.u8(self.mode as u8);
-        for part in [
-            &self.function.partition,
-            &self.function.region,
-            &self.function.account,
-            &self.function.name,
-            &self.function.version,
-        ] {
-            to.str(part);
-        }
-        to.str(&self.revision);
-        to.u32(self.function_timeout_s);
-        to.option(self.execution_timeout_s.as_ref(), |to, s| to.u32(*s));
-        to.u16(self.retention_days);
-        to.u32(self.retry.immediate_max);
-        to.u32(self.retry.delayed_max);
-        to.u64(self.retry.backoff.first_ms);
-        to.u32(self.retry.backoff.factor_percent);
-        to.u64(self.retry.backoff.max_ms);
-        to.u32(self.retry.backoff.jitter_percent);
-        to.u32(self.limits.operations_max);
-        to.u64(self.limits.bytes_max);
-        to.u32(self.limits.payload_bytes_max);
-        to.u32(self.limits.error_bytes_max);
-        to.u32(self.limits.result_bytes_max);
-        to.u32(self.limits.page_bytes_max);
-        to.option(self.trace_header.as_ref(), |to, text| to.str(text));
-        to.option(self.tenant_id.as_ref(), |to, text| to.str(text));
-    }
-
-    fn read(from: &mut Reader<'_>) -> Result<Self, Corrupt> {
-        Ok(Self {
-            mode: match from.u8()? {
-                1 => Mode::Durable,
-                2 => Mode::Plain,
-                tag => return Err(Corrupt::tag("execution mode", tag)),
-            },
-            function: FunctionArn {
-                partition: from.str()?,
-                region: from.str()?,
-                account: from.str()?,
-                name: from.str()?,
-                version: from.str()?,
-            },
-            revision: from.str()?,
-            function_timeout_s: from.u32()?,
-            execution_timeout_s: from.option(Reader::u32)?,
-            retention_days: from.u16()?,
-            retry: InvocationRetry {
-                immediate_max: from.u32()?,
-                delayed_max: from.u32()?,
-                backoff: Backoff {
-                    first_ms: from.u64()?,
-                    factor_percent: from.u32()?,
-                    max_ms: from.u64()?,
-                    jitter_percent: from.u32()?,
-                },
-            },
-            limits: Limits {
-                operations_max: from.u32()?,
-                bytes_max: from.u64()?,
-                payload_bytes_max: from.u32()?,
-                error_bytes_max: from.u32()?,
-                result_bytes_max: from.u32()?,
-                page_bytes_max: from.u32()?,
-            },
-            trace_header: from.option(Reader::str)?,
-            tenant_id: from.option(Reader::str)?,
-        })
     }
 }

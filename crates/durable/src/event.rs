@@ -6,7 +6,7 @@ use std::sync::Arc;
 use everstep_core::codec::{Corrupt, Reader, Writer};
 use everstep_core::{Failure, Generation, Operation, Outcome, Payload, Timestamp};
 
-use crate::model::{ChainedCall, Identity, OperationKind};
+use crate::model::{ChainedCall, Divergence, Identity, OperationKind};
 use crate::request::{ErrorClass, Position, Settings};
 
 /// One event. An operation's names stand in [`Event::Declared`] alone; the others refer to it by number
@@ -27,6 +27,18 @@ pub enum Event {
     ExecutionTimedOut,
     ExecutionStopped {
         error: Failure,
+    },
+    /// Nothing is invoked from here on.
+    ExecutionPaused {
+        requested: Timestamp,
+        reason: Option<Arc<str>>,
+        timeout_paused: bool,
+        timeout_left_ms: Option<u64>,
+        interrupted: bool,
+    },
+    ExecutionResumed {
+        reason: Option<Arc<str>>,
+        client_token: Option<Arc<str>>,
     },
     ContextStarted {
         operation: Operation,
@@ -125,6 +137,21 @@ pub enum Event {
     StepReady {
         operation: Operation,
     },
+    /// A pause is asked for; it begins now, or when the invocation in flight lets it.
+    PauseRequested {
+        client_token: Option<Arc<str>>,
+        reason: Option<Arc<str>>,
+        timeout_paused: bool,
+    },
+    /// A pause that had not begun is not wanted any more.
+    PauseCancelled {
+        client_token: Option<Arc<str>>,
+    },
+    /// A handler said something of an operation that is not what was recorded: its code is not what it was. Its update was refused.
+    Diverged {
+        operation: Operation,
+        divergence: Arc<Divergence>,
+    },
     /// A chained invoke has ended while the function runs; its public event follows with the next checkpoint, or after the invocation.
     KeptBack {
         operation: Operation,
@@ -181,6 +208,7 @@ impl Event {
             | Self::ChainedInvokeTimedOut { operation, .. }
             | Self::ChainedInvokeStopped { operation, .. }
             | Self::KeptBack { operation, .. }
+            | Self::Diverged { operation, .. }
             | Self::Declared { operation, .. }
             | Self::StepReady { operation } => Some(*operation),
             Self::ExecutionStarted { .. }
@@ -188,6 +216,10 @@ impl Event {
             | Self::ExecutionFailed { .. }
             | Self::ExecutionTimedOut
             | Self::ExecutionStopped { .. }
+            | Self::ExecutionPaused { .. }
+            | Self::ExecutionResumed { .. }
+            | Self::PauseRequested { .. }
+            | Self::PauseCancelled { .. }
             | Self::InvocationCompleted { .. }
             | Self::InvocationStarted { .. }
             | Self::Answered { .. } => None,
@@ -202,6 +234,9 @@ impl everstep_core::Event for Event {
             Self::Declared { .. }
                 | Self::StepReady { .. }
                 | Self::KeptBack { .. }
+                | Self::PauseRequested { .. }
+                | Self::PauseCancelled { .. }
+                | Self::Diverged { .. }
                 | Self::InvocationStarted { .. }
                 | Self::Answered { .. }
         )

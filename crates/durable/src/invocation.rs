@@ -10,7 +10,8 @@ use crate::event::{Event, InvocationError};
 use crate::machine::{Durable, EXECUTION, INVOCATION_RETRY};
 use crate::model::{ChainedCall, ChainedTarget, Details, Mode};
 use crate::operations::chained_invoke;
-use crate::request::{ErrorClass, Invocation, Output, Position, Refusal, Reply};
+use crate::pause;
+use crate::request::{ErrorClass, Invocation, Output, Position, Refusal, Reply, Settings};
 use crate::state::State;
 
 /// Invokes the function if something happened that it waits for. While an invocation runs, and while another timer of this moment is still
@@ -29,7 +30,9 @@ pub(crate) fn wake(turn: &mut Turn<'_, Durable>) {
 
 /// Invokes the function, unless it runs already or the execution has ended.
 pub(crate) fn invoke(turn: &mut Turn<'_, Durable>) {
-    if turn.execution().status().is_closed() || turn.state().invocation.is_some() {
+    // A pause that has only been asked for holds the next invocation back just as one that lasts.
+    let held = turn.state().invocation.is_some() || turn.state().pause.is_some();
+    if turn.execution().status().is_closed() || held {
         return;
     }
     let Some(settings) = turn.state().settings.clone() else {
@@ -57,8 +60,29 @@ pub(crate) fn invoke(turn: &mut Turn<'_, Durable>) {
         payload: TaskPayload::Late,
         timeout_ms: Some(u64::from(settings.function_timeout_s) * 1_000),
         heartbeat_ms: None,
-        recovery: Recovery::Repeat,
+        recovery: recovery(&settings),
     });
+}
+
+/// A plain function that is never to be tried again is called at most once: after a crash nobody knows what it has done.
+fn recovery(settings: &Settings) -> Recovery {
+    let never_again = settings.retry.immediate_max == 0 && settings.retry.delayed_max == 0;
+    if settings.mode == Mode::Plain && never_again {
+        Recovery::Lost
+    } else {
+        Recovery::Repeat
+    }
+}
+
+/// The server ended while the invocation was out, and it is not to be repeated.
+pub(crate) fn lost(turn: &mut Turn<'_, Durable>, generation: Generation) {
+    let running = turn.state().invocation.as_ref();
+    if running.is_some_and(|running| running.generation == generation) {
+        let message =
+            "The server ended while the function ran; whether it did its work is not known.";
+        let failure = Failure::new("Everstep.InvocationLost", message);
+        failed(turn, failure, ErrorClass::Runtime);
+    }
 }
 
 /// Takes an invocation's end.
@@ -140,8 +164,10 @@ fn fail(turn: &mut Turn<'_, Durable>, error: Failure) {
 
 fn suspend(turn: &mut Turn<'_, Durable>) {
     chained_invoke::show_kept_back(turn);
+    pause::begin(turn);
     let state = turn.state();
-    if state.stirred {
+    let interrupted = state.pause.as_ref().is_some_and(|pause| pause.interrupted);
+    if state.stirred || interrupted {
         invoke(turn);
     } else if state.waiting == 0 && state.unseen.is_empty() {
         let message = "Cannot return PENDING status with no pending operations.";
@@ -174,8 +200,9 @@ fn failed(turn: &mut Turn<'_, Durable>, failure: Failure, class: ErrorClass) {
     );
     if at_once || delayed < retry.delayed_max {
         chained_invoke::show_kept_back(turn);
+        pause::begin(turn);
     }
-    if at_once {
+    if at_once || (turn.state().pause.is_some() && delayed < retry.delayed_max) {
         invoke(turn);
     } else if delayed < retry.delayed_max {
         let delay = retry

@@ -23,7 +23,9 @@ mod machine;
 mod model;
 mod operations;
 mod output;
+mod pause;
 mod request;
+mod settings;
 mod state;
 mod view;
 pub mod wire;
@@ -31,10 +33,11 @@ pub mod wire;
 pub use event::{Event, InvocationError, StepRetry};
 pub use machine::{Durable, Late};
 pub use model::{
-    Action, ChainedCall, ChainedInvokeOptions, ChainedTarget, Details, ExecutionSnapshot,
-    FunctionArn, Identity, InvokeTarget, Mode, OperationKind, OperationSnapshot, Update,
-    UpdateOptions,
+    Action, ChainedCall, ChainedInvokeOptions, ChainedTarget, Details, Divergence,
+    ExecutionSnapshot, FunctionArn, Identity, InvokeTarget, Mode, OperationKind, OperationSnapshot,
+    Update, UpdateOptions,
 };
+pub use pause::Pause;
 pub use request::{
     ErrorClass, Invocation, InvocationRetry, Limits, Output, Position, Refusal, Reply, Request,
     Settings,

@@ -10,7 +10,7 @@ use crate::model::{Identity, Mode, OperationKind, OperationSnapshot};
 use crate::operations::{callback, chained_invoke, step, wait};
 use crate::request::{Invocation, Reply, Request, Settings};
 use crate::state::State;
-use crate::{answer, apply, checkpoint, invocation, view};
+use crate::{answer, apply, checkpoint, invocation, pause, view};
 
 /// Operation 0: the execution itself.
 pub(crate) const EXECUTION: Operation = Operation(0);
@@ -56,8 +56,9 @@ impl Machine for Durable {
                 due(turn, operation, kind);
                 KernelReply::Done
             }
-            Command::TaskLost { .. } => {
-                KernelReply::Refused("an invocation is repeated, never lost")
+            Command::TaskLost { generation, .. } => {
+                invocation::lost(turn, generation);
+                KernelReply::Done
             }
             Command::Stop { failure } => {
                 turn.emit(Event::ExecutionStopped {
@@ -66,9 +67,8 @@ impl Machine for Durable {
                 turn.close(Status::Stopped);
                 KernelReply::Done
             }
-            Command::Pause { .. } | Command::Resume { .. } => {
-                KernelReply::Refused("this version can't pause an execution")
-            }
+            Command::Pause { reason } => KernelReply::Own(pause::pause(turn, None, reason, true)),
+            Command::Resume { reason } => KernelReply::Own(pause::resume(turn, None, reason)),
             Command::Redrive => KernelReply::Refused("this version can't redrive an execution"),
             Command::Request(request) => requested(turn, request),
         }
@@ -103,7 +103,12 @@ impl Machine for Durable {
                 "Everstep.Quarantined",
                 "The execution was taken out of the loop after repeated crashes.",
             )),
-            Status::Failed | Status::Cancelled | Status::Running => Outcome::Failed(error()),
+            Status::Failed
+            | Status::Cancelled
+            | Status::Running
+            | Status::Pausing
+            | Status::Paused
+            | Status::Deleting => Outcome::Failed(error()),
         }
     }
 
@@ -216,6 +221,15 @@ fn requested(turn: &mut Turn<'_, Durable>, request: Request) -> KernelReply<Repl
         Request::Identify { operations } => {
             KernelReply::Own(checkpoint::identify(turn.state(), &operations))
         }
+        Request::Pause {
+            client_token,
+            reason,
+            timeout_paused,
+        } => KernelReply::Own(pause::pause(turn, client_token, reason, timeout_paused)),
+        Request::Resume {
+            client_token,
+            reason,
+        } => KernelReply::Own(pause::resume(turn, client_token, reason)),
         Request::Finish { generation, output } => invocation::finish(turn, generation, output),
     }
 }

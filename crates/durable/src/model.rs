@@ -186,6 +186,32 @@ impl ChainedTarget {
     }
 }
 
+/// How a handler's update differs from what is recorded of its operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Divergence {
+    /// The handler's id of the operation.
+    pub id: Arc<str>,
+    /// `type`, `subtype`, `name` or `parent`.
+    pub what: String,
+    pub recorded: String,
+    pub asked: String,
+}
+
+impl std::fmt::Display for Divergence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            id,
+            what,
+            recorded,
+            asked,
+        } = self;
+        write!(
+            f,
+            "operation {id} was recorded with {what} {recorded}; the code now says {asked}"
+        )
+    }
+}
+
 /// An operation as it stood at one moment. Cheap to clone as long as it holds no error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperationSnapshot {
@@ -322,4 +348,8 @@ pub struct ExecutionSnapshot {
     pub retention_days: u16,
     /// When a running execution will time out.
     pub times_out: Option<Timestamp>,
+    /// The pause that lasts or is about to begin.
+    pub pause: Option<crate::Pause>,
+    /// Where the code last differed from what is recorded.
+    pub divergence: Option<Arc<Divergence>>,
 }

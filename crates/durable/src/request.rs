@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use everstep_core::{Backoff, Failure, Generation, Kind, Operation, Payload};
 
-use crate::model::{ExecutionSnapshot, FunctionArn, Identity, Mode, OperationSnapshot, Update};
+use crate::model::{
+    Divergence, ExecutionSnapshot, FunctionArn, Identity, Mode, OperationSnapshot, Update,
+};
 
 /// What a checkpoint token says, besides the execution: the engine signs and verifies it. Within an execution later positions are
 /// greater, and only the latest is good.
@@ -35,6 +37,18 @@ pub enum Request {
     Describe,
     /// The names of operations, for showing history events.
     Identify { operations: Vec<Operation> },
+    /// PauseDurableExecution. The reason is for people.
+    Pause {
+        client_token: Option<String>,
+        reason: Option<String>,
+        /// Whether the execution's timeout stands still meanwhile.
+        timeout_paused: bool,
+    },
+    /// ResumeDurableExecution.
+    Resume {
+        client_token: Option<String>,
+        reason: Option<String>,
+    },
     /// An invocation has ended. A generation that is not in flight is refused without effect.
     Finish {
         generation: Generation,
@@ -101,6 +115,18 @@ pub enum Refusal {
     /// A batch that breaks a rule; nothing of it was taken.
     #[error("{message}")]
     InvalidUpdate { message: Cow<'static, str> },
+    /// A batch with an update of an operation that is recorded otherwise; nothing of it was taken. The text is AWS's, the rest is ours.
+    #[error("{message}")]
+    Diverged {
+        message: &'static str,
+        divergence: std::sync::Arc<Divergence>,
+    },
+    #[error("The durable execution is not running")]
+    NotRunning,
+    #[error("The durable execution is already paused")]
+    Paused,
+    #[error("The durable execution is not paused")]
+    NotPaused,
     /// The invocation that is said to have ended is not in flight.
     #[error("the invocation is not in flight")]
     StaleInvocation,
@@ -111,18 +137,27 @@ impl Refusal {
     #[must_use]
     pub const fn exception(&self) -> &'static str {
         match self {
-            Self::InvalidToken | Self::InvalidMarker | Self::InvalidUpdate { .. } => {
-                "InvalidParameterValueException"
+            Self::InvalidToken
+            | Self::InvalidMarker
+            | Self::InvalidUpdate { .. }
+            | Self::Diverged { .. } => "InvalidParameterValueException",
+            Self::StaleInvocation | Self::NotRunning | Self::Paused | Self::NotPaused => {
+                "ResourceConflictException"
             }
-            Self::StaleInvocation => "ResourceConflictException",
         }
     }
 
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
-            Self::InvalidMarker | Self::InvalidUpdate { .. } => Kind::Invalid,
-            Self::InvalidToken | Self::StaleInvocation => Kind::Conflict,
+            Self::InvalidMarker | Self::InvalidUpdate { .. } | Self::Diverged { .. } => {
+                Kind::Invalid
+            }
+            Self::InvalidToken
+            | Self::StaleInvocation
+            | Self::NotRunning
+            | Self::Paused
+            | Self::NotPaused => Kind::Conflict,
         }
     }
 }

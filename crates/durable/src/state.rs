@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use everstep_core::{Failure, Generation, Operation, OperationStatus, Outcome, Payload, Timestamp};
 
-use crate::model::{Details, Identity, OperationSnapshot};
+use crate::model::{Details, Divergence, Identity, OperationSnapshot};
+use crate::pause::{Asked, Pause};
 use crate::request::{Position, Settings};
 
 /// How many answers are kept for repeated calls. Clients call one after another, so a lost answer is among the latest.
@@ -31,6 +32,11 @@ pub struct State {
     pub(crate) overlooked: bool,
     /// Chained invokes that have ended while the function runs, and is not shown it yet.
     pub(crate) kept_back: BTreeMap<Operation, Outcome>,
+    /// The pause that lasts or is about to begin.
+    pub(crate) pause: Option<Pause>,
+    pub(crate) asked: Option<Asked>,
+    /// Where the code last differed from what is recorded.
+    pub(crate) divergence: Option<Arc<Divergence>>,
     /// How many operations wait for something outside.
     pub(crate) waiting: u32,
     /// Payloads and errors so far.
@@ -187,7 +193,9 @@ impl State {
 
     /// Whether this is the token of the invocation in flight.
     pub(crate) fn accepts(&self, position: Position) -> bool {
+        let withdrawn = self.pause.as_ref().is_some_and(|pause| pause.begun);
         self.position == position
+            && !withdrawn
             && self
                 .invocation
                 .as_ref()

@@ -76,9 +76,14 @@ pub fn event(id: EventId, at: Timestamp, event: &Event, show: &Show<'_>) -> Opti
         }
     }
     let mut details = details;
-    if matches!(event, Event::InvocationCompleted { .. }) {
+    match event {
         // It happens when it ends.
-        details.insert("EndTimestamp".to_owned(), seconds(at));
+        Event::InvocationCompleted { .. } => put(&mut details, "EndTimestamp", seconds(at)),
+        // Taken at once.
+        Event::ExecutionResumed { .. } => {
+            put(&mut details, "ResumeRequestTimestamp", seconds(at));
+        }
+        _ => {}
     }
     object.insert(format!("{kind}Details"), Value::Object(details));
     Some(Value::Object(object))
@@ -224,9 +229,32 @@ fn details_of_chained_invoke(event: &Event, show: &Show<'_>) -> Shown {
         Event::ChainedInvokeFailed { error, .. } => ("ChainedInvokeFailed", error),
         Event::ChainedInvokeTimedOut { error, .. } => ("ChainedInvokeTimedOut", error),
         Event::ChainedInvokeStopped { error, .. } => ("ChainedInvokeStopped", error),
-        _ => return None,
+        _ => return details_of_interruption(event, show),
     };
     put(&mut to, "Error", show.failed(error));
+    Some((kind, to))
+}
+
+fn details_of_interruption(event: &Event, show: &Show<'_>) -> Shown {
+    let mut to = Map::new();
+    let kind = match event {
+        Event::ExecutionPaused {
+            requested,
+            reason,
+            timeout_paused,
+            ..
+        } => {
+            put(&mut to, "PauseRequestTimestamp", seconds(*requested));
+            put(&mut to, "ExecutionTimeoutPaused", json!(timeout_paused));
+            show.reason(&mut to, reason.as_deref());
+            "ExecutionPaused"
+        }
+        Event::ExecutionResumed { reason, .. } => {
+            show.reason(&mut to, reason.as_deref());
+            "ExecutionResumed"
+        }
+        _ => return None,
+    };
     Some((kind, to))
 }
 
@@ -266,6 +294,17 @@ impl Show<'_> {
             }
             Some(_) => json!({ "Truncated": true }),
             None => json!({ "Truncated": false }),
+        }
+    }
+
+    fn reason(&self, to: &mut Map<String, Value>, reason: Option<&str>) {
+        if let Some(reason) = reason {
+            let shown = if self.include_data {
+                json!({ "Payload": reason, "Truncated": false })
+            } else {
+                json!({ "Truncated": true })
+            };
+            put(to, "Reason", shown);
         }
     }
 

@@ -57,6 +57,11 @@ pub(crate) enum Input {
         execution: ExecutionId,
         reply: ReplyTo<ExecutionRow>,
     },
+    /// Marks a closed execution for deletion and answers with its row once that is durable.
+    Delete {
+        execution: ExecutionId,
+        reply: ReplyTo<ExecutionRow>,
+    },
     /// Answers once the execution is closed and that is durable.
     Watch {
         execution: ExecutionId,
@@ -82,6 +87,7 @@ impl Input {
             | Self::Beat { execution, .. }
             | Self::Snapshot { execution, .. }
             | Self::Row { execution, .. }
+            | Self::Delete { execution, .. }
             | Self::Watch { execution, .. } => Some(*execution),
             Self::Start { .. } | Self::Find { .. } | Self::Committed { .. } | Self::Shutdown => {
                 None

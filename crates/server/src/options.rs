@@ -76,6 +76,10 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// An artifact.
     pub artifact_bytes_max: usize,
+    /// Operations of one execution; it keeps what it began with. AWS stops at 3,000.
+    pub execution_operations_max: u32,
+    /// Payloads and errors of all operations of one execution together. AWS stops at 100 MB.
+    pub execution_bytes_max: u64,
     /// A request's line and headers.
     pub head_bytes_max: usize,
     pub headers_max: usize,
@@ -102,6 +106,8 @@ impl Default for Limits {
             code_bytes_max: 96 << 20,
             body_bytes_max: 16 << 20,
             artifact_bytes_max: 5 << 30,
+            execution_operations_max: 1_000_000,
+            execution_bytes_max: 10_000_000_000,
             head_bytes_max: 64 << 10,
             headers_max: 100,
             connections_max: 10_000,

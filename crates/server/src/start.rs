@@ -82,7 +82,11 @@ pub(crate) fn settings(
         execution_timeout_s,
         retention_days,
         retry: retry(mode),
-        limits: Limits::default(),
+        limits: Limits {
+            operations_max: app.options.limits.execution_operations_max,
+            bytes_max: app.options.limits.execution_bytes_max,
+            ..Limits::default()
+        },
         trace_header,
         tenant_id,
     }

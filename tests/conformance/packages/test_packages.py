@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ import build  # noqa: E402
 import sam  # noqa: E402
 import selection  # noqa: E402
 import suite as suites  # noqa: E402
+from catalog import Function  # noqa: E402
 
 
 def test_references_and_intrinsics_become_variables() -> None:
@@ -86,6 +88,67 @@ def test_a_language_without_its_tools_is_skipped_and_lost_code_is_broken() -> No
     assert "Node 22 is not installed" in named.skip
     assert "ruby3.4" in nested.skip
     assert "step.absent.handler" in null.broken
+
+
+NATIVE = """
+Resources:
+  BuiltAlready:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: publish/built_already/, Handler: bootstrap, Runtime: provided.al2023}
+  StepBasic:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: makefile}
+    Properties: {CodeUri: publish/step_basic/, Handler: bootstrap, Runtime: provided.al2023}
+  Lost:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: publish/lost/, Handler: bootstrap, Runtime: provided.al2023}
+"""
+
+
+def started(function: Function) -> str:
+    assert function.code is not None, function.broken or function.skip
+    return subprocess.run([function.code / "bootstrap"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+needs_cargo = pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not on this machine")
+
+
+@pytest.fixture
+def built_aside(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds in a folder that goes with the test, not in the checkout's own."""
+    monkeypatch.setattr(build, "place", lambda _package, language: tmp_path_factory.mktemp(language))
+
+
+@needs_cargo
+@pytest.mark.usefixtures("built_aside")
+def test_programs_are_taken_as_built_or_built_by_cargo(tmp_path: Path) -> None:
+    (tmp_path / "template_step.yaml").write_text(NATIVE, encoding="utf-8")
+    built = tmp_path / "publish" / "built_already" / "bootstrap"
+    built.parent.mkdir(parents=True)
+    built.write_text("#!/bin/sh\necho taken\n", encoding="utf-8")
+    built.chmod(0o755)
+    (tmp_path / "Cargo.toml").write_text('[workspace]\nmembers = ["step/*"]\nresolver = "2"\n', encoding="utf-8")
+    crate = tmp_path / "step" / "step_basic"
+    (crate / "src").mkdir(parents=True)
+    (crate / "Cargo.toml").write_text('[package]\nname = "step-basic"\nversion = "0.0.0"\nedition = "2021"\n', encoding="utf-8")
+    (crate / "src" / "main.rs").write_text('fn main() { println!("built"); }\n', encoding="utf-8")
+    catalog = sam.templates(tmp_path)
+    build.prepare(list(catalog.functions.values()), build.Tools())
+    assert started(catalog.functions["step.BuiltAlready"]) == "taken"
+    assert started(catalog.functions["step.StepBasic"]) == "built"
+    assert "publish/lost/" in catalog.functions["step.Lost"].broken
+
+
+@needs_cargo
+@pytest.mark.usefixtures("built_aside")
+def test_code_that_does_not_compile_fails_with_what_the_compiler_said(tmp_path: Path) -> None:
+    (tmp_path / "template_step.yaml").write_text(NATIVE, encoding="utf-8")
+    (tmp_path / "Cargo.toml").write_text('[package]\nname = "step-basic"\nversion = "0.0.0"\nedition = "2021"\n', encoding="utf-8")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "main.rs").write_text("fn main() { lost() }\n", encoding="utf-8")
+    function = sam.templates(tmp_path).functions["step.StepBasic"]
+    build.prepare([function], build.Tools())
+    assert "cannot find function `lost`" in function.broken
 
 
 def test_a_package_runs_in_its_own_languages(tmp_path: Path) -> None:

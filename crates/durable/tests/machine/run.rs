@@ -26,14 +26,12 @@ impl Run {
         limits: Limits,
         input: &'static str,
     ) -> (Self, Vec<String>) {
-        Self::child(mode, execution_timeout_s, limits, input, None)
+        Self::child(settings(mode, execution_timeout_s, limits), input, None)
     }
 
     /// An execution that another one waits for.
     pub fn child(
-        mode: Mode,
-        execution_timeout_s: Option<u32>,
-        limits: Limits,
+        settings: Settings,
         input: &'static str,
         parent: Option<Parent>,
     ) -> (Self, Vec<String>) {
@@ -44,7 +42,6 @@ impl Run {
             now: Timestamp(1_000),
         };
         let arn = |part: &str| part.to_owned();
-        let settings = settings(mode, execution_timeout_s, limits);
         let definition = Definition {
             machine: 1,
             name: arn("f"),

@@ -65,7 +65,7 @@ pub fn play(script: &str) -> String {
 
 fn begin(kind: &str, options: &[&str]) -> (Run, Vec<String>) {
     let mut limits = Limits::default();
-    let mut timeout = None;
+    let (mut timeout, mut tries) = (None, None);
     for option in options {
         let (key, value) = option.split_once('=').unwrap();
         let value: u32 = value.parse().unwrap();
@@ -77,6 +77,7 @@ fn begin(kind: &str, options: &[&str]) -> (Run, Vec<String>) {
             "error" => limits.error_bytes_max = value,
             "result" => limits.result_bytes_max = value,
             "bytes" => limits.bytes_max = u64::from(value),
+            "tries" => tries = Some(value),
             _ => panic!("{key}"),
         }
     }
@@ -90,7 +91,11 @@ fn begin(kind: &str, options: &[&str]) -> (Run, Vec<String>) {
     } else {
         Mode::Durable
     };
-    Run::child(mode, timeout, limits, "\"in\"", parent)
+    let mut settings = settings(mode, timeout, limits);
+    if let Some(tries) = tries {
+        (settings.retry.immediate_max, settings.retry.delayed_max) = (tries, tries);
+    }
+    Run::child(settings, "\"in\"", parent)
 }
 
 fn input(run: &Run, words: &[&str]) -> Input<Request> {
@@ -106,6 +111,19 @@ fn input(run: &Run, words: &[&str]) -> Input<Request> {
                 generation: task.generation,
             }
         }
+        ["lost"] => Input::TaskLost {
+            operation: Operation(0),
+            generation: run.cell.execution().task(Operation(0)).unwrap().generation,
+        },
+        ["pause", options @ ..] => Input::Request(Request::Pause {
+            client_token: word(options, "client"),
+            reason: word(options, "reason"),
+            timeout_paused: !options.contains(&"timeout=goes-on"),
+        }),
+        ["resume", options @ ..] => Input::Request(Request::Resume {
+            client_token: word(options, "client"),
+            reason: word(options, "reason"),
+        }),
         ["describe"] => Input::Request(Request::Describe),
         ["state", token, items, marker @ ..] => Input::Request(Request::State {
             position: position(token),
@@ -131,6 +149,17 @@ fn input(run: &Run, words: &[&str]) -> Input<Request> {
         },
         other => panic!("{other:?}"),
     }
+}
+
+/// The value of `key=value` among these.
+fn word(options: &[&str], key: &str) -> Option<String> {
+    let value = |option: &&str| {
+        option
+            .strip_prefix(key)?
+            .strip_prefix('=')
+            .map(str::to_owned)
+    };
+    options.iter().find_map(value)
 }
 
 fn output(words: &[&str]) -> Output {
@@ -313,8 +342,24 @@ fn show(reply: &Reply) -> String {
         } => format!("[{}] marker {next_marker:?}", list(operations)),
         Reply::Described(execution) => {
             format!(
-                "{} result {:?} error {:?} times out {:?}",
-                execution.status, execution.result, execution.error, execution.times_out
+                "{} result {:?} error {:?} times out {:?}{}{}",
+                execution.status,
+                execution.result,
+                execution.error,
+                execution.times_out,
+                execution
+                    .pause
+                    .as_ref()
+                    .map_or(String::new(), |pause| format!(
+                        " pause asked at {} for {:?}",
+                        pause.requested, pause.reason
+                    )),
+                execution
+                    .divergence
+                    .as_ref()
+                    .map_or(String::new(), |divergence| format!(
+                        " diverged: {divergence}"
+                    ))
             )
         }
         Reply::Refused(refusal) => format!("{}: {refusal}", refusal.exception()),

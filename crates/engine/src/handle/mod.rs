@@ -372,6 +372,18 @@ impl Handle {
         }
     }
 
+    /// Deletes a closed execution: its row says so when this returns, and is gone soon after with all that belongs to it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for one that has not ended, [`Error::UnknownExecution`], or the store's.
+    pub async fn delete(&self, id: ExecutionId) -> Result<ExecutionRow, Error> {
+        self.ask(Urgency::Request, |reply| Input::Delete {
+            execution: id,
+            reply,
+        })
+        .await
+    }
+
     /// What stands in memory of an execution, once it is durable.
     ///
     /// # Errors

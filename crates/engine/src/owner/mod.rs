@@ -59,6 +59,8 @@ pub(crate) struct Owner {
     durable_group: u64,
     group: Group,
     purge_due: Timestamp,
+    /// The group with the latest deletion that no purge has followed.
+    deleted: Option<u64>,
     /// Makes a turn panic, before or after the machine ran: the machines give no way to do so.
     #[cfg(test)]
     poison: Option<Box<dyn FnMut(ExecutionId) -> bool + Send>>,
@@ -91,6 +93,7 @@ impl Owner {
             durable_group: 0,
             group: Group::new(1),
             purge_due: now,
+            deleted: None,
             #[cfg(test)]
             poison: None,
         };
@@ -158,6 +161,10 @@ impl Owner {
                 let answer = self.row(execution);
                 self.reply(reply, answer);
             }
+            Input::Delete { execution, reply } => {
+                let answer = self.delete(now, execution);
+                self.reply(reply, answer);
+            }
             Input::Watch { execution, reply } => self.watch(execution, reply),
             Input::Find { key, reply } => {
                 let answer = self.find(key);
@@ -168,6 +175,7 @@ impl Owner {
                 outcome: Ok(()),
             } => {
                 self.durable_group = group;
+                self.purge_deleted(now);
                 self.starts.durable(group);
                 self.rebuild(now);
                 self.evict();

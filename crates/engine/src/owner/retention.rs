@@ -1,7 +1,7 @@
 //! Closed executions go when their time is over, a few at a time, when nothing else is urgent.
 
-use everstep_core::{Operation, Shard, StartKey, Timestamp};
-use everstep_store::Write;
+use everstep_core::{ExecutionId, Operation, Shard, StartKey, Status, Timestamp};
+use everstep_store::{ExecutionRow, Write};
 
 use super::Owner;
 use crate::Error;
@@ -12,6 +12,63 @@ const ROUND_MS: u64 = 60_000;
 const AGAIN_MS: u64 = 100;
 
 impl Owner {
+    /// Marks a closed execution for deletion: its rows go with the next purge, its payloads after them.
+    pub(super) fn delete(
+        &mut self,
+        now: Timestamp,
+        id: ExecutionId,
+    ) -> Result<ExecutionRow, Error> {
+        self.load(id)?;
+        let group = self.group.number;
+        let slot = self
+            .cells
+            .get_mut(&id)
+            .ok_or(Error::UnknownExecution { id })?;
+        let Some(closed) = slot.row.closed.filter(|_| slot.row.status.is_closed()) else {
+            let why = "it has not ended; stop it first";
+            return Err(Error::Refused { id, why });
+        };
+        let was = slot.row.list_key();
+        if slot.row.status == Status::Deleting {
+            return Ok(slot.row.clone());
+        }
+        slot.row.status = Status::Deleting;
+        slot.group = group;
+        let row = slot.row.clone();
+        let retained = closed.after_ms(slot.cell.execution().retention_ms());
+        self.deleted = Some(group);
+        let shard = id.shard();
+        let changed = Write::Execution {
+            row: row.clone(),
+            was: Some(was),
+        };
+        self.write(shard, changed);
+        for write in [
+            Write::Unexpire {
+                at: retained,
+                execution: id,
+            },
+            Write::Expire {
+                at: now,
+                execution: id,
+            },
+        ] {
+            self.write(shard, write);
+        }
+        Ok(row)
+    }
+
+    /// Once a deletion is durable, its execution is purged without waiting for the round.
+    pub(super) fn purge_deleted(&mut self, now: Timestamp) {
+        if self
+            .deleted
+            .is_some_and(|group| group <= self.durable_group)
+        {
+            self.deleted = None;
+            self.purge_due = now;
+        }
+    }
+
     /// Once a minute, or again soon while there is more than fits in one round.
     pub(super) fn purge_some(&mut self, now: Timestamp) -> Result<(), Error> {
         if now < self.purge_due {

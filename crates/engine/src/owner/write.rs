@@ -96,6 +96,7 @@ impl Owner {
             }
             KernelEvent::Closed { status } => self.move_row(id, status),
             KernelEvent::Quarantined { .. } => self.move_row(id, Status::Quarantined),
+            KernelEvent::Marked { status } => self.move_row(id, status),
             KernelEvent::Reopened => self.move_row(id, Status::Running),
             KernelEvent::Started(_) | KernelEvent::Opened { .. } => {}
         }

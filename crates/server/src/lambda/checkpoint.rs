@@ -7,21 +7,21 @@ use bytes::Bytes;
 use everstep_core::token::Purpose;
 use everstep_core::{ExecutionId, Operation};
 use everstep_durable::{
-    Action, ChainedInvokeOptions, Identity, OperationKind, Position, Reply, Request, Update,
-    UpdateOptions,
+    Action, ChainedInvokeOptions, Identity, OperationKind, Position, Refusal, Reply, Request,
+    Update, UpdateOptions,
 };
 use hyper::StatusCode;
 use serde::Deserialize;
 
 use super::arn::execution_id;
-use super::errors::Error;
+use super::errors::{Error, Exception};
 use super::render::{self, ErrorObject};
 use super::route::Name;
 use super::{Call, reply};
 use crate::errors::Code;
 use crate::http::App;
 
-const CLIENT_TOKEN_MAX: usize = 64;
+pub(super) const CLIENT_TOKEN_MAX: usize = 64;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -167,7 +167,12 @@ pub(super) async fn ask(
         .request(id, everstep_engine::Request::Durable(request))
         .await?;
     match reply {
-        Reply::Refused(refusal) => Err(refusal.into()),
+        Reply::Refused(refusal) => {
+            if let Refusal::Diverged { divergence, .. } = &refusal {
+                tracing::warn!(execution = %id, %divergence, "the function's code is not what it was");
+            }
+            Err(refusal.into())
+        }
         Reply::Checkpoint { .. }
         | Reply::State { .. }
         | Reply::Described(_)
@@ -178,7 +183,11 @@ pub(super) async fn ask(
 
 /// The machine answered another question: a mistake of ours.
 pub(super) fn unexpected() -> Error {
-    everstep_engine::Error::Ended.into()
+    Error::coded(
+        Exception::Service,
+        Code::Crashed,
+        "The execution's machine answered another question",
+    )
 }
 
 /// A token that was not made here, or for another execution, is as stale as one that was used: SDKs end the invocation then.

@@ -286,7 +286,11 @@ impl From<Refusal> for Error {
             Refusal::InvalidToken => Self::token(Code::StaleToken),
             Refusal::InvalidMarker => Self::invalid("Invalid marker"),
             Refusal::InvalidUpdate { message } => Self::invalid(message),
-            Refusal::StaleInvocation => Self::new(Exception::ResourceConflict, refusal.to_string()),
+            Refusal::Diverged { message, .. } => Self::invalid(message),
+            Refusal::StaleInvocation
+            | Refusal::NotRunning
+            | Refusal::Paused
+            | Refusal::NotPaused => Self::new(Exception::ResourceConflict, refusal.to_string()),
         }
     }
 }

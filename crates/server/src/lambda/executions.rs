@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::arn::{execution_arn, execution_id, function_arn, unknown_execution};
 use super::configuration::DurableConfigWire;
 use super::errors::Error;
+use super::pauses::PauseDetails;
 use super::render::ErrorObject;
 use super::reply::{self, Seconds};
 use super::route::Name;
@@ -80,6 +81,8 @@ struct Described {
     trace_header: Option<XAmzn>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_execution_timeout_timestamp: Option<Seconds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pause_details: Option<PauseDetails>,
 }
 
 #[derive(Serialize)]
@@ -92,11 +95,8 @@ pub(super) async fn get(name: &Name, call: &Call<'_>) -> Result<Response, Error>
     let id = execution_id(&name.first)?;
     let include = call.include_data()?;
     // The row first: an execution that is not there is told by its ARN.
-    call.app
-        .handle
-        .row(id)
-        .await
-        .map_err(|error| of_execution(error, &name.first))?;
+    let row = call.app.handle.row(id).await;
+    let row = row.map_err(|error| of_execution(error, &name.first))?;
     let found = describe(call, id).await?;
     let durable = DurableConfig {
         execution_timeout_s: found.execution_timeout_s,
@@ -106,7 +106,11 @@ pub(super) async fn get(name: &Name, call: &Call<'_>) -> Result<Response, Error>
         durable_execution_arn: found.arn,
         durable_execution_name: found.name,
         function_arn: found.function.qualified(),
-        status: reply::status(found.status),
+        // A deletion stands in the row alone.
+        status: reply::status(match row.status {
+            everstep_core::Status::Deleting => row.status,
+            _ => found.status,
+        }),
         start_timestamp: Seconds(found.started),
         version: found.function.version,
         execution_data_included: include,
@@ -119,6 +123,7 @@ pub(super) async fn get(name: &Name, call: &Call<'_>) -> Result<Response, Error>
             .trace_header
             .map(|x_amzn_trace_id| XAmzn { x_amzn_trace_id }),
         expected_execution_timeout_timestamp: found.times_out.map(Seconds),
+        pause_details: found.pause.map(|pause| PauseDetails::of(&pause, include)),
     };
     Ok(reply::json(StatusCode::OK, &answer))
 }

@@ -14,6 +14,7 @@ mod executions;
 mod functions;
 mod history;
 mod invoke;
+mod pauses;
 mod permission;
 mod render;
 mod reply;
@@ -88,6 +89,9 @@ async fn dispatch(
         Operation::GetDurableExecutionState => checkpoint::state(name, &call).await,
         Operation::GetDurableExecution => executions::get(name, &call).await,
         Operation::GetDurableExecutionHistory => history::history(name, &call).await,
+        Operation::PauseDurableExecution => pauses::pause(name, &call).await,
+        Operation::ResumeDurableExecution => pauses::resume(name, &call).await,
+        Operation::DeleteDurableExecution => pauses::delete(name, &call).await,
         Operation::StopDurableExecution => executions::stop(name, &call).await,
         Operation::ListDurableExecutionsByFunction => executions::list(name, &call).await,
         Operation::SendDurableExecutionCallbackSuccess => callbacks::succeed(name, &call).await,

@@ -64,7 +64,10 @@ pub(super) const fn status(status: Status) -> &'static str {
         | Status::Succeeded
         | Status::Failed
         | Status::TimedOut
-        | Status::Stopped => status.as_str(),
+        | Status::Stopped
+        | Status::Pausing
+        | Status::Paused
+        | Status::Deleting => status.as_str(),
         Status::Cancelled => Status::Stopped.as_str(),
         Status::Quarantined => Status::Failed.as_str(),
     }
@@ -73,14 +76,13 @@ pub(super) const fn status(status: Status) -> &'static str {
 /// The statuses that AWS's word stands for; `None` for a word that it does not have.
 pub(super) fn statuses(word: &str) -> Option<Vec<Status>> {
     match word {
-        "RUNNING" | "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "STOPPED" => Some(
+        "RUNNING" | "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "STOPPED" | "PAUSING" | "PAUSED"
+        | "DELETING" => Some(
             Status::ALL
                 .into_iter()
                 .filter(|candidate| status(*candidate) == word)
                 .collect(),
         ),
-        // Modelled, and never the case here.
-        "DELETING" | "PAUSING" | "PAUSED" => Some(Vec::new()),
         _ => None,
     }
 }

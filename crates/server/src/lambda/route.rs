@@ -15,6 +15,9 @@ pub(super) enum Operation {
     GetDurableExecution,
     GetDurableExecutionHistory,
     StopDurableExecution,
+    PauseDurableExecution,
+    ResumeDurableExecution,
+    DeleteDurableExecution,
     ListDurableExecutionsByFunction,
     SendDurableExecutionCallbackSuccess,
     SendDurableExecutionCallbackFailure,
@@ -102,12 +105,15 @@ fn execution<'a>(method: &Method, rest: &'a str) -> Found<'a> {
         ("GET", "state") => Operation::GetDurableExecutionState,
         ("GET", "history") => Operation::GetDurableExecutionHistory,
         ("POST", "stop") => Operation::StopDurableExecution,
-        ("GET", _) if !rest.is_empty() => {
-            return Some((
-                Operation::GetDurableExecution,
-                rest.trim_end_matches('/'),
-                "",
-            ));
+        ("POST", "pause") => Operation::PauseDurableExecution,
+        ("POST", "resume") => Operation::ResumeDurableExecution,
+        ("GET" | "DELETE", _) if !rest.is_empty() => {
+            let operation = if method == Method::GET {
+                Operation::GetDurableExecution
+            } else {
+                Operation::DeleteDurableExecution
+            };
+            return Some((operation, rest.trim_end_matches('/'), ""));
         }
         _ => return None,
     };

@@ -198,6 +198,7 @@ pub(super) async fn get(
         "input": outcome.input,
         "result": outcome.result,
         "error": outcome.error,
+        "divergence": outcome.divergence,
         "operations": operations,
         "waiting_for": waiting,
     });
@@ -210,6 +211,7 @@ struct OutcomeOut {
     input: Option<Value>,
     result: Option<Value>,
     error: Option<FailureOut>,
+    divergence: Option<String>,
 }
 
 async fn outcome(app: &App, id: ExecutionId) -> Result<OutcomeOut, Problem> {
@@ -223,6 +225,9 @@ async fn outcome(app: &App, id: ExecutionId) -> Result<OutcomeOut, Problem> {
         input: payload(app, id, described.input.as_ref()).await?,
         result: payload(app, id, described.result.as_ref()).await?,
         error: described.error.map(Into::into),
+        divergence: described
+            .divergence
+            .map(|divergence| divergence.to_string()),
     })
 }
 

@@ -1,11 +1,9 @@
 //! Task queues: places, leases, repetition and loss.
 
-use everstep_core::codec::Writer;
 use everstep_core::{Recovery, Status};
-use everstep_durable::Output;
-use everstep_store::{Commit, TaskRow, Write};
+use everstep_durable::{Mode, Output};
 
-use super::rig::{Rig, SHARDS, callback, wait};
+use super::rig::{Rig, SHARDS, callback, settings, wait};
 use crate::Options;
 
 fn narrow(places: usize) -> Rig {
@@ -64,27 +62,15 @@ fn a_lease_that_runs_out_sends_the_task_again_under_the_same_generation() {
 #[test]
 fn a_restart_repeats_what_was_out_and_reports_what_is_lost_first() {
     let mut rig = Rig::new();
-    let (repeated, lost) = (rig.started("repeated"), rig.started("lost"));
-    // No task of machine 1 is lost by a crash, so its row is given that policy here.
-    let mut task = rig.sent[1].task.clone();
-    task.recovery = Recovery::Lost;
-    let mut bytes = Writer::versioned();
-    task.encode(&mut bytes);
-    let row = TaskRow {
-        execution: lost,
-        operation: task.operation,
-        generation: task.generation,
-        task: bytes.finish(),
-    };
-    let epochs = rig.store.acquire(&SHARDS).expect("epochs");
-    let shard = lost.shard();
-    let epoch = epochs.iter().find(|(of, _)| *of == shard).expect("owned").1;
-    let writes = vec![Write::PutTask(row)];
-    rig.store.commit(vec![Commit {
-        shard,
-        epoch,
-        writes,
-    }]);
+    let repeated = rig.started("repeated");
+    // A plain function that is never to be tried again.
+    let mut once = settings();
+    once.mode = Mode::Plain;
+    (once.retry.immediate_max, once.retry.delayed_max) = (0, 0);
+    let mut asked = rig.start_with("lost", once.encode(), 0);
+    rig.commit();
+    let lost = asked.try_recv().expect("an answer").expect("started").id;
+    assert_eq!(rig.sent[1].task.recovery, Recovery::Lost);
     rig.sent.clear();
     let mut rig = rig.crash();
     assert!(
@@ -103,6 +89,7 @@ fn a_restart_repeats_what_was_out_and_reports_what_is_lost_first() {
         .map(|shard| rig.store.tasks(*shard, None, 10).expect("rows").len())
         .sum();
     assert_eq!(rows, 1, "the lost task's row is gone");
+    assert_eq!(rig.status(lost), Status::Failed);
 }
 
 #[test]

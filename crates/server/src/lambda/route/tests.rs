@@ -29,6 +29,9 @@ fn arn_is_one_encoded_segment_or_several_plain_ones() {
             ("GET", "/state", Operation::GetDurableExecutionState),
             ("GET", "/history", Operation::GetDurableExecutionHistory),
             ("POST", "/stop", Operation::StopDurableExecution),
+            ("POST", "/pause", Operation::PauseDurableExecution),
+            ("POST", "/resume", Operation::ResumeDurableExecution),
+            ("DELETE", "", Operation::DeleteDurableExecution),
         ] {
             let path = format!("/2025-12-01/durable-executions/{arn}{verb}");
             assert_eq!(

@@ -1,0 +1,103 @@
+//! What the machine knows of the function and of a start, in its persisted form.
+
+use everstep_core::Backoff;
+use everstep_core::codec::{Corrupt, Reader, Writer};
+
+use crate::model::{FunctionArn, Mode};
+use crate::request::{InvocationRetry, Limits, Settings};
+
+impl Settings {
+    /// The form that [`everstep_core::Start::settings`] carries.
+    #[must_use]
+    pub fn encode(&self) -> bytes::Bytes {
+        let mut to = Writer::versioned();
+        self.write(&mut to);
+        to.finish()
+    }
+
+    /// # Errors
+    /// [`Corrupt`] when the bytes are not settings of this machine.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
+        let mut from = Reader::versioned(bytes)?;
+        let settings = Self::read(&mut from)?;
+        if from.is_empty() {
+            Ok(settings)
+        } else {
+            Err(Corrupt::Malformed {
+                what: "durable settings",
+            })
+        }
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer) {
+        to.u8(self.mode as u8);
+        for part in [
+            &self.function.partition,
+            &self.function.region,
+            &self.function.account,
+            &self.function.name,
+            &self.function.version,
+        ] {
+            to.str(part);
+        }
+        to.str(&self.revision);
+        to.u32(self.function_timeout_s);
+        to.option(self.execution_timeout_s.as_ref(), |to, s| to.u32(*s));
+        to.u16(self.retention_days);
+        to.u32(self.retry.immediate_max);
+        to.u32(self.retry.delayed_max);
+        to.u64(self.retry.backoff.first_ms);
+        to.u32(self.retry.backoff.factor_percent);
+        to.u64(self.retry.backoff.max_ms);
+        to.u32(self.retry.backoff.jitter_percent);
+        to.u32(self.limits.operations_max);
+        to.u64(self.limits.bytes_max);
+        to.u32(self.limits.payload_bytes_max);
+        to.u32(self.limits.error_bytes_max);
+        to.u32(self.limits.result_bytes_max);
+        to.u32(self.limits.page_bytes_max);
+        to.option(self.trace_header.as_ref(), |to, text| to.str(text));
+        to.option(self.tenant_id.as_ref(), |to, text| to.str(text));
+    }
+
+    pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, Corrupt> {
+        Ok(Self {
+            mode: match from.u8()? {
+                1 => Mode::Durable,
+                2 => Mode::Plain,
+                tag => return Err(Corrupt::tag("execution mode", tag)),
+            },
+            function: FunctionArn {
+                partition: from.str()?,
+                region: from.str()?,
+                account: from.str()?,
+                name: from.str()?,
+                version: from.str()?,
+            },
+            revision: from.str()?,
+            function_timeout_s: from.u32()?,
+            execution_timeout_s: from.option(Reader::u32)?,
+            retention_days: from.u16()?,
+            retry: InvocationRetry {
+                immediate_max: from.u32()?,
+                delayed_max: from.u32()?,
+                backoff: Backoff {
+                    first_ms: from.u64()?,
+                    factor_percent: from.u32()?,
+                    max_ms: from.u64()?,
+                    jitter_percent: from.u32()?,
+                },
+            },
+            limits: Limits {
+                operations_max: from.u32()?,
+                bytes_max: from.u64()?,
+                payload_bytes_max: from.u32()?,
+                error_bytes_max: from.u32()?,
+                result_bytes_max: from.u32()?,
+                page_bytes_max: from.u32()?,
+            },
+            trace_header: from.option(Reader::str)?,
+            tenant_id: from.option(Reader::str)?,
+        })
+    }
+}
