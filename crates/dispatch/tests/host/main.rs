@@ -11,7 +11,6 @@
 
 mod failures;
 mod fixture;
-mod leases;
 mod lifecycle;
 mod limits;
 mod runtimes;
