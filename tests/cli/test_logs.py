@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -99,3 +101,24 @@ def test_the_aws_cli_asks_queries(dev: Dev) -> None:
         return found if found["status"] == "Complete" else None
 
     assert until(complete, "the query ends")["results"] == [[{"field": "n", "value": "1"}]]
+
+
+def second_version() -> str | None:
+    """The AWS CLI's second version, which PyPI does not have: what `aws` is on this machine, if it is that."""
+    found = os.environ.get("EVERSTEP_TEST_AWS") or shutil.which("aws", path="/usr/local/bin:/usr/bin")
+    if not found:
+        return None
+    told = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=PATIENCE_S).stdout
+    return found if told.startswith("aws-cli/2.") else None
+
+
+def test_the_aws_cli_tails_logs(dev: Dev) -> None:
+    command = second_version()
+    if command is None:
+        pytest.skip("`aws logs tail` is of the AWS CLI's second version, which is not installed (or name it in EVERSTEP_TEST_AWS)")
+    ended(dev, "--input", '"the tail"')
+    keys = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": "us-east-1", "AWS_PAGER": ""}
+    words = ["--endpoint-url", dev.url, "logs", "tail", "/aws/lambda/greeting", "--since", "1h", "--format", "short"]
+    told = subprocess.run([command, *words], capture_output=True, text=True, timeout=PATIENCE_S, env=surroundings(**keys))
+    assert told.returncode == 0, told.stderr
+    assert any(line.endswith(" greeting the tail") for line in told.stdout.splitlines())

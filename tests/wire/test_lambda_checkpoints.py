@@ -258,3 +258,11 @@ def test_payload_of_an_operation_at_the_limit_and_one_above(client, puppet, size
     else:
         refused(client, lambda: one.checkpoint(step("START"), step("SUCCEED", Payload=payload)), "")
         assert answered(one.checkpoint(step("START")))["s1"]["Status"] == "STARTED"
+
+
+def test_code_that_differs_from_what_is_recorded_is_told_with_the_operation(client, puppet, raw):
+    one = puppet()
+    one.checkpoint(step("SUCCEED", Name="charge", Payload="1"))
+    refused(client, lambda: one.checkpoint(step("START", Name="refund")), "Inconsistent operation name.")
+    shown = raw("GET", "/executions/" + one.arn.split("/")[-1]).json()
+    assert shown["divergence"] == "operation s1 was recorded with name charge; the code now says refund"

@@ -15,7 +15,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub fn until_closed(client: &Client, id: &str) -> Result<Value> {
     loop {
         let described = client.get(&format!("/executions/{id}"))?;
-        if status(&described) != "RUNNING" {
+        // One that is paused goes on some day.
+        if !matches!(status(&described), "RUNNING" | "PAUSING" | "PAUSED") {
             return Ok(described);
         }
         std::thread::sleep(PAUSE);

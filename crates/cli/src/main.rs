@@ -70,6 +70,12 @@ enum Command {
     Logs(verbs::Logs),
     /// End an execution as stopped
     Stop(verbs::Stop),
+    /// Let a failed execution go on from what failed
+    Redrive(verbs::Redrive),
+    /// Start an execution from what another one had done before an operation
+    Fork(verbs::Fork),
+    /// Hold a recorded execution against other code, without effects
+    Replay(verbs::Replay),
     /// Answer a callback
     #[command(subcommand)]
     Callback(verbs::Callback),
@@ -130,6 +136,9 @@ fn main() -> ExitCode {
         Command::History(verb) => verb.run(&context),
         Command::Logs(verb) => verb.run(&context),
         Command::Stop(verb) => verb.run(&context),
+        Command::Redrive(verb) => verb.run(&context),
+        Command::Fork(verb) => verb.run(&context),
+        Command::Replay(verb) => verb.run(&context),
         Command::Callback(verb) => verb.run(&context),
         Command::Approve(verb) => verb.run(&context),
         Command::Reject(verb) => verb.run(&context),

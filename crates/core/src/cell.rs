@@ -238,7 +238,7 @@ impl<M: Machine> Turn<'_, M> {
                 return Answer::Done;
             }
             Input::Start(start) => {
-                self.record(KernelEvent::Started(start.clone()));
+                self.record(KernelEvent::Started(Box::new(start.clone())));
                 Command::Start(start)
             }
             Input::Request(request) => Command::Request(request),

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::codec::Corrupt;
 use crate::{
-    Definition, Digest, EventId, ExecutionId, Generation, KernelEvent, Operation, Parent, Sequence,
-    Status, Task, Timer, TimerKind, Timestamp,
+    Definition, Digest, EventId, ExecutionId, Fork, Generation, KernelEvent, Operation, Parent,
+    Sequence, Status, Task, Timer, TimerKind, Timestamp,
 };
 
 /// How a settle of an operation is answered. The numbers are persisted and never reused.
@@ -67,6 +67,7 @@ pub struct Execution {
     definition: Definition,
     name: String,
     parent: Option<Parent>,
+    fork: Option<Fork>,
     retention_ms: u64,
     status: Status,
     started: Timestamp,
@@ -91,6 +92,7 @@ impl Execution {
             },
             name: String::new(),
             parent: None,
+            fork: None,
             retention_ms: 0,
             status: Status::Running,
             started: Timestamp::default(),
@@ -123,6 +125,12 @@ impl Execution {
     #[must_use]
     pub const fn parent(&self) -> Option<&Parent> {
         self.parent.as_ref()
+    }
+
+    /// What it was forked from, if it was.
+    #[must_use]
+    pub const fn fork(&self) -> Option<Fork> {
+        self.fork
     }
 
     /// How long it is kept after its end.
@@ -224,6 +232,7 @@ impl Execution {
                 self.definition = start.definition.clone();
                 self.name.clone_from(&start.name);
                 self.parent.clone_from(&start.parent);
+                self.fork = start.fork;
                 self.retention_ms = start.retention_ms;
                 self.started = self.now;
             }

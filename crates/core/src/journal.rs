@@ -1,5 +1,7 @@
 //! What is persisted of an execution: batches, one for each turn that emitted.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use crate::codec::{Corrupt, Reader, Writer};
@@ -26,6 +28,14 @@ pub struct Parent {
     pub generation: Generation,
 }
 
+/// Where a fork left the execution that it was made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fork {
+    pub execution: ExecutionId,
+    /// The first operation that was not taken over.
+    pub operation: Operation,
+}
+
 /// How an execution begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
@@ -37,12 +47,15 @@ pub struct Start {
     /// How long it is kept after its end.
     pub retention_ms: u64,
     pub parent: Option<Parent>,
+    /// What it is found by, beside its name.
+    pub attributes: BTreeMap<String, String>,
+    pub fork: Option<Fork>,
 }
 
 /// An event of the kernel: the same for every machine. The numbers in the codec are persisted and never reused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KernelEvent {
-    Started(Start),
+    Started(Box<Start>),
     TimerSet(Timer),
     /// Fired or no longer wanted.
     TimerCleared {
@@ -197,9 +210,14 @@ impl<E: Event> Batch<E> {
 impl KernelEvent {
     fn encode(&self, to: &mut Writer) {
         match self {
-            Self::Started(start) => {
+            Self::Started(start) if start.is_plain() => {
                 to.u8(1);
                 start.encode(to);
+            }
+            Self::Started(start) => {
+                to.u8(13);
+                start.encode(to);
+                start.encode_more(to);
             }
             Self::TimerSet(timer) => {
                 to.u8(2);
@@ -269,7 +287,7 @@ impl KernelEvent {
 
     fn decode(from: &mut Reader<'_>) -> Result<Self, Corrupt> {
         Ok(match from.u8()? {
-            1 => Self::Started(Start::decode(from)?),
+            1 => Self::Started(Box::new(Start::decode(from)?)),
             2 => Self::TimerSet(Timer::decode(from)?),
             3 => Self::TimerCleared {
                 operation: Operation(from.u32()?),
@@ -304,12 +322,46 @@ impl KernelEvent {
             12 => Self::Marked {
                 status: Status::from_number(from.u8()?)?,
             },
+            13 => {
+                let mut start = Start::decode(from)?;
+                start.decode_more(from)?;
+                Self::Started(Box::new(start))
+            }
             tag => return Err(Corrupt::tag("kernel event", tag)),
         })
     }
 }
 
 impl Start {
+    /// Without what came later: such a start is written as it always was.
+    fn is_plain(&self) -> bool {
+        self.attributes.is_empty() && self.fork.is_none()
+    }
+
+    fn encode_more(&self, to: &mut Writer) {
+        let attributes: Vec<_> = self.attributes.iter().collect();
+        to.list(&attributes, |to, (key, value)| {
+            to.str(key);
+            to.str(value);
+        });
+        to.option(self.fork.as_ref(), |to, fork| {
+            to.raw(fork.execution.as_bytes());
+            to.u32(fork.operation.0);
+        });
+    }
+
+    fn decode_more(&mut self, from: &mut Reader<'_>) -> Result<(), Corrupt> {
+        let attributes = from.list(|from| Ok((from.str()?, from.str()?)))?;
+        self.attributes = attributes.into_iter().collect();
+        self.fork = from.option(|from| {
+            Ok(Fork {
+                execution: ExecutionId::from_bytes(from.raw()?),
+                operation: Operation(from.u32()?),
+            })
+        })?;
+        Ok(())
+    }
+
     fn encode(&self, to: &mut Writer) {
         to.u8(self.definition.machine);
         to.str(&self.definition.name);
@@ -343,6 +395,8 @@ impl Start {
                     generation: Generation(from.u32()?),
                 })
             })?,
+            attributes: BTreeMap::new(),
+            fork: None,
         })
     }
 }

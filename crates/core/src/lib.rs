@@ -40,7 +40,7 @@ pub use id::{
     Epoch, EventId, ExecutionId, Generation, InvalidExecutionId, Operation, SHARDS, Sequence,
     Shard, StartKey,
 };
-pub use journal::{Batch, Cause, Definition, Entry, KernelEvent, Parent, Start};
+pub use journal::{Batch, Cause, Definition, Entry, Fork, KernelEvent, Parent, Start};
 pub use machine::{Command, Event, Machine, Outcome, Reply, Stamp};
 pub use payload::{BLOB_THRESHOLD_BYTES, Digest, Payload};
 pub use retry::Backoff;

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use everstep_core::token::Purpose;
-use everstep_core::{ExecutionId, Generation, Operation, Payload, Timestamp};
+use everstep_core::{ExecutionId, Operation, Payload, Timestamp};
 use everstep_durable::{Details, Invocation, OperationSnapshot};
 use everstep_engine::{Error, Handle};
 use serde_json::{Map, Value, json};
@@ -75,7 +75,7 @@ async fn operation(
             Purpose::Callback,
             execution,
             snapshot.operation,
-            Generation(0),
+            snapshot.generation,
             0,
         );
         details.insert("CallbackId".to_owned(), json!(id));

@@ -1,6 +1,6 @@
 //! What handlers are shown: pages of state, answers of checkpoints, the execution as a whole.
 
-use everstep_core::{Execution, Failure, Operation, Payload, Turn};
+use everstep_core::{Execution, Failure, Operation, Payload, Reply as KernelReply, Turn};
 
 use crate::machine::{Durable, EXECUTION, EXECUTION_TIMEOUT};
 use crate::model::{Details, ExecutionSnapshot, OperationSnapshot};
@@ -152,6 +152,18 @@ pub(crate) fn state_for(
         return Reply::Refused(Refusal::InvalidToken);
     }
     state(turn.state(), marker, max_items)
+}
+
+/// The execution as a whole, with every operation.
+pub(crate) fn recording(execution: &Execution, state: &State) -> KernelReply<Reply> {
+    let (Some(snapshot), Some(settings)) = (describe(execution, state), &state.settings) else {
+        return KernelReply::Refused("the execution has not begun");
+    };
+    KernelReply::Own(Reply::Recording {
+        execution: Box::new(snapshot),
+        revision: settings.address(),
+        operations: state.operations.clone(),
+    })
 }
 
 /// GetDurableExecution; `None` before the execution's first event.

@@ -9,6 +9,7 @@ use crate::model::{ChainedCall, Details, OperationKind, OperationSnapshot};
 use crate::pause::{Asked, Pause};
 use crate::request::{ErrorClass, Position};
 use crate::state::{ANSWER_KEPT_MS, ANSWERS_KEPT_MAX, Given, Running, State};
+use crate::{fork, redrive};
 
 pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
     let at = stamp.at;
@@ -73,6 +74,8 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
                 },
             );
         }
+        Event::Redriven { operations } => redrive::apply(state, operations),
+        Event::Forked { operations } => fork::apply(state, operations),
         _ => of_operation(state, event, at),
     }
 }
@@ -370,7 +373,6 @@ fn set_error(details: &mut Details, given: &Failure) {
 fn close(state: &mut State, status: OperationStatus, at: Timestamp) {
     state.end(Operation(0), status, at, |_| {});
     state.invocation = None;
-    state.kept_back.clear();
     state.pause = None;
 }
 
@@ -445,26 +447,13 @@ fn blank(kind: OperationKind) -> Details {
 
 fn size(event: &Event) -> usize {
     match event {
-        Event::ExecutionStarted { input: payload, .. }
-        | Event::ExecutionSucceeded { result: payload }
-        | Event::ContextSucceeded {
-            result: payload, ..
-        }
-        | Event::StepSucceeded {
-            result: payload, ..
-        }
-        | Event::CallbackSucceeded {
-            result: payload, ..
-        }
-        | Event::ChainedInvokeSucceeded {
-            result: payload, ..
-        } => payload.as_ref().map_or(0, Payload::len),
-        Event::ChainedInvokeStarted { call, .. } => call.input.as_ref().map_or(0, Payload::len),
         Event::ContextFailed { error, .. }
         | Event::StepFailed { error, .. }
         | Event::CallbackFailed { error, .. }
         | Event::ChainedInvokeFailed { error, .. }
         | Event::ChainedInvokeStopped { error, .. } => error.len(),
-        _ => 0,
+        // It is counted when it is shown.
+        Event::KeptBack { .. } => 0,
+        _ => event.payload().map_or(0, Payload::len),
     }
 }

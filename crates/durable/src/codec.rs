@@ -1,4 +1,5 @@
-//! The persisted form of events and settings. The numbers are stable and never reused; internal events begin at 64.
+//! The persisted form of events and settings. The numbers are stable and never reused; our own public events have 40 and 41, internal ones begin
+//! at 64.
 
 use std::sync::Arc;
 
@@ -165,6 +166,26 @@ fn encode_of_callback(event: &Event, to: &mut Writer) {
             to.u32(operation.0);
             error.encode(to);
         }
+        Event::CallbackReopened {
+            operation,
+            generation,
+            timeout_s,
+            heartbeat_s,
+        } => {
+            to.u8(41);
+            to.u32(operation.0);
+            to.u32(generation.0);
+            to.option(timeout_s.as_ref(), |to, s| to.u32(*s));
+            to.option(heartbeat_s.as_ref(), |to, s| to.u32(*s));
+        }
+        Event::Forked { operations } => {
+            to.u8(80);
+            to.list(operations, |to, operation| to.u32(operation.0));
+        }
+        Event::Redriven { operations } => {
+            to.u8(40);
+            to.list(operations, |to, operation| to.u32(operation.0));
+        }
         _ => encode_of_chained_invoke(event, to),
     }
 }
@@ -231,6 +252,18 @@ pub(crate) fn decode_event(from: &mut Reader<'_>) -> Result<Event, Corrupt> {
                     class: read_class(from)?,
                 })
             })?,
+        },
+        80 => Event::Forked {
+            operations: from.list(|from| from.u32().map(Operation))?,
+        },
+        40 => Event::Redriven {
+            operations: from.list(|from| from.u32().map(Operation))?,
+        },
+        41 => Event::CallbackReopened {
+            operation: Operation(from.u32()?),
+            generation: Generation(from.u32()?),
+            timeout_s: from.option(Reader::u32)?,
+            heartbeat_s: from.option(Reader::u32)?,
         },
         66 => Event::InvocationStarted {
             request_id: from.str()?,

@@ -126,12 +126,28 @@ pub enum Event {
         error: Option<InvocationError>,
     },
 
+    /// The execution goes on after its end; what these operations came to is undone.
+    Redriven {
+        operations: Vec<Operation>,
+    },
+    /// A callback is asked for once more, under the id of a new generation. AWS's event is the one of its start.
+    CallbackReopened {
+        operation: Operation,
+        generation: Generation,
+        timeout_s: Option<u32>,
+        heartbeat_s: Option<u32>,
+    },
+
     // Internal.
     /// An operation exists from here on, with the next number; its first public event follows at once.
     Declared {
         operation: Operation,
         kind: OperationKind,
         identity: Identity,
+    },
+    /// The execution goes on from what it took over; these operations begin again.
+    Forked {
+        operations: Vec<Operation>,
     },
     /// A pending step's time has come.
     StepReady {
@@ -185,6 +201,33 @@ pub struct InvocationError {
 }
 
 impl Event {
+    /// What it carries of the user's.
+    #[must_use]
+    pub fn payload(&self) -> Option<&Payload> {
+        match self {
+            Self::ExecutionStarted { input: payload, .. }
+            | Self::ExecutionSucceeded { result: payload }
+            | Self::ContextSucceeded {
+                result: payload, ..
+            }
+            | Self::StepSucceeded {
+                result: payload, ..
+            }
+            | Self::CallbackSucceeded {
+                result: payload, ..
+            }
+            | Self::ChainedInvokeSucceeded {
+                result: payload, ..
+            }
+            | Self::KeptBack {
+                outcome: Outcome::Succeeded(payload),
+                ..
+            } => payload.as_ref(),
+            Self::ChainedInvokeStarted { call, .. } => call.input.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The operation that it is about; `None` for the execution and its invocations.
     #[must_use]
     pub const fn operation(&self) -> Option<Operation> {
@@ -202,6 +245,7 @@ impl Event {
             | Self::CallbackSucceeded { operation, .. }
             | Self::CallbackFailed { operation, .. }
             | Self::CallbackTimedOut { operation, .. }
+            | Self::CallbackReopened { operation, .. }
             | Self::ChainedInvokeStarted { operation, .. }
             | Self::ChainedInvokeSucceeded { operation, .. }
             | Self::ChainedInvokeFailed { operation, .. }
@@ -221,6 +265,8 @@ impl Event {
             | Self::PauseRequested { .. }
             | Self::PauseCancelled { .. }
             | Self::InvocationCompleted { .. }
+            | Self::Redriven { .. }
+            | Self::Forked { .. }
             | Self::InvocationStarted { .. }
             | Self::Answered { .. } => None,
         }
@@ -232,6 +278,7 @@ impl everstep_core::Event for Event {
         !matches!(
             self,
             Self::Declared { .. }
+                | Self::Forked { .. }
                 | Self::StepReady { .. }
                 | Self::KeptBack { .. }
                 | Self::PauseRequested { .. }

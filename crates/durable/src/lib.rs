@@ -15,15 +15,18 @@
 
 mod answer;
 mod apply;
+mod arm;
 mod checkpoint;
 mod codec;
 mod event;
+pub mod fork;
 mod invocation;
 mod machine;
 mod model;
 mod operations;
 mod output;
 mod pause;
+mod redrive;
 mod request;
 mod settings;
 mod state;

@@ -6,11 +6,11 @@ use everstep_core::{
 };
 
 use crate::event::Event;
-use crate::model::{Identity, Mode, OperationKind, OperationSnapshot};
+use crate::model::{Mode, OperationKind, OperationSnapshot};
 use crate::operations::{callback, chained_invoke, step, wait};
 use crate::request::{Invocation, Reply, Request, Settings};
 use crate::state::State;
-use crate::{answer, apply, checkpoint, invocation, pause, view};
+use crate::{answer, apply, checkpoint, fork, invocation, pause, redrive, view};
 
 /// Operation 0: the execution itself.
 pub(crate) const EXECUTION: Operation = Operation(0);
@@ -69,7 +69,7 @@ impl Machine for Durable {
             }
             Command::Pause { reason } => KernelReply::Own(pause::pause(turn, None, reason, true)),
             Command::Resume { reason } => KernelReply::Own(pause::resume(turn, None, reason)),
-            Command::Redrive => KernelReply::Refused("this version can't redrive an execution"),
+            Command::Redrive => redrive::redrive(turn),
             Command::Request(request) => requested(turn, request),
         }
     }
@@ -124,21 +124,10 @@ fn begin(turn: &mut Turn<'_, Durable>, start: Start) -> KernelReply<Reply> {
     let timeout = settings
         .execution_timeout_s
         .filter(|_| settings.mode == Mode::Durable);
-    let identity = Identity {
-        id: turn.execution().id().to_string().into(),
-        parent: None,
-        name: Some(start.name.into()),
-        sub_kind: None,
-    };
-    turn.emit(Event::Declared {
-        operation: EXECUTION,
-        kind: OperationKind::Execution,
-        identity,
-    });
-    turn.emit(Event::ExecutionStarted {
-        input: start.input,
-        settings: Box::new(settings),
-    });
+    let id = turn.execution().id();
+    for event in fork::beginning(id, &start.name, start.input, settings) {
+        turn.emit(event);
+    }
     if let Some(seconds) = timeout {
         let due = turn.now().after_seconds(u64::from(seconds));
         turn.set_timer(Timer {
@@ -218,9 +207,11 @@ fn requested(turn: &mut Turn<'_, Durable>, request: Request) -> KernelReply<Repl
             Some(snapshot) => KernelReply::Own(Reply::Described(Box::new(snapshot))),
             None => KernelReply::Refused("the execution has not begun"),
         },
+        Request::Recording => answer::recording(turn.execution(), turn.state()),
         Request::Identify { operations } => {
             KernelReply::Own(checkpoint::identify(turn.state(), &operations))
         }
+        Request::GoOn => fork::go_on(turn),
         Request::Pause {
             client_token,
             reason,

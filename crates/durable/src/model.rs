@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use everstep_core::{ExecutionId, Failure, Operation, OperationStatus, Payload, Status, Timestamp};
+use everstep_core::{
+    ExecutionId, Failure, Generation, Operation, OperationStatus, Payload, Status, Timestamp,
+};
 
 use crate::request::Settings;
 
@@ -217,6 +219,8 @@ impl std::fmt::Display for Divergence {
 pub struct OperationSnapshot {
     /// Its place in the order of starts; 0 is the execution.
     pub operation: Operation,
+    /// One more with each redrive that undid it: the generation that its callback id and its tasks have.
+    pub generation: Generation,
     pub identity: Identity,
     pub status: OperationStatus,
     pub started: Timestamp,

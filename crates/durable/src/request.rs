@@ -35,8 +35,12 @@ pub enum Request {
     },
     /// GetDurableExecution.
     Describe,
+    /// Everything that is known of the execution, whatever a handler is shown of it.
+    Recording,
     /// The names of operations, for showing history events.
     Identify { operations: Vec<Operation> },
+    /// The first of a fork: its journal holds what it takes over, and nothing waits or runs yet.
+    GoOn,
     /// PauseDurableExecution. The reason is for people.
     Pause {
         client_token: Option<String>,
@@ -98,9 +102,20 @@ pub enum Reply {
         next_marker: Option<String>,
     },
     Described(Box<ExecutionSnapshot>),
+    Recording {
+        execution: Box<ExecutionSnapshot>,
+        /// What its invocations go to: see [`Settings::address`].
+        revision: String,
+        /// All of them, in the order of starts.
+        operations: Vec<OperationSnapshot>,
+    },
     /// In the order of the request; `None` for a number without an operation.
     Identified(Vec<Option<Identity>>),
     Finished,
+    /// The execution runs again; these operations do, in the order of starts.
+    Redriven {
+        operations: Vec<Operation>,
+    },
     Refused(Refusal),
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use everstep_core::{Failure, Generation, Operation, OperationStatus, Outcome, Payload, Timestamp};
 
-use crate::model::{Details, Divergence, Identity, OperationSnapshot};
+use crate::model::{Details, Divergence, Identity, OperationKind, OperationSnapshot};
 use crate::pause::{Asked, Pause};
 use crate::request::{Position, Settings};
 
@@ -22,6 +22,9 @@ pub struct State {
     pub(crate) operations: Vec<OperationSnapshot>,
     pub(crate) by_id: BTreeMap<Arc<str>, Operation>,
     pub(crate) children: BTreeMap<Operation, Vec<Operation>>,
+    /// Of every operation that failed and every context that closed: the number that the next new operation had then. What has this number
+    /// or a later one was started afterwards.
+    pub(crate) closed_before: BTreeMap<Operation, Operation>,
     /// What handlers are shown: not what lies in a context that has ended and does not replay its children.
     pub(crate) visible: BTreeSet<Operation>,
     /// What changed since the handler last saw it.
@@ -110,6 +113,7 @@ impl State {
         let status = OperationStatus::Started;
         let snapshot = OperationSnapshot {
             operation,
+            generation: Generation(0),
             identity,
             status,
             started: at,
@@ -138,6 +142,12 @@ impl State {
             (false, true) => self.waiting = self.waiting.saturating_add(1),
             (true, false) => self.waiting = self.waiting.saturating_sub(1),
             _ => {}
+        }
+        let failed = snapshot.status.is_closed() && snapshot.status != OperationStatus::Succeeded;
+        let closed = snapshot.status.is_closed() && snapshot.kind() == OperationKind::Context;
+        if failed || closed {
+            let next = self.next_operation();
+            self.closed_before.entry(operation).or_insert(next);
         }
         self.unseen.insert(operation);
     }
@@ -168,6 +178,17 @@ impl State {
                 if self.visible.remove(child) {
                     open.push(*child);
                 }
+            }
+        }
+    }
+
+    /// Brings what lies below an open context back into the handler's sight, down to the contexts that hide theirs.
+    pub(crate) fn show_below(&mut self, context: Operation) {
+        let mut open = vec![context];
+        while let Some(operation) = open.pop() {
+            self.visible.insert(operation);
+            if !self.operation(operation).is_some_and(hides_children) {
+                open.extend(self.children.get(&operation).into_iter().flatten());
             }
         }
     }

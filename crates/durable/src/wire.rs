@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use everstep_core::{EventId, Failure, Operation, Payload, Timestamp};
+use everstep_core::{EventId, Failure, Generation, Operation, Payload, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::event::{Event, InvocationError, StepRetry};
@@ -15,8 +15,8 @@ pub struct Show<'a> {
     pub include_data: bool,
     /// An operation's names, from [`crate::Request::Identify`]; operation 0 is the execution.
     pub identity: &'a dyn Fn(Operation) -> Option<Identity>,
-    /// The token by which a callback is settled.
-    pub callback_id: &'a dyn Fn(Operation) -> String,
+    /// The token by which a generation of a callback is settled.
+    pub callback_id: &'a dyn Fn(Operation, Generation) -> String,
     /// A payload's text.
     pub payload: &'a dyn Fn(&Payload) -> Cow<'a, str>,
 }
@@ -77,6 +77,7 @@ pub fn event(id: EventId, at: Timestamp, event: &Event, show: &Show<'_>) -> Opti
     }
     let mut details = details;
     match event {
+        Event::Redriven { .. } => put(&mut details, "ResumeRequestTimestamp", seconds(at)),
         // It happens when it ends.
         Event::InvocationCompleted { .. } => put(&mut details, "EndTimestamp", seconds(at)),
         // Taken at once.
@@ -112,6 +113,7 @@ fn details(event: &Event, show: &Show<'_>) -> Shown {
             "ExecutionFailed"
         }
         Event::ExecutionTimedOut => "ExecutionTimedOut",
+        Event::Redriven { .. } => return redriven(to),
         Event::ExecutionStopped { error } => {
             put(&mut to, "Error", show.failed(error));
             "ExecutionStopped"
@@ -179,13 +181,17 @@ fn details_of_pause(event: &Event, show: &Show<'_>) -> Shown {
             timeout_s,
             heartbeat_s,
         } => {
-            put(&mut to, "CallbackId", json!((show.callback_id)(*operation)));
-            for (name, value) in [("HeartbeatTimeout", heartbeat_s), ("Timeout", timeout_s)] {
-                if let Some(seconds) = value {
-                    put(&mut to, name, json!(seconds));
-                }
-            }
-            "CallbackStarted"
+            let id = (show.callback_id)(*operation, Generation(0));
+            return callback_started(to, id, *timeout_s, *heartbeat_s);
+        }
+        Event::CallbackReopened {
+            operation,
+            generation,
+            timeout_s,
+            heartbeat_s,
+        } => {
+            let id = (show.callback_id)(*operation, *generation);
+            return callback_started(to, id, *timeout_s, *heartbeat_s);
         }
         Event::CallbackSucceeded { result, .. } => {
             put(&mut to, "Result", show.wrapped(result.as_ref()));
@@ -233,6 +239,28 @@ fn details_of_chained_invoke(event: &Event, show: &Show<'_>) -> Shown {
     };
     put(&mut to, "Error", show.failed(error));
     Some((kind, to))
+}
+
+/// AWS has no such event; this one of its own says what matters: the execution goes on.
+fn redriven(mut to: Map<String, Value>) -> Shown {
+    let reason = json!({ "Payload": "Redriven", "Truncated": false });
+    put(&mut to, "Reason", reason);
+    Some(("ExecutionResumed", to))
+}
+
+fn callback_started(
+    mut to: Map<String, Value>,
+    id: String,
+    timeout_s: Option<u32>,
+    heartbeat_s: Option<u32>,
+) -> Shown {
+    put(&mut to, "CallbackId", json!(id));
+    for (name, value) in [("HeartbeatTimeout", heartbeat_s), ("Timeout", timeout_s)] {
+        if let Some(seconds) = value {
+            put(&mut to, name, json!(seconds));
+        }
+    }
+    Some(("CallbackStarted", to))
 }
 
 fn details_of_interruption(event: &Event, show: &Show<'_>) -> Shown {

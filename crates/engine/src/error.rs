@@ -1,6 +1,6 @@
 //! What the engine refuses, and why.
 
-use everstep_core::{ExecutionId, Kind};
+use everstep_core::{ExecutionId, Kind, Operation};
 
 /// Why a call of [`crate::Handle`] was not done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +13,13 @@ pub enum Error {
     InvalidToken,
     #[error("execution {id} does not take this: {why}")]
     Refused { id: ExecutionId, why: &'static str },
+    #[error("execution {id} has no operation {operation}")]
+    UnknownOperation {
+        id: ExecutionId,
+        operation: Operation,
+    },
+    #[error("execution {id} can't be redriven: {why}")]
+    NotRedrivable { id: ExecutionId, why: &'static str },
     #[error("too much is waiting ({waiting} commands); try again in {retry_after_s} s")]
     Overloaded { waiting: usize, retry_after_s: u32 },
     #[error("function {function} runs as often at once as it may")]
@@ -39,11 +46,13 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
-            Self::UnknownExecution { .. } | Self::InvalidToken | Self::UnknownEntry { .. } => {
-                Kind::NotFound
-            }
+            Self::UnknownExecution { .. }
+            | Self::UnknownOperation { .. }
+            | Self::InvalidToken
+            | Self::UnknownEntry { .. } => Kind::NotFound,
             Self::NameTaken { .. }
             | Self::Refused { .. }
+            | Self::NotRedrivable { .. }
             | Self::EntryExists { .. }
             | Self::EntryChanged { .. } => Kind::Conflict,
             Self::Overloaded { .. } | Self::ConcurrencyReached { .. } => Kind::Throttled,

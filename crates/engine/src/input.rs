@@ -1,11 +1,12 @@
 //! Everything that can wake the engine's loop: one closed list.
 
 use everstep_core::{
-    Answer, ExecutionId, Generation, Operation, Settlement, Start, StartKey, View,
+    Answer, ExecutionId, Fork, Generation, Operation, Settlement, Start, StartKey, View,
 };
 use everstep_store::ExecutionRow;
 use tokio::sync::oneshot;
 
+use crate::registry::Taken;
 use crate::{Error, Reply, Request};
 
 pub(crate) type ReplyTo<T> = oneshot::Sender<Result<T, Error>>;
@@ -22,9 +23,20 @@ pub struct Started {
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub row: ExecutionRow,
+    /// What it was forked from, if it was.
+    pub fork: Option<Fork>,
     pub view: View,
     /// Operations whose last sign of life is known, in milliseconds since 1970.
     pub beats: Vec<(Operation, u64)>,
+}
+
+/// A fork that is to be made.
+pub(crate) struct Forking {
+    pub id: ExecutionId,
+    pub key: StartKey,
+    pub digest: [u8; 32],
+    pub start: Start,
+    pub taken: Taken,
 }
 
 pub(crate) enum Input {
@@ -33,6 +45,11 @@ pub(crate) enum Input {
         key: StartKey,
         digest: [u8; 32],
         start: Start,
+        reply: ReplyTo<Started>,
+    },
+    /// A start whose journal begins with a part of another one's.
+    Fork {
+        wanted: Box<Forking>,
         reply: ReplyTo<Started>,
     },
     Turn {
@@ -89,9 +106,11 @@ impl Input {
             | Self::Row { execution, .. }
             | Self::Delete { execution, .. }
             | Self::Watch { execution, .. } => Some(*execution),
-            Self::Start { .. } | Self::Find { .. } | Self::Committed { .. } | Self::Shutdown => {
-                None
-            }
+            Self::Start { .. }
+            | Self::Fork { .. }
+            | Self::Find { .. }
+            | Self::Committed { .. }
+            | Self::Shutdown => None,
         }
     }
 }

@@ -37,7 +37,10 @@ pub use catalogue::{
 pub use clock::{Clock, ClockMode};
 pub use dispatcher::{Call, Called, Dispatcher, Pending, Work, WorkPayload};
 pub use error::Error;
-pub use handle::{Handle, HistoryCursor, HistoryItem, HistoryPage, SettleWith, StartExecution};
+pub use handle::{
+    ForkExecution, ForkVersion, Handle, HistoryCursor, HistoryItem, HistoryPage, SettleWith,
+    StartExecution,
+};
 pub use input::{Snapshot, Started};
 pub use options::Options;
 pub use registry::{DURABLE, HistoryEvent, Late, Reply, Request};

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use everstep_core::{
-    Answer, Batch, Cell, Entry, EventId, Execution, ExecutionId, Input, KernelEvent, Operation,
-    Outcome, Sequence, Start, Task, Timestamp, View,
+    Answer, Batch, Cause, Cell, Entry, EventId, Execution, ExecutionId, Input, KernelEvent,
+    Operation, Outcome, Payload, Sequence, Start, Task, Timestamp, View,
 };
 use everstep_durable::Durable;
+use everstep_store::JournalRow;
 
 /// The registry's persisted number of the durable-functions machine.
 pub const DURABLE: u8 = 1;
@@ -48,6 +49,19 @@ pub(crate) enum AnyCell {
     Durable(Cell<Durable>),
 }
 
+/// What a fork takes over of its source's journal.
+pub(crate) enum Taken {
+    Durable(Vec<everstep_durable::Event>),
+}
+
+impl Taken {
+    /// The payloads that it names.
+    pub(crate) fn payloads(&self) -> impl Iterator<Item = &Payload> {
+        let Self::Durable(events) = self;
+        events.iter().filter_map(everstep_durable::Event::payload)
+    }
+}
+
 /// A turn's batch in its persisted form, with the kernel's part readable.
 pub(crate) struct Recorded {
     pub sequence: Sequence,
@@ -64,6 +78,31 @@ impl AnyCell {
             DURABLE => Some(Self::Durable(Cell::new(id))),
             _ => None,
         }
+    }
+
+    /// A cell that begins with what it takes over, and the batch that says so.
+    pub(crate) fn fork(
+        now: Timestamp,
+        id: ExecutionId,
+        start: Start,
+        taken: Taken,
+    ) -> Result<(Self, Recorded), Unreadable> {
+        let Taken::Durable(events) = taken;
+        let settings = everstep_durable::Settings::decode(&start.settings)?;
+        let beginning =
+            everstep_durable::fork::beginning(id, &start.name, start.input.clone(), settings);
+        let machine = beginning.into_iter().chain(events).map(Entry::Machine);
+        let started = Entry::Kernel(KernelEvent::Started(Box::new(start)));
+        let batch = Batch {
+            sequence: Sequence(0),
+            cause: Cause::Start,
+            at: now,
+            first_event: EventId(1),
+            entries: std::iter::once(started).chain(machine).collect(),
+        };
+        let mut cell = Cell::<Durable>::new(id);
+        cell.replay(&batch);
+        Ok((Self::Durable(cell), recorded(batch)))
     }
 
     pub(crate) const fn execution(&self) -> &Execution {
@@ -135,6 +174,37 @@ fn recorded<E: everstep_core::Event>(batch: Batch<E>) -> Recorded {
         batch: bytes,
         kernel: kernel.collect(),
     }
+}
+
+/// How an execution began, and what a fork of it at this operation takes over; `None` when it has no such operation.
+pub(crate) fn forked(
+    machine: u8,
+    rows: Vec<JournalRow>,
+    at: Operation,
+) -> Result<Option<(Start, Taken)>, Unreadable> {
+    if machine != DURABLE {
+        return Err(Unreadable::tag("machine", machine));
+    }
+    let mut start = None;
+    let mut events = Vec::new();
+    for row in rows {
+        let batch = Batch::<everstep_durable::Event>::decode(row.sequence, &row.batch)?;
+        for entry in batch.entries {
+            match entry {
+                Entry::Kernel(KernelEvent::Started(started)) => start = Some(*started),
+                Entry::Kernel(_) => {}
+                Entry::Machine(event) => events.push(event),
+            }
+        }
+    }
+    let start = start.ok_or(Unreadable::Short { what: "journal" })?;
+    let taken = everstep_durable::fork::before(events, at);
+    Ok(taken.map(|events| (start, Taken::Durable(events))))
+}
+
+/// The request that a fork's first turn answers.
+pub(crate) const fn go_on() -> Request {
+    Request::Durable(everstep_durable::Request::GoOn)
 }
 
 /// The public events of a persisted batch.

@@ -87,6 +87,7 @@ mod tests {
             status: Status::Running,
             started: Timestamp(1),
             closed: None,
+            attributes: std::collections::BTreeMap::new(),
         };
         let writes = vec![Write::Execution { row, was: None }];
         let (shard, epoch) = epochs[0];

@@ -30,6 +30,9 @@ pub enum Code {
     StillRunning,
     FolderInUse,
     NewerStore,
+    NotRedrivable,
+    UnknownOperation,
+    AmbiguousOperation,
     MissingCredentials,
     MalformedCredentials,
     UnknownKey,
@@ -134,6 +137,21 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         "The store was written by a later version",
     ),
     (
+        Code::NotRedrivable,
+        "E0140",
+        "The execution can't be redriven as it stands",
+    ),
+    (
+        Code::UnknownOperation,
+        "E0141",
+        "The execution has no such operation",
+    ),
+    (
+        Code::AmbiguousOperation,
+        "E0142",
+        "Several operations have this name",
+    ),
+    (
         Code::MissingCredentials,
         "E0180",
         "The request shows no credentials",
@@ -235,6 +253,8 @@ impl Code {
             Error::NameTaken { .. } | Error::Refused { .. } | Error::EntryExists { .. } => {
                 Self::Conflict
             }
+            Error::NotRedrivable { .. } => Self::NotRedrivable,
+            Error::UnknownOperation { .. } => Self::UnknownOperation,
             Error::InvalidToken => Self::InvalidToken,
             Error::Overloaded { .. } => Self::Overloaded,
             Error::ConcurrencyReached { .. } => Self::ConcurrencyReached,

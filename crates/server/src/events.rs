@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use everstep_core::token::Purpose;
-use everstep_core::{Digest, ExecutionId, Generation, Operation, Payload};
+use everstep_core::{Digest, ExecutionId, Operation, Payload};
 use everstep_durable::{Identity, Reply, Request, wire};
 use everstep_engine::{Error, HistoryEvent, HistoryItem};
 use serde_json::Value;
@@ -85,9 +85,9 @@ fn render(
     let show = wire::Show {
         include_data,
         identity: &|operation| identities.get(&operation).cloned(),
-        callback_id: &|operation| {
+        callback_id: &|operation, generation| {
             app.handle
-                .token(Purpose::Callback, id, operation, Generation(0), 0)
+                .token(Purpose::Callback, id, operation, generation, 0)
         },
         payload: &text,
     };

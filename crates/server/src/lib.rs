@@ -8,6 +8,8 @@
 //! - `door`: who sends a request and what they may do; every other module is behind it.
 //! - `gateway`: HTTP routes that are answered by functions.
 //!
+//! - `replay`: a recorded execution against other code, served apart from all of these and without a handle.
+//!
 //! It does not know: the store, how a function is run, what an event means beyond its wire form.
 //!
 //! Invariants
@@ -20,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod artifacts;
+mod attributes;
 mod callbacks;
 mod door;
 mod errors;
@@ -30,6 +33,7 @@ mod lambda;
 mod logs;
 mod options;
 mod query;
+pub mod replay;
 mod rest;
 mod server;
 mod start;

@@ -1,5 +1,7 @@
 //! Starting executions of functions, for every protocol alike.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use everstep_core::{Backoff, Definition, ExecutionId};
 use everstep_durable::{InvocationRetry, Limits, Mode, Settings};
@@ -21,6 +23,8 @@ pub(crate) struct Start {
     pub input: Bytes,
     pub trace_header: Option<String>,
     pub tenant_id: Option<String>,
+    /// Checked already, by [`crate::attributes::check`].
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// An execution that runs, or that had the name and the same content before.
@@ -34,7 +38,7 @@ pub(crate) struct Running {
 /// Starts an execution of a resolved function: a durable one, or a plain one that is called once.
 pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Result<Running, Error> {
     let settings = settings(app, resolved, start.trace_header, start.tenant_id);
-    let (function, retention_days) = (settings.function.clone(), settings.retention_days);
+    let function = settings.function.clone();
     let definition = Definition {
         machine: DURABLE,
         name: function.name.clone(),
@@ -46,8 +50,9 @@ pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Resul
         name: start.name,
         input: Some(start.input),
         settings: settings.encode(),
-        retention_ms: u64::from(retention_days) * DAY_MS,
+        retention_ms: retention_ms(&settings),
         parent: None,
+        attributes: start.attributes,
     };
     let started = app.handle.start(started).await?;
     let arn = function.execution(&name.unwrap_or_else(|| started.id.to_string()), started.id);
@@ -90,6 +95,11 @@ pub(crate) fn settings(
         trace_header,
         tenant_id,
     }
+}
+
+/// How long an execution with these settings is kept after its end.
+pub(crate) fn retention_ms(settings: &Settings) -> u64 {
+    u64::from(settings.retention_days) * DAY_MS
 }
 
 /// AWS calls a plain function that was invoked asynchronously twice more: after a minute, and after two.

@@ -43,6 +43,7 @@ fn write(store: &Fjall) -> Result<(), Error> {
         status: Status::Running,
         started: Timestamp(1_700_000_000_000),
         closed: None,
+        attributes: std::collections::BTreeMap::new(),
     };
     let begun = ExecutionRow {
         id: ExecutionId::new(1_700_000_000_500, 2, shard),

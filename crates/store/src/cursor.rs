@@ -104,6 +104,14 @@ fn fingerprint(filter: &ListFilter) -> [u8; 8] {
         to.option(time.as_ref(), |to, time| to.u64(time.0));
     }
     to.bool(filter.oldest_first);
+    if !filter.attributes.is_empty() {
+        let mut attributes: Vec<_> = filter.attributes.iter().collect();
+        attributes.sort_unstable();
+        to.list(&attributes, |to, (key, value)| {
+            to.str(key);
+            to.str(value);
+        });
+    }
     let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = Sha256::digest(to.finish()).into();
     [a, b, c, d, e, f, g, h]
 }

@@ -42,6 +42,8 @@ pub struct ListFilter {
     pub name: Option<String>,
     pub name_prefix: Option<String>,
     pub version: Option<String>,
+    /// Each of these has this value. The first one is looked up, the others are compared.
+    pub attributes: Vec<(String, String)>,
     /// Started at this time or later.
     pub started_after: Option<Timestamp>,
     /// Started at this time or earlier.
@@ -66,6 +68,10 @@ impl ListFilter {
                 .version
                 .as_ref()
                 .is_none_or(|version| *version == row.version)
+            && self
+                .attributes
+                .iter()
+                .all(|(key, value)| row.attributes.get(key) == Some(value))
             && self.started_after.is_none_or(|after| row.started >= after)
             && self
                 .started_before

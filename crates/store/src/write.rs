@@ -1,5 +1,7 @@
 //! What a commit holds.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use everstep_core::{
     Epoch, ExecutionId, Generation, Operation, Sequence, Shard, StartKey, Status, TimerKind,
@@ -76,6 +78,8 @@ pub struct ExecutionRow {
     pub status: Status,
     pub started: Timestamp,
     pub closed: Option<Timestamp>,
+    /// What it is found by, beside its name. They never change.
+    pub attributes: BTreeMap<String, String>,
 }
 
 impl ExecutionRow {
@@ -86,6 +90,7 @@ impl ExecutionRow {
             definition: self.definition.clone(),
             started: self.started,
             id: self.id,
+            attributes: self.attributes.clone(),
         }
     }
 }
@@ -97,6 +102,7 @@ pub struct ListKey {
     pub definition: String,
     pub started: Timestamp,
     pub id: ExecutionId,
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// A name that is taken. `digest` tells a repeated start from a different one.

@@ -1,4 +1,4 @@
-//! The verbs that look: list, describe, history; and stop.
+//! The verbs that look: describe, history; and stop.
 
 use anyhow::Result;
 use clap::Args;
@@ -9,74 +9,6 @@ use crate::output::{self, Format};
 
 /// The most that a server gives at once.
 const EVENTS_PER_PAGE: usize = 1_000;
-
-#[derive(Args)]
-pub struct List {
-    /// Only executions of this function
-    #[arg(long)]
-    function: Option<String>,
-    /// Only executions with this status; may be given several times
-    #[arg(long)]
-    status: Vec<String>,
-    /// Only executions whose name begins so
-    #[arg(long)]
-    name_prefix: Option<String>,
-    /// At most so many
-    #[arg(long, default_value_t = 50)]
-    limit: usize,
-    /// Where the last page ended
-    #[arg(long)]
-    cursor: Option<String>,
-}
-
-impl List {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let mut query = vec![format!("limit={}", self.limit)];
-        query.extend(
-            self.function
-                .iter()
-                .map(|function| format!("function={}", segment(function))),
-        );
-        query.extend(
-            self.status
-                .iter()
-                .map(|status| format!("status={}", segment(&status.to_uppercase()))),
-        );
-        query.extend(
-            self.name_prefix
-                .iter()
-                .map(|prefix| format!("name_prefix={}", segment(prefix))),
-        );
-        query.extend(
-            self.cursor
-                .iter()
-                .map(|cursor| format!("cursor={}", segment(cursor))),
-        );
-        let page = context
-            .client()?
-            .get(&format!("/executions?{}", query.join("&")))?;
-        if context.format == Format::Json {
-            return output::json(&page);
-        }
-        let rows = page
-            .get("executions")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default();
-        let columns = [
-            ("ID", "/id"),
-            ("FUNCTION", "/function"),
-            ("NAME", "/name"),
-            ("STATUS", "/status"),
-            ("STARTED", "/started_at"),
-        ];
-        output::table(&columns, &rows)?;
-        if let Some(cursor) = page.get("next").and_then(Value::as_str) {
-            output::note(format!("More: --cursor {cursor}"));
-        }
-        Ok(())
-    }
-}
 
 #[derive(Args)]
 pub struct Describe {
@@ -106,6 +38,22 @@ impl Describe {
             if let Some(value) = described.pointer(path).filter(|value| !value.is_null()) {
                 output::line(format!("{title:<9} {}", output::text(value)))?;
             }
+        }
+        for (key, value) in described
+            .pointer("/execution/attributes")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            output::line(format!("attribute {key}={}", output::text(value)))?;
+        }
+        if let Some(source) = described.pointer("/forked_from/execution") {
+            let at = described.pointer("/forked_from/operation");
+            let at = output::text(at.unwrap_or(&Value::Null));
+            output::line(format!(
+                "forked    from {}, before operation {at}",
+                output::text(source)
+            ))?;
         }
         for waiting in described
             .get("waiting_for")

@@ -1,8 +1,12 @@
 //! The verbs that call a server. They are the same for every kind of execution.
 
 mod answer;
+mod fork;
 mod inspect;
+mod list;
 mod logs;
+mod redrive;
+mod replay;
 mod start;
 
 use std::path::PathBuf;
@@ -16,8 +20,12 @@ use crate::error::Failed;
 use crate::output::{self, Format};
 
 pub use answer::{Approve, Callback, Reject};
-pub use inspect::{Describe, History, List, Stop};
+pub use fork::Fork;
+pub use inspect::{Describe, History, Stop};
+pub use list::List;
 pub use logs::Logs;
+pub use redrive::Redrive;
+pub use replay::Replay;
 pub use start::Start;
 
 /// What every verb knows.
@@ -47,6 +55,14 @@ fn read_json(argument: &str) -> Result<Box<RawValue>> {
     };
     serde_json::from_str(&text)
         .map_err(|error| Failed::Usage(format!("not JSON: {error} in {text:.60}")).into())
+}
+
+/// `KEY=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("not KEY=VALUE".to_owned()),
+    }
 }
 
 /// Percent-encodes one segment of a path.

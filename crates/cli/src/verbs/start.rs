@@ -1,5 +1,7 @@
 //! `everstep start`.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -20,6 +22,9 @@ pub struct Start {
     /// Name of the execution: the same name and input is the same execution
     #[arg(long)]
     name: Option<String>,
+    /// What it is found by, as KEY=VALUE; may be given several times
+    #[arg(long = "attribute", value_name = "KEY=VALUE", value_parser = super::pair)]
+    attributes: Vec<(String, String)>,
     /// Wait for the end and print the result; a failed execution is exit code 1
     #[arg(short, long)]
     wait: bool,
@@ -29,6 +34,7 @@ pub struct Start {
 struct Body {
     name: Option<String>,
     input: Box<RawValue>,
+    attributes: BTreeMap<String, String>,
 }
 
 impl Start {
@@ -37,6 +43,7 @@ impl Start {
         let body = Body {
             name: self.name,
             input: read_json(&self.input)?,
+            attributes: self.attributes.into_iter().collect(),
         };
         let started = client.post_raw(
             &format!("/functions/{}/start", segment(&self.function)),

@@ -160,6 +160,8 @@ fn start() -> Start {
         settings: bytes::Bytes::new(),
         retention_ms: 1_000,
         parent: None,
+        attributes: std::collections::BTreeMap::from([("team".to_owned(), "red".to_owned())]),
+        fork: None,
     }
 }
 

@@ -36,7 +36,17 @@ pub(crate) fn take(turn: &mut Turn<'_, Durable>, operation: Operation, update: &
         timeout_s,
         heartbeat_s,
     });
-    turn.open(operation, Generation(0));
+    open(turn, operation, Generation(0), (timeout_s, heartbeat_s));
+}
+
+/// Lets it be answered, for as long as it is said.
+pub(crate) fn open(
+    turn: &mut Turn<'_, Durable>,
+    operation: Operation,
+    generation: Generation,
+    (timeout_s, heartbeat_s): (Option<u32>, Option<u32>),
+) {
+    turn.open(operation, generation);
     if let Some(seconds) = timeout_s {
         let due = turn.now().after_seconds(u64::from(seconds));
         turn.set_timer(Timer {

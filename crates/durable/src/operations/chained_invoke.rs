@@ -73,7 +73,6 @@ pub(crate) fn take(turn: &mut Turn<'_, Durable>, operation: Operation, update: U
     let (target, missing) = match options.target {
         InvokeTarget::Function(settings) => {
             let (time, chance, shard) = (turn.now().0, turn.chance(), turn.chance());
-            let shard = Shard(u16::try_from(shard % u64::from(SHARDS)).unwrap_or_default());
             let mut settings = *settings;
             if let Some(own) = &turn.state().settings {
                 // The parent takes no larger result than this.
@@ -81,7 +80,7 @@ pub(crate) fn take(turn: &mut Turn<'_, Durable>, operation: Operation, update: U
                 settings.trace_header = options.trace_id.or_else(|| own.trace_header.clone());
             }
             settings.tenant_id.clone_from(&options.tenant_id);
-            let id = ExecutionId::new(time, chance, shard);
+            let id = ExecutionId::new(time, chance, any_shard(shard));
             (Some(ChainedTarget { id, settings }), None)
         }
         InvokeTarget::Missing(failure) => (None, Some(failure)),
@@ -102,11 +101,36 @@ pub(crate) fn take(turn: &mut Turn<'_, Durable>, operation: Operation, update: U
     }
     if let Some(target) = &call.target {
         turn.open(operation, Generation(0));
-        turn.start_task(task(operation, target));
+        turn.start_task(task(operation, Generation(0), target));
     }
 }
 
-fn task(operation: Operation, target: &ChainedTarget) -> Task {
+/// Invokes it for another time, as a child of its own: a former one has told its end to nobody, or to somebody else.
+pub(crate) fn invoke_again(turn: &mut Turn<'_, Durable>, snapshot: &OperationSnapshot) {
+    let Some((call, target)) = of_task(snapshot) else {
+        return;
+    };
+    let (operation, generation) = (snapshot.operation, snapshot.generation);
+    let (time, chance, shard) = (turn.now().0, turn.chance(), turn.chance());
+    let target = ChainedTarget {
+        id: ExecutionId::new(time, chance, any_shard(shard)),
+        settings: target.settings.clone(),
+    };
+    let task = task(operation, generation, &target);
+    let call = Arc::new(ChainedCall {
+        target: Some(target),
+        ..call.clone()
+    });
+    turn.emit(Event::ChainedInvokeStarted { operation, call });
+    turn.open(operation, generation);
+    turn.start_task(task);
+}
+
+fn any_shard(chance: u64) -> Shard {
+    Shard(u16::try_from(chance % u64::from(SHARDS)).unwrap_or_default())
+}
+
+fn task(operation: Operation, generation: Generation, target: &ChainedTarget) -> Task {
     let settings = &target.settings;
     let (kind, timeout_ms, recovery) = match settings.mode {
         // The start names the child: one that is known there is not sent again.
@@ -120,7 +144,7 @@ fn task(operation: Operation, target: &ChainedTarget) -> Task {
     };
     Task {
         operation,
-        generation: Generation(0),
+        generation,
         target: Target {
             kind,
             address: settings.address(),
@@ -232,5 +256,7 @@ pub(crate) fn start(
             operation: task.operation,
             generation: task.generation,
         }),
+        attributes: std::collections::BTreeMap::new(),
+        fork: None,
     }
 }

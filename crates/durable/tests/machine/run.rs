@@ -55,6 +55,8 @@ impl Run {
             settings: settings.encode(),
             retention_ms: 1,
             parent,
+            attributes: BTreeMap::new(),
+            fork: None,
         };
         let (answer, shown) = run.turn(Input::Start(start));
         assert_eq!(answer, Answer::Done);
@@ -117,7 +119,10 @@ impl Run {
         let show = wire::Show {
             include_data: true,
             identity: &identity,
-            callback_id: &|operation| format!("callback-{operation}"),
+            callback_id: &|operation, generation| match generation.0 {
+                0 => format!("callback-{operation}"),
+                generation => format!("callback-{operation}-{generation}"),
+            },
             payload: &|payload| match payload {
                 Payload::Inline(bytes) => Cow::Owned(String::from_utf8(bytes.to_vec()).unwrap()),
                 Payload::Blob { .. } => panic!("no blobs here"),

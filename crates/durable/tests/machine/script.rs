@@ -1,7 +1,7 @@
 //! The scripts. Each line is a command or an update of the checkpoint above it; what it leads to is the snapshot.
 //!
 //! `start`, `plain`, `at MS`, `checkpoint G.S [client]`, `+ KIND ACTION ID [key=value …]`, `state G.S ITEMS [MARKER]`, `late`, `finish G …`,
-//! `settle ID …`, `sent ID`, `wake`, `stop`, `describe`.
+//! `settle ID …`, `sent ID`, `wake`, `stop`, `redrive`, `describe`.
 
 use std::fmt::Write as _;
 
@@ -101,6 +101,7 @@ fn begin(kind: &str, options: &[&str]) -> (Run, Vec<String>) {
 fn input(run: &Run, words: &[&str]) -> Input<Request> {
     match words {
         ["wake"] => Input::Wake,
+        ["redrive"] => Input::Redrive,
         ["stop"] => Input::Stop {
             failure: Some(Failure::new("Stopped", "by hand")),
         },
@@ -136,7 +137,7 @@ fn input(run: &Run, words: &[&str]) -> Input<Request> {
         }),
         ["callback" | "settle", id, rest @ ..] => Input::Settle {
             operation: run.cell.state().by_id(id).unwrap().operation,
-            generation: Generation(0),
+            generation: run.cell.state().by_id(id).unwrap().generation,
             outcome: match rest {
                 ["ok"] => Outcome::Succeeded(None),
                 ["ok", payload] => Outcome::Succeeded(Some(Payload::from((*payload).to_owned()))),

@@ -1,9 +1,12 @@
 //! The way in: a cloneable handle that every front end holds.
 
 mod children;
+mod fork;
 mod history;
 mod payloads;
+mod redrive;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -22,6 +25,7 @@ use crate::input::{Input, ReplyTo};
 use crate::pressure::{Pressure, Urgency};
 use crate::{Call, Called, Clock, Dispatcher, Error, Options, Reply, Request, Snapshot, Started};
 
+pub use fork::{ForkExecution, ForkVersion};
 pub use history::{HistoryCursor, HistoryItem, HistoryPage};
 
 pub(crate) struct Inner {
@@ -60,6 +64,8 @@ pub struct StartExecution {
     pub settings: Bytes,
     pub retention_ms: u64,
     pub parent: Option<Parent>,
+    /// What it is found by, beside its name. A repeated start does not change them.
+    pub attributes: BTreeMap<String, String>,
 }
 
 impl Handle {
@@ -136,6 +142,7 @@ impl Handle {
             settings,
             retention_ms,
             parent,
+            attributes,
         } = start;
         // Asked here too, so that no blob is written for a start that is turned away.
         self.admit(Urgency::Start)?;
@@ -172,6 +179,8 @@ impl Handle {
             settings,
             retention_ms,
             parent,
+            attributes,
+            fork: None,
         };
         self.ask(Urgency::Start, |reply| Input::Start {
             id,

@@ -2,6 +2,7 @@
 //! loop feeds it, and so can a simulator.
 
 mod crash;
+mod fork;
 mod load;
 mod queue;
 mod recovery;
@@ -136,6 +137,10 @@ impl Owner {
                 start,
                 reply,
             } => self.start(now, id, key, digest, start, reply),
+            Input::Fork { wanted, reply } => {
+                let answer = self.fork(now, *wanted);
+                self.reply(reply, answer);
+            }
             Input::Turn {
                 execution,
                 input,
@@ -298,6 +303,7 @@ impl Owner {
             .collect();
         Ok(Snapshot {
             row: slot.row.clone(),
+            fork: slot.cell.execution().fork(),
             view,
             beats,
         })

@@ -39,7 +39,7 @@ impl Starts {
 }
 
 impl Owner {
-    fn name_owner(&self, key: StartKey) -> Result<Option<Taken>, Error> {
+    pub(super) fn name_owner(&self, key: StartKey) -> Result<Option<Taken>, Error> {
         if let Some((_, taken)) = self.starts.names.get(&key) {
             return Ok(*taken);
         }
@@ -47,6 +47,12 @@ impl Owner {
             .store
             .start(key)?
             .map(|row| (row.execution, row.digest)))
+    }
+
+    /// The name is this execution's from here on.
+    pub(super) fn take_name(&mut self, key: StartKey, id: ExecutionId, digest: [u8; 32]) {
+        let group = self.group.number;
+        self.starts.names.insert(key, (group, Some((id, digest))));
     }
 
     pub(super) fn find(&self, key: StartKey) -> Result<Option<ExecutionId>, Error> {
@@ -93,6 +99,7 @@ impl Owner {
             status: everstep_core::Status::Running,
             started: now,
             closed: None,
+            attributes: start.attributes.clone(),
         };
         let cell = AnyCell::new(row.machine, id).ok_or(Error::Refused {
             id,
@@ -115,7 +122,7 @@ impl Owner {
             Err(error) => Err(error),
         };
         let recorded = recorded.inspect_err(|_| self.forget(id))?;
-        self.starts.names.insert(key, (group, Some((id, digest))));
+        self.take_name(key, id, digest);
         self.write(
             id.shard(),
             Write::Start(StartRow {

@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod executions;
+mod fork;
 mod history;
 mod overload;
 mod restart;

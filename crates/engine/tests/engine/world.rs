@@ -127,6 +127,7 @@ pub fn named(name: &str) -> StartExecution {
         settings: settings.encode(),
         retention_ms: 10_000,
         parent: None,
+        attributes: std::collections::BTreeMap::new(),
     }
 }
 

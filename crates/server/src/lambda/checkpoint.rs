@@ -177,6 +177,8 @@ pub(super) async fn ask(
         | Reply::State { .. }
         | Reply::Described(_)
         | Reply::Identified(_)
+        | Reply::Redriven { .. }
+        | Reply::Recording { .. }
         | Reply::Finished => Ok(reply),
     }
 }

@@ -192,16 +192,18 @@ impl From<everstep_engine::Error> for Error {
         use everstep_engine::Error as Engine;
         let code = Code::of(&error);
         let exception = match &error {
-            Engine::UnknownExecution { .. } | Engine::UnknownEntry { .. } => {
-                Exception::ResourceNotFound
-            }
+            Engine::UnknownExecution { .. }
+            | Engine::UnknownOperation { .. }
+            | Engine::UnknownEntry { .. } => Exception::ResourceNotFound,
             Engine::NameTaken { .. } => Exception::DurableExecutionAlreadyStarted,
             Engine::InvalidToken
             | Engine::Store {
                 kind: Kind::Invalid,
                 ..
             } => Exception::InvalidParameterValue,
-            Engine::Refused { .. } | Engine::EntryExists { .. } => Exception::ResourceConflict,
+            Engine::Refused { .. } | Engine::NotRedrivable { .. } | Engine::EntryExists { .. } => {
+                Exception::ResourceConflict
+            }
             Engine::EntryChanged { .. } => Exception::PreconditionFailed,
             Engine::Overloaded { .. } | Engine::ConcurrencyReached { .. } => {
                 Exception::TooManyRequests

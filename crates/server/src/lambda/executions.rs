@@ -54,6 +54,8 @@ pub(super) async fn describe(call: &Call<'_>, id: ExecutionId) -> Result<Executi
         | Reply::State { .. }
         | Reply::Identified(_)
         | Reply::Finished
+        | Reply::Redriven { .. }
+        | Reply::Recording { .. }
         | Reply::Refused(_) => Err(checkpoint::unexpected()),
     }
 }
@@ -211,6 +213,7 @@ pub(super) async fn list(name: &Name, call: &Call<'_>) -> Result<Response, Error
         started_after: moment(call, "StartedAfter")?,
         started_before: moment(call, "StartedBefore")?,
         oldest_first: call.flag("ReverseOrder"),
+        attributes: Vec::new(),
     };
     let cursor = match call.query.get("Marker").filter(|marker| !marker.is_empty()) {
         None => None,

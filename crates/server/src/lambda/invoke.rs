@@ -17,6 +17,7 @@ use super::arn::{FunctionName, execution_arn, function_arn, is_word};
 use super::errors::{Error, Exception};
 use super::route::Name;
 use super::{Call, reply};
+use crate::attributes;
 use crate::start::{Running, Start, start};
 
 const TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-type");
@@ -123,6 +124,9 @@ async fn start_execution(
 ) -> Result<Running, Error> {
     let trace_header = call.owned_header(TRACE_ID)?;
     let tenant_id = call.owned_header(TENANT_ID)?;
+    let attributes = call.owned_header(attributes::HEADER)?;
+    let attributes =
+        attributes::parse(attributes.as_deref().unwrap_or_default()).map_err(Error::invalid)?;
     match start(
         call.app,
         resolved,
@@ -131,6 +135,7 @@ async fn start_execution(
             input,
             trace_header,
             tenant_id,
+            attributes,
         },
     )
     .await

@@ -17,17 +17,23 @@ pub(super) fn refused(head: &Parts, operation: Operation, name: &Name) -> Option
     Some(refuse_aws(&denied))
 }
 
-/// What an operation needs; nothing where it will be refused for another reason. What is not named here changes something.
+/// What an operation needs, by AWS's name of it; nothing where it will be refused for another reason. What is not named here changes
+/// something.
 fn need(method: &Method, operation: Operation, name: &Name) -> Option<Need> {
-    Some(match operation {
-        Operation::CheckpointDurableExecution | Operation::GetDurableExecutionState => {
+    Some(match format!("{operation:?}").as_str() {
+        "CheckpointDurableExecution" | "GetDurableExecutionState" => {
             Need::Extend(execution_id(&name.first).ok()?)
         }
-        Operation::Invoke
-        | Operation::StopDurableExecution
-        | Operation::SendDurableExecutionCallbackSuccess
-        | Operation::SendDurableExecutionCallbackFailure
-        | Operation::SendDurableExecutionCallbackHeartbeat => Need::Operate,
+        "Invoke"
+        | "InvokeAsync"
+        | "InvokeWithResponseStream"
+        | "StopDurableExecution"
+        | "PauseDurableExecution"
+        | "ResumeDurableExecution"
+        | "DeleteDurableExecution"
+        | "SendDurableExecutionCallbackSuccess"
+        | "SendDurableExecutionCallbackFailure"
+        | "SendDurableExecutionCallbackHeartbeat" => Need::Operate,
         _ if method == Method::GET => Need::Read,
         _ => Need::Administer,
     })

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use everstep_core::token::Purpose;
-use everstep_core::{ExecutionId, Failure, Generation, Payload};
+use everstep_core::{ExecutionId, Failure, Payload};
 use everstep_durable::{Details, OperationSnapshot};
 use serde::{Deserialize, Serialize};
 
@@ -270,7 +270,7 @@ impl<'a> OperationOut<'a> {
                     Purpose::Callback,
                     execution,
                     from.operation,
-                    Generation(0),
+                    from.generation,
                     0,
                 ),
                 result: text(result.as_ref()),

@@ -1,5 +1,7 @@
 //! Executions: list, one of them, its history, stop.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
@@ -8,7 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use everstep_core::{
-    EventId, ExecutionId, Failure, OperationStatus, Payload, Sequence, Status, ViewOperation,
+    EventId, ExecutionId, Failure, OperationStatus, Payload, Sequence, Status, Timestamp,
+    ViewOperation,
 };
 use everstep_engine::{
     Cursor, Direction, ExecutionRow, HistoryCursor, ListFilter, Reply, Request, Snapshot,
@@ -27,7 +30,7 @@ const PAGE_MAX: usize = 1_000;
 
 /// An execution as lists show it.
 #[derive(Serialize)]
-struct Row {
+pub(super) struct Row {
     id: String,
     arn: String,
     function: String,
@@ -37,10 +40,12 @@ struct Row {
     started_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<String, String>,
 }
 
 impl Row {
-    fn of(app: &App, row: &ExecutionRow) -> Self {
+    pub(super) fn of(app: &App, row: &ExecutionRow) -> Self {
         Self {
             id: row.id.to_string(),
             arn: execution_arn(&app.options, row),
@@ -50,12 +55,13 @@ impl Row {
             status: row.status.as_str(),
             started_at: time(row.started),
             ended_at: row.closed.map(time),
+            attributes: row.attributes.clone(),
         }
     }
 }
 
 /// An id, or the ARN that ends with it.
-fn id(text: &str) -> Result<ExecutionId, Problem> {
+pub(super) fn id(text: &str) -> Result<ExecutionId, Problem> {
     let last = text.rsplit('/').next().unwrap_or_default();
     last.parse().map_err(|_| {
         Problem::new(
@@ -80,6 +86,30 @@ fn bad_cursor() -> Problem {
     Problem::new(Code::InvalidParameter, "The cursor is none of this list")
 }
 
+/// A time of this API: RFC 3339.
+fn moment(name: &str, value: &str) -> Result<Timestamp, Problem> {
+    let parsed = value.parse::<jiff::Timestamp>().ok();
+    parsed
+        .and_then(|at| u64::try_from(at.as_millisecond()).ok())
+        .map(Timestamp)
+        .ok_or_else(|| {
+            let detail = format!("{name} is a time such as 2026-11-21T09:00:00Z, not {value}");
+            Problem::new(Code::InvalidParameter, detail)
+        })
+}
+
+/// `KEY=VALUE`.
+fn attribute(text: &str) -> Result<(String, String), Problem> {
+    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    let (key, value) = pair.ok_or_else(|| {
+        Problem::new(
+            Code::InvalidParameter,
+            format!("An attribute is KEY=VALUE, not {text}"),
+        )
+    })?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
 pub(super) async fn list(
     State(app): State<App>,
     RawQuery(query): RawQuery,
@@ -102,6 +132,10 @@ pub(super) async fn list(
             "function" => filter.definition = Some(value.to_owned()),
             "name" => filter.name = Some(value.to_owned()),
             "name_prefix" => filter.name_prefix = Some(value.to_owned()),
+            "version" => filter.version = Some(value.to_owned()),
+            "started_after" => filter.started_after = Some(moment(name, value)?),
+            "started_before" => filter.started_before = Some(moment(name, value)?),
+            "attribute" => filter.attributes.push(attribute(value)?),
             "order" if value == "oldest" => filter.oldest_first = true,
             "order" if value == "newest" => filter.oldest_first = false,
             "cursor" | "limit" => {}
@@ -127,7 +161,7 @@ pub(super) async fn list(
 
 /// One operation of the tree, in the order of starts; `parent` is the number of another one.
 #[derive(Serialize)]
-struct OperationOut<'a> {
+pub(super) struct OperationOut<'a> {
     number: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     parent: Option<u32>,
@@ -193,8 +227,12 @@ pub(super) async fn get(
         .iter()
         .filter_map(|operation| waits_for(&snapshot, operation))
         .collect();
+    let forked_from = snapshot.fork.map(
+        |fork| json!({ "execution": fork.execution.to_string(), "operation": fork.operation.0 }),
+    );
     let answer = json!({
         "execution": Row::of(&app, &snapshot.row),
+        "forked_from": forked_from,
         "input": outcome.input,
         "result": outcome.result,
         "error": outcome.error,
@@ -253,7 +291,7 @@ fn last_beat(snapshot: &Snapshot, operation: &ViewOperation) -> Option<String> {
     beat.map(|(_, at)| time(everstep_core::Timestamp(*at)))
 }
 
-fn show<'a>(snapshot: &Snapshot, operation: &'a ViewOperation) -> OperationOut<'a> {
+pub(super) fn show<'a>(snapshot: &Snapshot, operation: &'a ViewOperation) -> OperationOut<'a> {
     OperationOut {
         number: operation.operation.0,
         parent: operation.parent.map(|parent| parent.0),
@@ -319,7 +357,8 @@ pub(super) async fn history(
         .handle
         .history(id, from, direction, limit(&query)?)
         .await?;
-    let events = crate::events::show(&app, id, &page.items, include).await?;
+    let mut events = crate::events::show(&app, id, &page.items, include).await?;
+    super::redrive::in_own_words(&page.items, &mut events);
     let next = page
         .next
         .map(|next| format!("{}-{}", next.sequence, next.event));

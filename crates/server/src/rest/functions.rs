@@ -1,5 +1,7 @@
 //! Starting functions.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -11,6 +13,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::{Problem, read_json};
+use crate::attributes;
 use crate::errors::Code;
 use crate::http::App;
 use crate::lambda::arn::{execution_arn, is_word};
@@ -22,6 +25,9 @@ struct StartIn {
     name: Option<String>,
     /// Kept as it was written.
     input: Option<Box<RawValue>>,
+    /// What it is found by.
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
 }
 
 /// `NAME` or `NAME:QUALIFIER`.
@@ -37,6 +43,8 @@ pub(super) async fn start(
             "A name has 1 to 64 letters, digits, hyphens and underscores",
         ));
     }
+    attributes::check(&request.attributes)
+        .map_err(|detail| Problem::new(Code::InvalidParameter, detail))?;
     let input = request.input.map_or(Bytes::from_static(b"{}"), |input| {
         Bytes::from(String::from(Box::<str>::from(input)))
     });
@@ -59,6 +67,7 @@ pub(super) async fn start(
         Start {
             name: request.name,
             input,
+            attributes: request.attributes,
             ..Start::default()
         },
     )

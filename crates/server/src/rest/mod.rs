@@ -2,9 +2,12 @@
 
 mod agents;
 mod executions;
+mod fork;
 mod functions;
 mod logs;
 mod problem;
+mod recording;
+mod redrive;
 
 use axum::Router;
 use axum::body::Body;
@@ -28,6 +31,9 @@ pub(crate) fn routes() -> Router<App> {
         .route("/executions/{id}", get(executions::get))
         .route("/executions/{id}/history", get(executions::history))
         .route("/executions/{id}/stop", post(executions::stop))
+        .route("/executions/{id}/recording", get(recording::get))
+        .route("/executions/{id}/fork", post(fork::fork))
+        .route("/executions/{id}/redrive", post(redrive::redrive))
         .route("/functions/{name}/start", post(functions::start))
         .route("/functions/{name}/logs", get(logs::logs))
         .route("/agents", get(agents::list))

@@ -60,12 +60,13 @@ impl Problem {
             Code::AmbiguousRequest => StatusCode::BAD_REQUEST,
             Code::UnknownFunction
             | Code::UnknownExecution
+            | Code::UnknownOperation
             | Code::UnknownLog
             | Code::UnknownRoute
             | Code::UnknownArtifact
             | Code::UnknownAgent => StatusCode::NOT_FOUND,
             Code::TooSlow | Code::StillRunning => StatusCode::REQUEST_TIMEOUT,
-            Code::Conflict => StatusCode::CONFLICT,
+            Code::Conflict | Code::NotRedrivable | Code::AmbiguousOperation => StatusCode::CONFLICT,
             Code::CallbackClosed => StatusCode::GONE,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

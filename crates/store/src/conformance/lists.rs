@@ -16,6 +16,7 @@ fn fill(store: &dyn Store) -> Vec<ExecutionRow> {
             let begun = ExecutionRow {
                 definition: definition.to_owned(),
                 version: (number % 2).to_string(),
+                attributes: attributes(number),
                 ..row(1_000 + number / 4, number, shard)
             };
             commit(store, shard, epoch, vec![new(begun.clone())]);
@@ -27,6 +28,16 @@ fn fill(store: &dyn Store) -> Vec<ExecutionRow> {
         }
     }
     rows
+}
+
+/// A third has none, the others a team, and some a customer too.
+fn attributes(number: u64) -> std::collections::BTreeMap<String, String> {
+    let team = (number % 3 != 1).then_some(("team", number % 2));
+    let customer = number.is_multiple_of(5).then_some(("customer", number));
+    team.into_iter()
+        .chain(customer)
+        .map(|(key, value)| (key.to_owned(), value.to_string()))
+        .collect()
 }
 
 fn close(
@@ -76,6 +87,12 @@ fn all_pages(store: &dyn Store, filter: &ListFilter, limit: usize) -> Vec<Execut
 fn all_filters() -> Vec<ListFilter> {
     let any = ListFilter::default;
     let text = |text: &str| Some(text.to_owned());
+    let attribute = |pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect::<Vec<_>>()
+    };
     let mut filters = vec![
         any(),
         ListFilter {
@@ -110,6 +127,25 @@ fn all_filters() -> Vec<ListFilter> {
         ListFilter {
             name_prefix: text("order-1"),
             definition: text("pay"),
+            ..any()
+        },
+        ListFilter {
+            attributes: attribute(&[("team", "0")]),
+            ..any()
+        },
+        ListFilter {
+            attributes: attribute(&[("team", "1"), ("customer", "5")]),
+            ..any()
+        },
+        ListFilter {
+            attributes: attribute(&[("team", "0")]),
+            definition: text("pay"),
+            statuses: vec![Status::Succeeded, Status::Running],
+            started_after: Some(Timestamp(1_001)),
+            ..any()
+        },
+        ListFilter {
+            attributes: attribute(&[("tea", "m0")]),
             ..any()
         },
         ListFilter {

@@ -211,6 +211,9 @@ pub fn state_rows_read_back(place: &dyn Place) {
     strange.started = Timestamp::NEVER;
     strange.closed = Some(Timestamp(0));
     strange.status = Status::Quarantined;
+    strange
+        .attributes
+        .insert("kind of\u{0}".to_owned(), "ä".repeat(300));
     commit(&*store, ONE, epoch, vec![new(strange.clone())]);
     assert_eq!(
         store.execution(strange.id).expect("reads"),

@@ -27,6 +27,7 @@ pub fn row(started: u64, number: u64, shard: Shard) -> ExecutionRow {
         status: Status::Running,
         started: Timestamp(started),
         closed: None,
+        attributes: std::collections::BTreeMap::new(),
     }
 }
 

@@ -1,11 +1,16 @@
 //! State rows. Key: execution 16.
 
+use std::collections::BTreeMap;
+
 use ::fjall::Keyspace;
 use everstep_core::codec::{Corrupt, Reader, Writer};
 use everstep_core::{ExecutionId, Status, Timestamp};
 
-use super::row::{Family, lost, parse, seal, unseal};
+use super::row::{Family, lost, parse, seal, seal_as, unseal_up_to};
 use crate::{Error, ExecutionRow};
+
+/// The version of a row that has attributes: only a build that knows them reads it, any other refuses it by name.
+const WITH_ATTRIBUTES: u8 = 2;
 
 pub fn key(id: ExecutionId) -> [u8; 16] {
     *id.as_bytes()
@@ -20,13 +25,28 @@ pub fn value(row: &ExecutionRow) -> Vec<u8> {
     to.u8(row.status.number());
     to.u64(row.started.0);
     to.option(row.closed.as_ref(), |to, closed| to.u64(closed.0));
-    seal(Family::Execution, &key(row.id), &to.finish())
+    if row.attributes.is_empty() {
+        // As it always was: an earlier version goes on reading it.
+        return seal(Family::Execution, &key(row.id), &to.finish());
+    }
+    let attributes: Vec<_> = row.attributes.iter().collect();
+    to.list(&attributes, |to, (key, value)| {
+        to.str(key);
+        to.str(value);
+    });
+    seal_as(
+        WITH_ATTRIBUTES,
+        Family::Execution,
+        &key(row.id),
+        &to.finish(),
+    )
 }
 
 pub fn decode(id: ExecutionId, value: &[u8]) -> Result<ExecutionRow, Error> {
-    let body = unseal(Family::Execution, &key(id), value, || {
-        format!("the state row of execution {id}")
-    })?;
+    let (version, body) =
+        unseal_up_to(WITH_ATTRIBUTES, Family::Execution, &key(id), value, || {
+            format!("the state row of execution {id}")
+        })?;
     parse(
         "a state row",
         body,
@@ -40,6 +60,12 @@ pub fn decode(id: ExecutionId, value: &[u8]) -> Result<ExecutionRow, Error> {
                 status: Status::from_number(from.u8()?)?,
                 started: Timestamp(from.u64()?),
                 closed: from.option(|from| from.u64().map(Timestamp))?,
+                attributes: if version == WITH_ATTRIBUTES {
+                    let attributes = from.list(|from| Ok((from.str()?, from.str()?)))?;
+                    attributes.into_iter().collect()
+                } else {
+                    BTreeMap::new()
+                },
             })
         },
     )

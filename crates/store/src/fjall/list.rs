@@ -1,4 +1,4 @@
-//! The lists. Key: order u8 (1 all, 2 by definition), for 2 eight bytes of the definition's SHA-256, status u8, start u64 and execution 16,
+//! The lists. Key: order u8 (1 all, 2 by definition, 3 by attribute), for 2 and 3 eight bytes of the definition's or attribute's SHA-256, status u8, start u64 and execution 16,
 //! both inverted so that the newest come first. No value: the state row is read beside it, from the same snapshot, and judges alone.
 
 use std::iter::Peekable;
@@ -38,22 +38,41 @@ fn prefix(definition: Option<&str>, status: Status) -> Vec<u8> {
     prefix
 }
 
+/// Attributes of one digest share a part of the list, as definitions do.
+fn prefix_of_attribute(key: &str, value: &str, status: Status) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update((key.len() as u64).to_be_bytes());
+    hash.update(key.as_bytes());
+    hash.update(value.as_bytes());
+    let mut prefix = Vec::with_capacity(10 + POSITION_BYTES);
+    prefix.push(3);
+    prefix.extend(hash.finalize().into_iter().take(8));
+    prefix.push(status.number());
+    prefix
+}
+
 fn place(mut prefix: Vec<u8>, position: Position) -> Vec<u8> {
     prefix.extend((!position.started.0).to_be_bytes());
     prefix.extend(position.id.as_bytes().map(|byte| !byte));
     prefix
 }
 
-/// The entries of an execution: in the list of all and in that of its definition.
-pub fn keys(at: &ListKey) -> [Vec<u8>; 2] {
+/// The entries of an execution: in the list of all, in that of its definition, and in those of its attributes.
+pub fn keys(at: &ListKey) -> Vec<Vec<u8>> {
     let position = Position {
         started: at.started,
         id: at.id,
     };
-    [
+    let mut keys = vec![
         place(prefix(None, at.status), position),
         place(prefix(Some(&at.definition), at.status), position),
-    ]
+    ];
+    keys.extend(
+        at.attributes
+            .iter()
+            .map(|(key, value)| place(prefix_of_attribute(key, value, at.status), position)),
+    );
+    keys
 }
 
 pub fn value(key: &[u8]) -> Vec<u8> {
@@ -115,7 +134,11 @@ fn entries(
             started,
             id: ExecutionId::from_bytes(id),
         };
-        place(prefix(filter.definition.as_deref(), status), position)
+        let prefix = match filter.attributes.first() {
+            Some((key, value)) => prefix_of_attribute(key, value, status),
+            None => prefix(filter.definition.as_deref(), status),
+        };
+        place(prefix, position)
     };
     // Keys run from the newest to the oldest.
     let mut first = Bound::Included(at(

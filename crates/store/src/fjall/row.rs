@@ -77,8 +77,13 @@ fn checksum(family: Family, key: &[u8], framed: &[u8]) -> [u8; 4] {
 
 /// The value to store for a row's body.
 pub fn seal(family: Family, key: &[u8], body: &[u8]) -> Vec<u8> {
+    seal_as(VERSION, family, key, body)
+}
+
+/// As [`seal`], for a body of a later version.
+pub fn seal_as(version: u8, family: Family, key: &[u8], body: &[u8]) -> Vec<u8> {
     let mut value = Vec::with_capacity(body.len() + FRAME_BYTES);
-    value.push(VERSION);
+    value.push(version);
     value.extend_from_slice(body);
     value.extend_from_slice(&checksum(family, key, &value));
     value
@@ -91,6 +96,17 @@ pub fn unseal<'a, W: Display>(
     value: &'a [u8],
     what: impl FnOnce() -> W,
 ) -> Result<&'a [u8], Error> {
+    unseal_up_to(VERSION, family, key, value, what).map(|(_, body)| body)
+}
+
+/// The version and the body of a stored value whose family has versions up to `known`.
+pub fn unseal_up_to<'a, W: Display>(
+    known: u8,
+    family: Family,
+    key: &[u8],
+    value: &'a [u8],
+    what: impl FnOnce() -> W,
+) -> Result<(u8, &'a [u8]), Error> {
     let Some((framed, checked)) = value.split_last_chunk::<4>() else {
         return Err(Error::Damaged {
             detail: format!("{} is cut off", what()),
@@ -102,10 +118,10 @@ pub fn unseal<'a, W: Display>(
         });
     }
     match framed {
-        [VERSION, body @ ..] => Ok(body),
-        [found, ..] if *found > VERSION => Err(Error::Newer {
+        [version, body @ ..] if (1..=known).contains(version) => Ok((*version, body)),
+        [found, ..] if *found > known => Err(Error::Newer {
             found: u32::from(*found),
-            known: FORMAT,
+            known: u32::from(known),
         }),
         _ => Err(Error::Damaged {
             detail: format!("{} has no format version", what()),

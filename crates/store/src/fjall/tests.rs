@@ -23,17 +23,21 @@ fn any_row() -> impl Strategy<Value = ExecutionRow> {
         status,
         any::<u64>(),
         any::<Option<u64>>(),
+        prop::collection::btree_map("\\PC{1,9}", "\\PC{0,9}", 0..3),
     )
         .prop_map(
-            |(id, definition, version, machine, name, status, started, closed)| ExecutionRow {
-                id,
-                definition,
-                version,
-                machine,
-                name,
-                status,
-                started: Timestamp(started),
-                closed: closed.map(Timestamp),
+            |(id, definition, version, machine, name, status, started, closed, attributes)| {
+                ExecutionRow {
+                    id,
+                    definition,
+                    version,
+                    machine,
+                    name,
+                    status,
+                    started: Timestamp(started),
+                    closed: closed.map(Timestamp),
+                    attributes,
+                }
             },
         )
 }
@@ -103,7 +107,12 @@ proptest! {
 
     #[test]
     fn list_keys_sort_newest_first_and_come_back(a in any_row(), b in any_row()) {
-        let b = ExecutionRow { definition: a.definition.clone(), status: a.status, ..b };
+        let b = ExecutionRow {
+            definition: a.definition.clone(),
+            status: a.status,
+            attributes: a.attributes.clone(),
+            ..b
+        };
         for (a_key, b_key) in super::list::keys(&a.list_key()).iter().zip(&super::list::keys(&b.list_key())) {
             prop_assert_eq!(a_key.cmp(b_key), (b.started, b.id).cmp(&(a.started, a.id)));
             let position = super::list::decode(a_key, &super::list::value(a_key)).unwrap();

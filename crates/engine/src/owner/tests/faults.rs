@@ -55,6 +55,7 @@ fn named(name: usize) -> StartExecution {
         settings: settings().encode(),
         retention_ms: 1_000,
         parent: None,
+        attributes: std::collections::BTreeMap::new(),
     }
 }
 

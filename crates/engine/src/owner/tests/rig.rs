@@ -181,6 +181,8 @@ impl Rig {
             settings,
             retention_ms: RETENTION_MS,
             parent: None,
+            attributes: std::collections::BTreeMap::new(),
+            fork: None,
         };
         self.ask(|reply| Input::Start {
             id,
