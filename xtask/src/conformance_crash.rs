@@ -7,7 +7,7 @@ use crate::suite::{self, Need, Outcome, Suite};
 use anyhow::{Context, Result};
 use std::time::Duration;
 
-/// Some four thousand crashes, each with a new process of the function: half an hour on two quiet cores.
+/// Some three thousand crashes, each with a new process of the function: half an hour on two quiet cores.
 const LIMIT: Duration = Duration::from_secs(4 * 3_600);
 
 pub fn run(request: &Request<'_>) -> Result<bool> {

@@ -18,16 +18,19 @@ pub enum TargetKind {
     Http = 5,
     /// The execution that waits for this one's end: it is told of it.
     Parent = 6,
+    /// A function or an address that hears of the end of an asynchronous call.
+    Destination = 7,
 }
 
 impl TargetKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Function,
         Self::Execution,
         Self::Queue,
         Self::Agent,
         Self::Http,
         Self::Parent,
+        Self::Destination,
     ];
 }
 

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use everstep_core::Kind;
+use everstep_core::{Digest, Kind};
 use everstep_engine::catalogue::CODE_BUCKET;
 use everstep_engine::{Code, Error, Handle, Revision};
 use futures_util::TryStreamExt as _;
@@ -42,56 +42,94 @@ impl CodeFolder {
             Code::Elsewhere(_) => return Ok(PathBuf::new()),
             Code::Archive { sha256, .. } => sha256,
         };
-        let cell = {
-            let mut unpacked = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(unpacked.entry(sha256.clone()).or_default())
-        };
-        cell.get_or_try_init(|| self.unpack(handle, sha256))
+        let archives = [&**sha256];
+        self.cell(sha256)
+            .get_or_try_init(|| self.unpack(handle, sha256, &archives))
             .await
             .cloned()
     }
 
-    async fn unpack(&self, handle: &Handle, sha256: &str) -> Result<PathBuf, Error> {
-        let to = self.folder.join(sha256);
+    /// The folder in which a revision's layers lie over each other; `None` without layers.
+    pub(crate) async fn layers(
+        &self,
+        handle: &Handle,
+        revision: &Revision,
+    ) -> Result<Option<PathBuf>, Error> {
+        let layers = &revision.config.layers;
+        if layers.is_empty() {
+            return Ok(None);
+        }
+        let digests: Vec<&str> = layers.iter().map(|layer| &*layer.sha256).collect();
+        let name = format!("layers-{}", Digest::of(digests.concat().as_bytes()).hex());
+        let cell = self.cell(&name);
+        let folder = cell.get_or_try_init(|| self.unpack(handle, &name, &digests));
+        Ok(Some(folder.await?.clone()))
+    }
+
+    fn cell(&self, name: &str) -> Arc<OnceCell<PathBuf>> {
+        let mut unpacked = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(unpacked.entry(name.to_owned()).or_default())
+    }
+
+    /// Unpacks archives into one folder; of files that have the same name, the last stays.
+    async fn unpack(
+        &self,
+        handle: &Handle,
+        name: &str,
+        archives: &[&str],
+    ) -> Result<PathBuf, Error> {
+        let to = self.folder.join(name);
         if to.is_dir() {
             return Ok(to);
         }
-        let failed = |detail: String| Error::Store {
-            detail: format!("code {sha256}: {detail}"),
-            kind: Kind::Transient,
-        };
-        let (_, body) = handle
-            .blobs()
-            .artifacts()
-            .get(CODE_BUCKET, sha256)
-            .await
-            .map_err(|error| failed(error.to_string()))?;
-        let archive: Vec<Bytes> = body
-            .try_collect()
-            .await
-            .map_err(|error| failed(error.to_string()))?;
-        let archive = archive.concat();
-        let part = self.folder.join(format!("{sha256}.part"));
+        let mut read = Vec::with_capacity(archives.len());
+        for sha256 in archives {
+            read.push(self.read(handle, sha256).await?);
+        }
+        let part = self.folder.join(format!("{name}.part"));
         let done = to.clone();
         let unpacked = tokio::task::spawn_blocking(move || {
             // What a crash left half-way is begun again.
             let _ = std::fs::remove_dir_all(&part);
-            extract(archive, &part)?;
+            let mut left = UNPACKED_BYTES_MAX;
+            for archive in read {
+                extract(archive, &part, &mut left)?;
+            }
             std::fs::rename(&part, &done)
         });
         unpacked
             .await
             .map_err(|_| Error::Ended)?
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(|error| failed(name, &error))?;
         Ok(to)
+    }
+
+    async fn read(&self, handle: &Handle, sha256: &str) -> Result<Vec<u8>, Error> {
+        let (_, body) = handle
+            .blobs()
+            .artifacts()
+            .get(CODE_BUCKET, sha256)
+            .await
+            .map_err(|error| failed(sha256, &error))?;
+        let archive: Vec<Bytes> = body
+            .try_collect()
+            .await
+            .map_err(|error| failed(sha256, &error))?;
+        Ok(archive.concat())
     }
 }
 
-/// Unpacks an archive below `folder`. Names that lead out of it are refused.
-fn extract(archive: Vec<u8>, folder: &Path) -> std::io::Result<()> {
+fn failed(name: &str, detail: &dyn std::fmt::Display) -> Error {
+    Error::Store {
+        detail: format!("code {name}: {detail}"),
+        kind: Kind::Transient,
+    }
+}
+
+/// Unpacks an archive below `folder`, to at most `left` bytes. Names that lead out of it are refused.
+fn extract(archive: Vec<u8>, folder: &Path, left: &mut u64) -> std::io::Result<()> {
     let mut archive = zip::ZipArchive::new(Cursor::new(archive)).map_err(std::io::Error::other)?;
     std::fs::create_dir_all(folder)?;
-    let mut left = UNPACKED_BYTES_MAX;
     for index in 0..archive.len() {
         let mut file = archive.by_index(index).map_err(std::io::Error::other)?;
         let name = PathBuf::from(file.name());
@@ -113,8 +151,8 @@ fn extract(archive: Vec<u8>, folder: &Path) -> std::io::Result<()> {
             std::fs::create_dir_all(parent)?;
         }
         let mut out = std::fs::File::create(&to)?;
-        let written = std::io::copy(&mut std::io::Read::take(&mut file, left + 1), &mut out)?;
-        left = left
+        let written = std::io::copy(&mut std::io::Read::take(&mut file, *left + 1), &mut out)?;
+        *left = left
             .checked_sub(written)
             .ok_or_else(|| std::io::Error::other("the archive unpacks to more than 250 MiB"))?;
         if let Some(mode) = file.unix_mode() {

@@ -14,6 +14,7 @@ use everstep_engine::{
 
 use crate::code::CodeFolder;
 use crate::concurrency::Concurrency;
+use crate::destinations;
 use crate::host::{
     ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime, Scaling,
 };
@@ -36,6 +37,7 @@ struct Inner {
     /// must not run beside itself.
     running: Mutex<HashSet<Running>>,
     concurrency: Arc<Concurrency>,
+    http: reqwest::Client,
 }
 
 type Running = (ExecutionId, Operation, Generation);
@@ -54,6 +56,7 @@ impl FunctionDispatcher {
                 runtime,
                 running: Mutex::default(),
                 concurrency: Arc::default(),
+                http: reqwest::Client::new(),
             }),
         }
     }
@@ -105,6 +108,14 @@ impl Dispatcher for FunctionDispatcher {
                     }
                     inner.end(running);
                 }
+                (TargetKind::Destination, WorkPayload::Stored(said)) => {
+                    let running = (execution, work.task.operation, work.task.generation);
+                    if inner.begin(running) {
+                        let http = &inner.http;
+                        destinations::deliver(&handle, http, execution, &work.task, &said).await;
+                        inner.end(running);
+                    }
+                }
                 (kind, _) => {
                     tracing::error!(%execution, ?kind, "no way out leads to this kind of target")
                 }
@@ -130,6 +141,7 @@ impl Dispatcher for FunctionDispatcher {
                 trace_id: call.trace_id,
                 client_context: call.client_context,
                 tenant_id: call.tenant_id,
+                parts: call.parts,
                 execution: None,
                 deadline: None,
             };
@@ -202,6 +214,7 @@ impl Inner {
             trace_id: invocation.trace_header.clone(),
             client_context: None,
             tenant_id: invocation.tenant_id.clone(),
+            parts: None,
             execution: (invocation.mode == Mode::Durable).then_some(execution),
             deadline: None,
         };
@@ -266,6 +279,7 @@ impl Inner {
             },
             handler: config.handler.clone(),
             code: self.code.folder(handle, revision).await?,
+            layers: self.code.layers(handle, revision).await?,
             environment,
             timeout: Duration::from_secs(u64::from(config.timeout_s)),
             memory_mb: config.memory_mb,

@@ -11,6 +11,7 @@
 mod chained;
 mod code;
 mod concurrency;
+mod destinations;
 mod event;
 mod functions;
 pub mod host;

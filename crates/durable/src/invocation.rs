@@ -2,10 +2,11 @@
 
 use everstep_core::{
     Execution, Failure, Generation, Operation, Payload, Recovery, Reply as KernelReply, Status,
-    Target, TargetKind, Task, TaskPayload, Timer, Turn,
+    Target, TargetKind, Task, TaskPayload, Timer, Timestamp, Turn,
 };
 
 use crate::answer;
+use crate::destination::{self, Condition};
 use crate::event::{Event, InvocationError};
 use crate::machine::{Durable, EXECUTION, INVOCATION_RETRY};
 use crate::model::{ChainedCall, ChainedTarget, Details, Mode};
@@ -123,6 +124,7 @@ pub(crate) fn finish(
             } else {
                 turn.emit(Event::ExecutionSucceeded { result });
                 turn.close(Status::Succeeded);
+                destination::tell(turn, Status::Succeeded, Condition::Success);
             }
         }
         Output::Failed { error } => {
@@ -158,8 +160,25 @@ pub(crate) fn complete(turn: &mut Turn<'_, Durable>, error: Option<InvocationErr
 }
 
 fn fail(turn: &mut Turn<'_, Durable>, error: Failure) {
+    fail_because(turn, error, Condition::RetriesExhausted);
+}
+
+fn fail_because(turn: &mut Turn<'_, Durable>, error: Failure, condition: Condition) {
     turn.emit(Event::ExecutionFailed { error });
     turn.close(Status::Failed);
+    destination::tell(turn, Status::Failed, condition);
+}
+
+/// Whether the event of an asynchronous call is too old to be handed over at this time.
+fn is_too_old(state: &State, due: Timestamp) -> bool {
+    let settings = state.settings.as_ref();
+    let age_max_s = settings.and_then(|settings| settings.end.as_ref()?.age_max_s);
+    let begun = state
+        .operation(EXECUTION)
+        .map(|execution| execution.started);
+    age_max_s
+        .zip(begun)
+        .is_some_and(|(seconds, begun)| due > begun.after_seconds(u64::from(seconds)))
 }
 
 fn suspend(turn: &mut Turn<'_, Durable>) {
@@ -209,6 +228,9 @@ fn failed(turn: &mut Turn<'_, Durable>, failure: Failure, class: ErrorClass) {
             .backoff
             .delay_ms(delayed.saturating_add(1), turn.chance());
         let due = turn.now().after_ms(delay);
+        if is_too_old(turn.state(), due) {
+            return fail_because(turn, failure, Condition::EventAgeExceeded);
+        }
         turn.set_timer(Timer {
             operation: EXECUTION,
             kind: INVOCATION_RETRY,

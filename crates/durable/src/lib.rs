@@ -18,6 +18,7 @@ mod apply;
 mod arm;
 mod checkpoint;
 mod codec;
+mod destination;
 mod event;
 pub mod fork;
 mod invocation;
@@ -42,7 +43,7 @@ pub use model::{
 };
 pub use pause::Pause;
 pub use request::{
-    ErrorClass, Invocation, InvocationRetry, Limits, Output, Position, Refusal, Reply, Request,
-    Settings,
+    Destinations, ErrorClass, Invocation, InvocationRetry, Limits, Output, Position, Refusal,
+    Reply, Request, Settings,
 };
 pub use state::State;

@@ -220,6 +220,19 @@ pub struct Settings {
     /// X-Ray's header of the request that started the execution.
     pub trace_header: Option<String>,
     pub tenant_id: Option<String>,
+    /// Of a plain function that was invoked asynchronously, where somebody is to hear of it.
+    pub end: Option<Destinations>,
+}
+
+/// Who hears how an asynchronous call ended: functions by their ARNs, or addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Destinations {
+    pub on_success: Option<String>,
+    pub on_failure: Option<String>,
+    /// It gets the event itself, when the call has failed for good.
+    pub dead_letter: Option<String>,
+    /// How old the event may be when the function is called once more.
+    pub age_max_s: Option<u32>,
 }
 
 /// How failed invocations are tried again.
@@ -295,6 +308,41 @@ impl Default for InvocationRetry {
 }
 
 impl Settings {
+    /// A function's execution with AWS's limits: durable with these figures (seconds, days), or plain.
+    #[must_use]
+    pub fn new(
+        function: FunctionArn,
+        revision: String,
+        function_timeout_s: u32,
+        durable: Option<(Option<u32>, u16)>,
+    ) -> Self {
+        let (mode, execution_timeout_s, retention_days, retry) = match durable {
+            Some((timeout_s, days)) => (Mode::Durable, timeout_s, days, InvocationRetry::DURABLE),
+            None => (
+                Mode::Plain,
+                None,
+                Self::PLAIN_RETENTION_DAYS,
+                InvocationRetry::PLAIN,
+            ),
+        };
+        Self {
+            mode,
+            function,
+            revision,
+            function_timeout_s,
+            execution_timeout_s,
+            retention_days,
+            retry,
+            limits: Limits::default(),
+            trace_header: None,
+            tenant_id: None,
+            end: None,
+        }
+    }
+
+    /// An asynchronous call of a plain function is kept for a day after its end.
+    const PLAIN_RETENTION_DAYS: u16 = 1;
+
     /// What a task's target says: `FUNCTION/REVISION`.
     #[must_use]
     pub fn address(&self) -> String {

@@ -4,7 +4,10 @@ use everstep_core::Backoff;
 use everstep_core::codec::{Corrupt, Reader, Writer};
 
 use crate::model::{FunctionArn, Mode};
-use crate::request::{InvocationRetry, Limits, Settings};
+use crate::request::{Destinations, InvocationRetry, Limits, Settings};
+
+/// A mode of its own, so that settings without destinations stay what they were.
+const PLAIN_WITH_DESTINATIONS: u8 = 3;
 
 impl Settings {
     /// The form that [`everstep_core::Start::settings`] carries.
@@ -30,7 +33,10 @@ impl Settings {
     }
 
     pub(crate) fn write(&self, to: &mut Writer) {
-        to.u8(self.mode as u8);
+        to.u8(match self.end {
+            Some(_) => PLAIN_WITH_DESTINATIONS,
+            None => self.mode as u8,
+        });
         for part in [
             &self.function.partition,
             &self.function.region,
@@ -58,13 +64,20 @@ impl Settings {
         to.u32(self.limits.page_bytes_max);
         to.option(self.trace_header.as_ref(), |to, text| to.str(text));
         to.option(self.tenant_id.as_ref(), |to, text| to.str(text));
+        if let Some(end) = &self.end {
+            for part in [&end.on_success, &end.on_failure, &end.dead_letter] {
+                to.option(part.as_ref(), |to, text| to.str(text));
+            }
+            to.option(end.age_max_s.as_ref(), |to, s| to.u32(*s));
+        }
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, Corrupt> {
+        let tag = from.u8()?;
         Ok(Self {
-            mode: match from.u8()? {
+            mode: match tag {
                 1 => Mode::Durable,
-                2 => Mode::Plain,
+                2 | PLAIN_WITH_DESTINATIONS => Mode::Plain,
                 tag => return Err(Corrupt::tag("execution mode", tag)),
             },
             function: FunctionArn {
@@ -98,6 +111,18 @@ impl Settings {
             },
             trace_header: from.option(Reader::str)?,
             tenant_id: from.option(Reader::str)?,
+            end: (tag == PLAIN_WITH_DESTINATIONS)
+                .then(|| read_destinations(from))
+                .transpose()?,
         })
     }
+}
+
+fn read_destinations(from: &mut Reader<'_>) -> Result<Destinations, Corrupt> {
+    Ok(Destinations {
+        on_success: from.option(Reader::str)?,
+        on_failure: from.option(Reader::str)?,
+        dead_letter: from.option(Reader::str)?,
+        age_max_s: from.option(Reader::u32)?,
+    })
 }

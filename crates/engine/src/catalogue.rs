@@ -7,9 +7,11 @@ mod layers;
 mod reserved;
 mod running;
 mod settings;
+mod urls;
 
 use std::collections::BTreeMap;
 
+use everstep_durable::{Destinations, FunctionArn, Settings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
@@ -19,6 +21,7 @@ pub use running::{Remote, Scaling};
 pub use settings::{
     AsyncInvoke, FunctionSettings, FunctionUrl, Policy, Provisioned, RuntimeUpdates,
 };
+pub use urls::UrlOwner;
 
 /// How a function's code is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,4 +167,38 @@ pub struct Resolved {
     /// What is executed: `$LATEST` or a number.
     pub version: String,
     pub revision: Revision,
+    /// How asynchronous calls by this qualifier are made.
+    pub async_invoke: Option<AsyncInvoke>,
+}
+
+impl Resolved {
+    /// What an execution of it is begun with. `at` is the function's ARN, whose version is put right here.
+    #[must_use]
+    pub fn settings(&self, at: FunctionArn) -> Settings {
+        let config = &self.revision.config;
+        let function = FunctionArn {
+            name: self.revision.function.clone(),
+            version: self.version.clone(),
+            ..at
+        };
+        let durable = config
+            .durable
+            .map(|durable| (durable.execution_timeout_s, durable.retention_days));
+        let revision = self.revision.revision.clone();
+        let mut settings = Settings::new(function, revision, config.timeout_s, durable);
+        if durable.is_none() {
+            let said = self.async_invoke.clone().unwrap_or_default();
+            if let Some(retries) = said.retries_max {
+                settings.retry.delayed_max = retries;
+            }
+            let end = Destinations {
+                on_success: said.on_success,
+                on_failure: said.on_failure,
+                dead_letter: config.dead_letter.clone(),
+                age_max_s: said.age_max_s,
+            };
+            settings.end = Some(end).filter(|end| *end != Destinations::default());
+        }
+        settings
+    }
 }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use everstep_core::{ExecutionId, Payload, Task};
+use tokio::sync::mpsc;
 
 use crate::{Handle, Late};
 
@@ -37,12 +38,22 @@ pub struct Call {
     pub trace_id: Option<String>,
     pub client_context: Option<String>,
     pub tenant_id: Option<String>,
+    /// Where the parts of an answer go that the function streams; without it, and without streaming, the answer comes as a whole.
+    pub parts: Option<mpsc::Sender<AnswerPart>>,
+}
+
+/// A part of an answer on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnswerPart {
+    /// First of all: the media type, where the function says one.
+    Begin(Option<String>),
+    Bytes(Bytes),
 }
 
 /// What came of a call.
 #[derive(Clone, Debug)]
 pub struct Called {
-    /// The function's answer; an error is the function's own error document.
+    /// The function's answer, empty where its parts went ahead; an error is the function's own error document.
     pub result: Result<Bytes, Bytes>,
     /// The last 4 KiB of its log.
     pub log_tail: Bytes,

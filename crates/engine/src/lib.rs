@@ -35,7 +35,7 @@ pub use catalogue::{
     Agent, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime,
 };
 pub use clock::{Clock, ClockMode};
-pub use dispatcher::{Call, Called, Dispatcher, Pending, Work, WorkPayload};
+pub use dispatcher::{AnswerPart, Call, Called, Dispatcher, Pending, Work, WorkPayload};
 pub use error::Error;
 pub use handle::{
     ForkExecution, ForkVersion, Handle, HistoryCursor, HistoryItem, HistoryPage, SettleWith,

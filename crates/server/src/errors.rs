@@ -44,6 +44,8 @@ pub enum Code {
     UnsafeListen,
     UnusableKeys,
     ConcurrencyReached,
+    Unserved,
+    NotSigned,
     UnknownLog,
     MalformedQuery,
     MalformedPattern,
@@ -193,6 +195,16 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         Code::ConcurrencyReached,
         "E0150",
         "The function runs as often at once as it may",
+    ),
+    (
+        Code::Unserved,
+        "E0151",
+        "AWS has this operation, Everstep does not",
+    ),
+    (
+        Code::NotSigned,
+        "E0152",
+        "The address takes signed requests alone",
     ),
     (
         Code::UnknownLog,

@@ -5,6 +5,7 @@
 //! - `rest`: our own API, for the CLI and for people with curl.
 //! - `callbacks`: answers of agents and people, in the research workflow's shape and as A2A pushes.
 //! - `artifacts`: objects by bucket and key, and links to them that expire.
+//! - `function_urls`: addresses of functions, as Lambda's function URLs.
 //! - `door`: who sends a request and what they may do; every other module is behind it.
 //! - `gateway`: HTTP routes that are answered by functions.
 //!
@@ -27,6 +28,7 @@ mod callbacks;
 mod door;
 mod errors;
 mod events;
+mod function_urls;
 mod gateway;
 mod http;
 mod lambda;
@@ -37,6 +39,7 @@ pub mod replay;
 mod rest;
 mod server;
 mod start;
+mod stream;
 mod tls;
 
 pub use door::{AccessKey, Door, Key, Keys, Role, Worker, Workers, fingerprint};

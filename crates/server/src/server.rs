@@ -19,7 +19,7 @@ use crate::errors::Code;
 use crate::http::App;
 use crate::rest::Problem;
 use crate::tls::Tls;
-use crate::{Options, artifacts, callbacks, door, gateway, lambda, logs, rest};
+use crate::{Options, artifacts, callbacks, door, function_urls, gateway, lambda, logs, rest};
 
 /// The server could not begin to listen.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +127,10 @@ async fn elsewhere(State(app): State<App>, request: hyper::Request<Body>) -> Res
         return lambda::serve(app, request).await;
     }
     let (head, body) = request.into_parts();
+    let body = match function_urls::serve(&app, &head, body).await {
+        Ok(answered) => return answered,
+        Err(body) => body,
+    };
     let answered = gateway::serve(&app, &head, body).await;
     let unknown = || {
         Err(Problem::new(

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use everstep_core::{Backoff, Definition, ExecutionId};
-use everstep_durable::{InvocationRetry, Limits, Mode, Settings};
+use everstep_core::{Definition, ExecutionId};
+use everstep_durable::{Limits, Settings};
 use everstep_engine::catalogue::Resolved;
 use everstep_engine::{DURABLE, Error, StartExecution};
 
@@ -12,8 +12,6 @@ use crate::http::App;
 use crate::lambda::arn::function_arn;
 
 const DAY_MS: u64 = 24 * 3_600_000;
-/// An asynchronous call of a plain function is kept for a day after its end.
-const PLAIN_RETENTION_DAYS: u16 = 1;
 
 /// What a start says beside the function.
 #[derive(Debug, Default)]
@@ -70,49 +68,21 @@ pub(crate) fn settings(
     trace_header: Option<String>,
     tenant_id: Option<String>,
 ) -> Settings {
-    let config = &resolved.revision.config;
-    let (mode, execution_timeout_s, retention_days) = match config.durable {
-        Some(durable) => (
-            Mode::Durable,
-            durable.execution_timeout_s,
-            durable.retention_days,
-        ),
-        None => (Mode::Plain, None, PLAIN_RETENTION_DAYS),
-    };
+    let at = function_arn(&app.options, &resolved.revision.function, &resolved.version);
+    let limits = app.options.limits;
     Settings {
-        mode,
-        function: function_arn(&app.options, &resolved.revision.function, &resolved.version),
-        revision: resolved.revision.revision.clone(),
-        function_timeout_s: config.timeout_s,
-        execution_timeout_s,
-        retention_days,
-        retry: retry(mode),
-        limits: Limits {
-            operations_max: app.options.limits.execution_operations_max,
-            bytes_max: app.options.limits.execution_bytes_max,
-            ..Limits::default()
-        },
         trace_header,
         tenant_id,
+        limits: Limits {
+            operations_max: limits.execution_operations_max,
+            bytes_max: limits.execution_bytes_max,
+            ..Limits::default()
+        },
+        ..resolved.settings(at)
     }
 }
 
 /// How long an execution with these settings is kept after its end.
 pub(crate) fn retention_ms(settings: &Settings) -> u64 {
     u64::from(settings.retention_days) * DAY_MS
-}
-
-/// AWS calls a plain function that was invoked asynchronously twice more: after a minute, and after two.
-fn retry(mode: Mode) -> InvocationRetry {
-    match mode {
-        Mode::Durable => InvocationRetry::default(),
-        Mode::Plain => InvocationRetry {
-            delayed_max: 2,
-            backoff: Backoff {
-                first_ms: 60_000,
-                ..InvocationRetry::default().backoff
-            },
-            ..InvocationRetry::default()
-        },
-    }
 }

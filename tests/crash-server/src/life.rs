@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions};
 use everstep_engine::{ClockMode, Engine};
+use everstep_logs::Logs;
 use everstep_server::Server;
 use everstep_store::Fjall;
 use tokio::runtime::Runtime;
@@ -75,7 +76,8 @@ async fn compose(
     let listener = Server::listen(options.listen).await?;
     let address = listener.local_addr()?;
     let url = format!("http://{address}");
-    let mut host = HostOptions::new(data.join("logs"), data.join("scratch"), url.clone());
+    let logs = Logs::open(data.join("logs"), everstep_logs::Limits::default())?;
+    let mut host = HostOptions::new(logs.clone(), data.join("scratch"), url.clone());
     host.python.clone_from(&options.python);
     host.region.clone_from(&options.region);
     let host = FunctionHost::start(host).await?;
@@ -100,7 +102,7 @@ async fn compose(
     )?;
     let server_options = everstep_server::Options {
         region: options.region.clone(),
-        logs: Some(data.join("logs")),
+        logs: Some(logs),
         ..Default::default()
     };
     tokio::spawn(Server::serve(

@@ -36,3 +36,8 @@ def version_one(event, _):
 
 def version_two(event, _):
     return "two"
+
+
+def naps(event, _):
+    time.sleep(event)
+    return "rested"

@@ -74,6 +74,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "everstep-store",
             "everstep-engine",
             "everstep-dispatch",
+            "everstep-logs",
             "everstep-server",
         ],
     ),

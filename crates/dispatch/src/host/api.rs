@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
 use bytes::{Bytes, BytesMut};
+use everstep_engine::AnswerPart;
 use http_body_util::BodyExt;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -18,6 +19,9 @@ use super::accept::Connections;
 
 /// Bytes of an oversized answer that are read and thrown away, so that the runtime sees the 413 and not a reset connection.
 const DISCARD_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Bytes of an answer that is streamed: Lambda's figure.
+const STREAM_BYTES_MAX: usize = 200 * 1024 * 1024;
 
 /// A request of the worker, and where its answer goes.
 pub(super) enum Call {
@@ -30,6 +34,11 @@ pub(super) enum Call {
         invocation_id: Option<String>,
         answer: Answer,
         reply: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// The function begins to stream its answer.
+    Stream {
+        request_id: String,
+        reply: oneshot::Sender<Result<Option<mpsc::Sender<AnswerPart>>, Refusal>>,
     },
     InitError {
         report: ErrorReport,
@@ -133,6 +142,28 @@ async fn response(
     headers: HeaderMap,
     request: Request<Body>,
 ) -> Response {
+    if is_streamed(&headers) {
+        let asked = api.ask(|reply| Call::Stream {
+            request_id: request_id.clone(),
+            reply,
+        });
+        match asked.await {
+            // Nobody reads it as it comes: it is gathered, as any other answer.
+            Some(Ok(None)) => {}
+            Some(Ok(Some(to))) => {
+                let begin = AnswerPart::Begin(content_type(&headers));
+                return match forward(request.into_body(), begin, to).await {
+                    Ok(answer) => {
+                        api.answer(request_id, invocation_id(&headers), answer)
+                            .await
+                    }
+                    Err(refused) => refused,
+                };
+            }
+            Some(Err(refusal)) => return refusal.into_response(),
+            None => return gone(),
+        }
+    }
     let answer = match read(request.into_body(), api.response_limit).await {
         Ok(Read::Whole {
             body,
@@ -295,6 +326,52 @@ async fn read(mut body: Body, limit: usize) -> Result<Read, Response> {
         body,
         trailer_error,
     })
+}
+
+fn is_streamed(headers: &HeaderMap) -> bool {
+    let mode = headers.get("lambda-runtime-function-response-mode");
+    mode.is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"streaming"))
+}
+
+fn content_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.to_owned())
+}
+
+/// Hands the parts on as they come. A reader that has gone away is not waited for; the function may end in peace.
+async fn forward(
+    mut body: Body,
+    begin: AnswerPart,
+    to: mpsc::Sender<AnswerPart>,
+) -> Result<Answer, Response> {
+    let mut size = 0;
+    let mut trailer_error = None;
+    let mut listening = to.send(begin).await.is_ok();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| {
+            problem(
+                StatusCode::BAD_REQUEST,
+                "InvalidRequest",
+                "The request body broke off",
+            )
+        })?;
+        match frame.into_data() {
+            Ok(data) => {
+                size += data.len();
+                if size > STREAM_BYTES_MAX {
+                    return Ok(Answer::TooLarge(size));
+                }
+                if listening {
+                    listening = to.send(AnswerPart::Bytes(data)).await.is_ok();
+                }
+            }
+            Err(frame) => {
+                let trailers = frame.into_trailers().ok();
+                trailer_error = trailers.and_then(|trailers| error_of_trailers(&trailers));
+            }
+        }
+    }
+    Ok(trailer_error.map_or(Answer::Response(Bytes::new()), Answer::Error))
 }
 
 /// A streamed answer may still end in an error: its type and its base64 body follow the last chunk.

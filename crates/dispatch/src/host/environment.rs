@@ -149,7 +149,45 @@ pub(super) fn variables(
     if spec.runtime == Runtime::Python {
         all.insert("PYTHONPATH".to_owned(), python_path(spec, options));
     }
+    if let Some(layers) = &spec.layers {
+        add_layers(&mut all, layers);
+    }
     all
+}
+
+/// What AWS's runtimes find below `/opt`.
+fn add_layers(all: &mut BTreeMap<String, OsString>, layers: &Path) {
+    all.insert("EVERSTEP_LAYERS".to_owned(), layers.into());
+    for (name, folder) in [
+        ("PATH", "bin"),
+        ("LD_LIBRARY_PATH", "lib"),
+        ("NODE_PATH", "nodejs/node_modules"),
+    ] {
+        let folder = layers.join(folder);
+        if !folder.is_dir() {
+            continue;
+        }
+        let before = all.get(name).cloned().unwrap_or_default();
+        let before = std::env::split_paths(&before).filter(|path| !path.as_os_str().is_empty());
+        let joined = std::env::join_paths(std::iter::once(folder).chain(before));
+        if let Ok(joined) = joined {
+            all.insert(name.to_owned(), joined);
+        }
+    }
+}
+
+/// The folders of a layer that Python looks into.
+fn python_folders(layers: &Path) -> Vec<PathBuf> {
+    let python = layers.join("python");
+    let versions = std::fs::read_dir(python.join("lib")).into_iter().flatten();
+    let mut found: Vec<PathBuf> = versions
+        .filter_map(|entry| Some(entry.ok()?.path().join("site-packages")))
+        .filter(|path| path.is_dir())
+        .collect();
+    found.sort();
+    found.insert(0, python);
+    found.retain(|path| path.is_dir());
+    found
 }
 
 fn lambda_variables(
@@ -193,6 +231,9 @@ fn python_path(spec: &FunctionSpec, options: &HostOptions) -> OsString {
     let layer = spec.code.join("python");
     if layer.is_dir() {
         folders.push(layer);
+    }
+    if let Some(layers) = &spec.layers {
+        folders.extend(python_folders(layers));
     }
     if let Some(own) = spec.environment.get("PYTHONPATH") {
         folders.extend(std::env::split_paths(own));

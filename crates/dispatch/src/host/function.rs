@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use everstep_core::ExecutionId;
+use everstep_engine::AnswerPart;
+use tokio::sync::mpsc;
 
 /// One immutable revision of a function: code and configuration.
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub struct FunctionSpec {
     pub handler: String,
     /// Unpacked code directory. The host only reads it; the interpreter may write its byte-code cache there.
     pub code: PathBuf,
+    /// The layers, laid over each other in one folder; what AWS has at `/opt`.
+    pub layers: Option<PathBuf>,
     /// The user's variables; they win over those of the host except for the few in [`super::environment::RESERVED`].
     pub environment: BTreeMap<String, String>,
     /// From the moment a worker takes the invocation; a cold start does not count.
@@ -100,6 +104,8 @@ pub struct Invocation {
     /// JSON text of the client context, already decoded.
     pub client_context: Option<String>,
     pub tenant_id: Option<String>,
+    /// Where the parts of a streamed answer go.
+    pub parts: Option<mpsc::Sender<AnswerPart>>,
     /// What the worker's credentials are good for while it runs this: the execution that the invocation belongs to. The host only carries it.
     pub execution: Option<ExecutionId>,
     /// Ends the invocation even when the function's own timeout is later, and ends the wait for a worker.

@@ -259,6 +259,13 @@ impl Worker {
                 // A worker that hung up before it heard this loses nothing.
                 let _ = reply.send(verdict);
             }
+            Call::Stream { request_id, reply } => {
+                let running = self.running.iter();
+                let mut held = running.map(|running| &running.job.invocation);
+                let found = held.find(|invocation| invocation.request_id == request_id);
+                let parts = found.map(|invocation| invocation.parts.clone());
+                let _ = reply.send(parts.ok_or(Refusal::InvalidRequestId));
+            }
             Call::InitError { report, reply } => {
                 let verdict = self.on_init_error(&report);
                 let _ = reply.send(verdict);

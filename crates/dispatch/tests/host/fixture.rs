@@ -62,6 +62,7 @@ impl Fixture {
             runtime,
             handler: "app.handler".to_owned(),
             code,
+            layers: None,
             environment: BTreeMap::new(),
             timeout: Duration::from_secs(30),
             memory_mb: 128,
@@ -98,6 +99,7 @@ pub fn invocation(event: &str) -> Invocation {
         trace_id: None,
         client_context: None,
         tenant_id: None,
+        parts: None,
         execution: None,
         deadline: None,
     }

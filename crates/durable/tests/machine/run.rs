@@ -167,5 +167,6 @@ pub fn settings(mode: Mode, execution_timeout_s: Option<u32>, limits: Limits) ->
         limits,
         trace_header: None,
         tenant_id: None,
+        end: None,
     }
 }

@@ -255,7 +255,12 @@ impl Handle {
                 .revision
         };
         let revision = self.revision(&format!("{name}/{revision}")).await?;
-        Ok(Resolved { version, revision })
+        let async_invoke = record.settings.async_invokes.get(qualifier).cloned();
+        Ok(Resolved {
+            version,
+            revision,
+            async_invoke,
+        })
     }
 
     /// The revision that a task or call names.

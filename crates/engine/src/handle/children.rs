@@ -52,7 +52,10 @@ impl Handle {
     }
 
     /// Ends a task whose receiver needs no repetition.
-    pub(crate) async fn accepted(
+    ///
+    /// # Errors
+    /// [`Error::UnknownExecution`] or the store's.
+    pub async fn accepted(
         &self,
         id: ExecutionId,
         operation: Operation,

@@ -115,6 +115,7 @@ pub fn named(name: &str) -> StartExecution {
         limits: Limits::default(),
         trace_header: None,
         tenant_id: None,
+        end: None,
     };
     StartExecution {
         definition: Definition {

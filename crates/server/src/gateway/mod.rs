@@ -44,7 +44,7 @@ async fn answer_by(
         .map_or((function.as_str(), None), |(name, qualifier)| {
             (name, Some(qualifier))
         });
-    let resolved = app.handle.resolve(name, qualifier).await?;
+    let resolved = app.handle.route(name, qualifier, None).await?;
     if resolved.revision.config.durable.is_some() {
         let text = format!("{name} is durable: put a plain function before it that starts it");
         return Err(Problem::new(Code::FunctionFailed, text));
@@ -65,6 +65,7 @@ async fn answer_by(
         trace_id: None,
         client_context: None,
         tenant_id: None,
+        parts: None,
     });
     match called.await?.result {
         Ok(result) => answer::read(&result),

@@ -1,15 +1,18 @@
 //! Aliases: names for versions.
 
+use std::collections::BTreeMap;
+
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use everstep_engine::{Alias, FunctionRecord};
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 
-use super::arn::{FunctionName, function_arn, is_word, not_found};
+use super::arn::{function_arn, is_word, not_found};
 use super::errors::{Error, Exception};
-use super::functions::decode_marker;
+use super::functions::LATEST;
 use super::route::Name;
 use super::{Call, reply};
 
@@ -19,8 +22,14 @@ struct AliasIn {
     name: Option<String>,
     function_version: Option<String>,
     description: Option<String>,
-    routing_config: Option<serde_json::Value>,
+    routing_config: Option<RoutingWire>,
     revision_id: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct RoutingWire {
+    additional_version_weights: BTreeMap<String, Number>,
 }
 
 #[derive(Serialize)]
@@ -30,6 +39,8 @@ struct AliasOut<'a> {
     name: &'a str,
     function_version: &'a str,
     description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    routing_config: Option<RoutingWire>,
     revision_id: &'a str,
 }
 
@@ -39,6 +50,9 @@ fn show<'a>(call: &Call<'_>, function: &str, name: &'a str, alias: &'a Alias) ->
         name,
         function_version: &alias.version,
         description: &alias.description,
+        routing_config: (!alias.weights.is_empty()).then(|| RoutingWire {
+            additional_version_weights: alias.weights.clone(),
+        }),
         revision_id: &alias.revision,
     }
 }
@@ -50,40 +64,49 @@ fn unknown(call: &Call<'_>, function: &str, name: &str) -> Error {
     ))
 }
 
-async fn record(call: &Call<'_>, name: &FunctionName) -> Result<FunctionRecord, Error> {
-    call.app
-        .handle
-        .function(&name.name)
-        .await
-        .map_err(|error| call.of_function(error, name))
+/// Whether the alias can point where the request says; `version` is its own.
+fn check(request: &AliasIn, version: &str, record: &FunctionRecord) -> Result<(), Error> {
+    published(record, version)?;
+    let Some(routing) = &request.routing_config else {
+        return Ok(());
+    };
+    let weights = &routing.additional_version_weights;
+    if !weights.is_empty() && version == LATEST {
+        return Err(Error::invalid(
+            "$LATEST is not supported for an alias pointing to more than 1 version",
+        ));
+    }
+    let mut sum = 0.0;
+    for (other, weight) in weights {
+        if other == version || other == LATEST {
+            return Err(Error::invalid(format!(
+                "Invalid function version {other}. An alias's versions are published ones, and differ."
+            )));
+        }
+        published(record, other)?;
+        let weight = weight.as_f64().unwrap_or(-1.0);
+        if !(0.0..=1.0).contains(&weight) {
+            return Err(Error::invalid("A weight must lie between 0.0 and 1.0."));
+        }
+        sum += weight;
+    }
+    if sum > 1.0 {
+        return Err(Error::invalid("The weights are together more than 1.0."));
+    }
+    Ok(())
 }
 
-fn check(request: &AliasIn, record: &FunctionRecord) -> Result<(), Error> {
-    // Weighted aliases would have to be rolled at each invoke; nothing does that yet, and an alias that lies would be worse.
-    let weights = request
-        .routing_config
-        .as_ref()
-        .and_then(|config| config.get("AdditionalVersionWeights"));
-    if weights
-        .and_then(serde_json::Value::as_object)
-        .is_some_and(|weights| !weights.is_empty())
-    {
-        return Err(Error::invalid("Aliases with weights are not served."));
+fn published(record: &FunctionRecord, version: &str) -> Result<(), Error> {
+    let is_published = version
+        .parse()
+        .is_ok_and(|number: u32| record.versions.contains_key(&number));
+    if version == LATEST || is_published {
+        return Ok(());
     }
-    match request.function_version.as_deref() {
-        None | Some("$LATEST") => Ok(()),
-        Some(version)
-            if version
-                .parse()
-                .is_ok_and(|number: u32| record.versions.contains_key(&number)) =>
-        {
-            Ok(())
-        }
-        Some(version) => Err(not_found(format!(
-            "Function version not found: {}:{version}",
-            record.name
-        ))),
-    }
+    Err(not_found(format!(
+        "Function version not found: {}:{version}",
+        record.name
+    )))
 }
 
 pub(super) async fn create(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
@@ -93,17 +116,20 @@ pub(super) async fn create(name: &Name, call: &Call<'_>) -> Result<Response, Err
     if !is_word(&alias_name, 128) || alias_name.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Error::invalid(format!("Invalid alias name: {alias_name}")));
     }
-    let before = record(call, &function).await?;
-    check(&request, &before)?;
     let version = request
         .function_version
+        .clone()
         .ok_or_else(|| Error::invalid("FunctionVersion must be given"))?;
+    check(&request, &version, &call.record(&function).await?)?;
     let description = request.description.unwrap_or_default();
     let alias = Alias {
         version,
         description,
         revision: uuid::Uuid::new_v4().to_string(),
-        weights: Default::default(),
+        weights: request
+            .routing_config
+            .unwrap_or_default()
+            .additional_version_weights,
     };
     let created = call.app.handle.change_function(&function.name, |record| {
         if record.aliases.contains_key(&alias_name) {
@@ -142,14 +168,9 @@ struct Listed<'a> {
 pub(super) async fn list(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let function = call.function(name)?;
     let limit = call.max_items(50, 10_000)?;
-    let first = call
-        .query
-        .get("Marker")
-        .map(decode_marker)
-        .transpose()?
-        .unwrap_or_default();
+    let first = call.marker()?;
     let version = call.query.get("FunctionVersion");
-    let record = record(call, &function).await?;
+    let record = call.record(&function).await?;
     let wanted = |alias: &Alias| version.is_none_or(|version| alias.version == version);
     let found: Vec<_> = record
         .aliases
@@ -174,7 +195,7 @@ pub(super) async fn list(name: &Name, call: &Call<'_>) -> Result<Response, Error
 
 pub(super) async fn get(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let function = call.function(name)?;
-    let record = record(call, &function).await?;
+    let record = call.record(&function).await?;
     let alias = record
         .aliases
         .get(&name.second)
@@ -188,7 +209,13 @@ pub(super) async fn get(name: &Name, call: &Call<'_>) -> Result<Response, Error>
 pub(super) async fn update(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let function = call.function(name)?;
     let request: AliasIn = call.json()?;
-    check(&request, &record(call, &function).await?)?;
+    let before = call.record(&function).await?;
+    let alias = before
+        .aliases
+        .get(&name.second)
+        .ok_or_else(|| unknown(call, &function.name, &name.second))?;
+    let version = request.function_version.as_deref();
+    check(&request, version.unwrap_or(&alias.version), &before)?;
     let revision = uuid::Uuid::new_v4().to_string();
     let changed = call.app.handle.change_function(&function.name, |record| {
         let missing = || everstep_engine::Error::UnknownEntry {
@@ -214,6 +241,11 @@ pub(super) async fn update(name: &Name, call: &Call<'_>) -> Result<Response, Err
             .description
             .clone()
             .unwrap_or_else(|| alias.description.clone());
+        if let Some(routing) = &request.routing_config {
+            alias
+                .weights
+                .clone_from(&routing.additional_version_weights);
+        }
         alias.revision.clone_from(&revision);
         Ok(())
     });
@@ -228,10 +260,6 @@ pub(super) async fn update(name: &Name, call: &Call<'_>) -> Result<Response, Err
                 &show(call, &function.name, &name.second, alias),
             ))
         }
-        Err(everstep_engine::Error::EntryChanged { what: "alias", .. }) => Err(Error::new(
-            Exception::PreconditionFailed,
-            "The RevisionId provided does not match the latest RevisionId.",
-        )),
         Err(everstep_engine::Error::UnknownEntry { what: "alias", .. }) => {
             Err(unknown(call, &function.name, &name.second))
         }

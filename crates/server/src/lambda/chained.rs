@@ -29,7 +29,7 @@ pub(super) async fn target(app: &App, name: &str) -> Result<InvokeTarget, Error>
     let qualifier = function.qualifier.as_deref();
     let missing =
         |kind: &str, message: String| Ok(InvokeTarget::Missing(Failure::new(kind, message)));
-    let resolved = match app.handle.resolve(&function.name, qualifier).await {
+    let resolved = match app.handle.route(&function.name, qualifier, None).await {
         Ok(resolved) => resolved,
         Err(everstep_engine::Error::UnknownEntry { .. }) => {
             let arn = function_arn(&app.options, &function.name, qualifier.unwrap_or_default());
@@ -47,7 +47,11 @@ pub(super) async fn target(app: &App, name: &str) -> Result<InvokeTarget, Error>
             "You cannot invoke a durable function using an unqualified ARN.".to_owned(),
         );
     }
-    let settings = start::settings(app, &resolved, None, None);
+    // Who invokes it hears of its end; its asynchronous calls' destinations do not.
+    let settings = everstep_durable::Settings {
+        end: None,
+        ..start::settings(app, &resolved, None, None)
+    };
     Ok(InvokeTarget::Function(Box::new(settings)))
 }
 

@@ -1,26 +1,24 @@
-//! A function's configuration on the wire, in and out.
+//! A function's configuration as requests say it. How it is shown: `shown`.
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use everstep_engine::catalogue::DurableConfig;
-use everstep_engine::{Code, FunctionConfig, Revision, Runtime};
+use everstep_engine::catalogue::{DurableConfig, FunctionConfig, Runtime};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
-use super::arn::function_arn;
 use super::errors::Error;
-use crate::Options;
 
 const TIMEOUT_S_MAX: u32 = 5_400;
 const MEMORY_MB: std::ops::RangeInclusive<u32> = 128..=32_768;
+const STORAGE_MB: std::ops::RangeInclusive<i64> = 512..=32_768;
 const EXECUTION_TIMEOUT_S_MAX: u32 = 31_622_400;
 const RETENTION_DAYS_DEFAULT: u16 = 14;
 const RETENTION_DAYS_MAX: u16 = 90;
 const ENVIRONMENT_BYTES_MAX: usize = 4 << 10;
 const DESCRIPTION_MAX: usize = 256;
+const HANDLER_MAX: usize = 128;
 
-/// What CreateFunction and UpdateFunctionConfiguration may say. Members that change nothing here are taken and left out.
+/// What CreateFunction and UpdateFunctionConfiguration may say. What nothing here acts on is kept and shown as it was given.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct ConfigurationIn {
@@ -31,11 +29,26 @@ pub(super) struct ConfigurationIn {
     pub timeout: Option<u32>,
     pub memory_size: Option<u32>,
     pub environment: Option<EnvironmentIn>,
-    pub logging_config: Option<LoggingIn>,
+    pub logging_config: Option<Map<String, Value>>,
     pub durable_config: Option<DurableConfigWire>,
     pub architectures: Option<Vec<String>>,
     pub package_type: Option<String>,
     pub revision_id: Option<String>,
+    pub layers: Option<Vec<String>>,
+    pub dead_letter_config: Option<DeadLetterIn>,
+    pub ephemeral_storage: Option<StorageIn>,
+    pub tracing_config: Option<TracingIn>,
+    pub snap_start: Option<SnapStartIn>,
+    pub vpc_config: Option<Map<String, Value>>,
+    #[serde(rename = "KMSKeyArn")]
+    pub kms_key_arn: Option<String>,
+    pub file_system_configs: Option<Vec<Value>>,
+    pub runtime_config: Option<Value>,
+    pub accelerator_config: Option<Value>,
+    pub capacity_provider_config: Option<Value>,
+    pub tenancy_config: Option<Value>,
+    pub image_config: Option<Value>,
+    pub code_signing_config_arn: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -46,8 +59,26 @@ pub(super) struct EnvironmentIn {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct LoggingIn {
-    pub log_format: Option<String>,
+pub(super) struct DeadLetterIn {
+    target_arn: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct StorageIn {
+    size: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct TracingIn {
+    mode: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct SnapStartIn {
+    apply_on: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
@@ -98,20 +129,20 @@ fn in_range(value: i64, max: u32, member: &str) -> Result<u32, Error> {
     value.ok_or_else(|| constraint(member, &format!("it must lie between 1 and {max}")))
 }
 
-fn constraint(member: &str, what: &str) -> Error {
+pub(super) fn constraint(member: &str, what: &str) -> Error {
     Error::invalid(format!(
         "1 validation error detected: Value at '{member}' failed to satisfy constraint: {what}"
     ))
 }
 
 impl ConfigurationIn {
-    /// A new function's configuration.
+    /// A new function's configuration, without its layers.
     pub(super) fn create(self) -> Result<FunctionConfig, Error> {
-        if self
+        let is_zip = self
             .package_type
             .as_deref()
-            .is_some_and(|kind| kind != "Zip")
-        {
+            .is_none_or(|kind| kind == "Zip");
+        if !is_zip {
             return Err(constraint(
                 "packageType",
                 "container images are not run here; use Zip",
@@ -148,8 +179,10 @@ impl ConfigurationIn {
         Ok(config)
     }
 
-    /// The configuration with what is said here in its place. Durability is decided at creation.
-    pub(super) fn change(self, mut config: FunctionConfig) -> Result<FunctionConfig, Error> {
+    /// The configuration with what is said here in its place; layers apart. Durability is decided at creation.
+    pub(super) fn change(mut self, mut config: FunctionConfig) -> Result<FunctionConfig, Error> {
+        self.refuse()?;
+        self.change_stored(&mut config)?;
         if let Some(runtime) = self.runtime {
             config.runtime = read_runtime(&runtime)?;
             config.runtime_name = runtime;
@@ -175,17 +208,7 @@ impl ConfigurationIn {
             config.memory_mb = megabytes;
         }
         if let Some(environment) = self.environment {
-            let bytes: usize = environment
-                .variables
-                .iter()
-                .map(|(name, value)| name.len() + value.len())
-                .sum();
-            if bytes > ENVIRONMENT_BYTES_MAX {
-                let text = "Lambda was unable to configure your environment variables because the environment variables you have provided \
-                            exceeded the 4KB limit.";
-                return Err(Error::invalid(text));
-            }
-            config.environment = environment.variables;
+            config.environment = environment.read()?;
         }
         if let Some(description) = self.description {
             if description.len() > DESCRIPTION_MAX {
@@ -196,22 +219,163 @@ impl ConfigurationIn {
             }
             config.description = description;
         }
-        match self.logging_config.and_then(|logging| logging.log_format) {
-            Some(format) if format == "JSON" || format == "Text" => config.log_format = format,
-            Some(_) => {
-                return Err(constraint(
-                    "loggingConfig.logFormat",
-                    "it must be JSON or Text",
-                ));
+        if let Some(handler) = self.handler {
+            if handler.len() > HANDLER_MAX {
+                return Err(constraint("handler", "it must have at most 128 characters"));
             }
-            None => {}
+            config.handler = handler;
         }
-        if let Some(architecture) = self.architectures.and_then(|all| all.into_iter().next()) {
-            config.architecture = architecture;
+        if let Some(architectures) = self.architectures {
+            config.architecture = read_architecture(architectures)?;
         }
-        config.handler = self.handler.unwrap_or(config.handler);
+        if let Some(target) = self.dead_letter_config {
+            config.dead_letter = Some(target.target_arn).filter(|target| !target.is_empty());
+        }
         config.role = self.role.unwrap_or(config.role);
         Ok(config)
+    }
+
+    /// What would be a lie to keep.
+    fn refuse(&self) -> Result<(), Error> {
+        if self.image_config.is_some() {
+            return Err(constraint(
+                "imageConfig",
+                "container images are not run here",
+            ));
+        }
+        if self.code_signing_config_arn.is_some() {
+            return Err(constraint(
+                "codeSigningConfigArn",
+                "signatures of code are not checked here",
+            ));
+        }
+        Ok(())
+    }
+
+    fn change_stored(&mut self, config: &mut FunctionConfig) -> Result<(), Error> {
+        if let Some(logging) = self.logging_config.take() {
+            change_logging(config, logging)?;
+        }
+        let stored = &mut config.stored;
+        if let Some(StorageIn { size }) = self.ephemeral_storage {
+            if !STORAGE_MB.contains(&size) {
+                let what = "it must lie between 512 and 32768";
+                return Err(constraint("ephemeralStorage.size", what));
+            }
+            stored.insert("EphemeralStorage".to_owned(), json!({ "Size": size }));
+        }
+        if let Some(TracingIn { mode }) = self.tracing_config.take() {
+            one_of("tracingConfig.mode", &mode, &["Active", "PassThrough"])?;
+            stored.insert("TracingConfig".to_owned(), json!({ "Mode": mode }));
+        }
+        if let Some(SnapStartIn { apply_on }) = self.snap_start.take() {
+            one_of(
+                "snapStart.applyOn",
+                &apply_on,
+                &["PublishedVersions", "None"],
+            )?;
+            let shown = json!({ "ApplyOn": apply_on, "OptimizationStatus": "Off" });
+            stored.insert("SnapStart".to_owned(), shown);
+        }
+        if let Some(mut vpc) = self.vpc_config.take() {
+            let is_empty = |name: &str| match vpc.get(name) {
+                Some(Value::Array(ids)) => ids.is_empty(),
+                _ => true,
+            };
+            let none = is_empty("SubnetIds") && is_empty("SecurityGroupIds");
+            vpc.insert("VpcId".to_owned(), "".into());
+            keep(stored, "VpcConfig", (!none).then(|| vpc.into()));
+        }
+        if let Some(key) = self.kms_key_arn.take() {
+            keep(
+                stored,
+                "KMSKeyArn",
+                Some(key).filter(|key| !key.is_empty()).map(Value::from),
+            );
+        }
+        if let Some(systems) = self.file_system_configs.take() {
+            let some = !systems.is_empty();
+            keep(stored, "FileSystemConfigs", some.then(|| systems.into()));
+        }
+        for (name, value) in [
+            ("RuntimeConfig", self.runtime_config.take()),
+            ("AcceleratorConfig", self.accelerator_config.take()),
+            (
+                "CapacityProviderConfig",
+                self.capacity_provider_config.take(),
+            ),
+            ("TenancyConfig", self.tenancy_config.take()),
+        ] {
+            if value.is_some() {
+                keep(stored, name, value);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl EnvironmentIn {
+    fn read(self) -> Result<BTreeMap<String, String>, Error> {
+        let bytes: usize = self
+            .variables
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        if bytes > ENVIRONMENT_BYTES_MAX {
+            let text = "Lambda was unable to configure your environment variables because the environment variables you have provided \
+                        exceeded the 4KB limit.";
+            return Err(Error::invalid(text));
+        }
+        Ok(self.variables)
+    }
+}
+
+fn keep(stored: &mut BTreeMap<String, Value>, name: &str, value: Option<Value>) {
+    match value {
+        Some(value) => stored.insert(name.to_owned(), value),
+        None => stored.remove(name),
+    };
+}
+
+/// The format is acted on; levels and group are kept beside it.
+fn change_logging(
+    config: &mut FunctionConfig,
+    mut logging: Map<String, Value>,
+) -> Result<(), Error> {
+    const LEVELS: &[&str] = &["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+    if let Some(format) = logging.remove("LogFormat") {
+        let format = format.as_str().unwrap_or_default();
+        one_of("loggingConfig.logFormat", format, &["JSON", "Text"])?;
+        config.log_format = format.to_owned();
+    }
+    for name in ["ApplicationLogLevel", "SystemLogLevel"] {
+        if let Some(level) = logging.get(name) {
+            one_of(name, level.as_str().unwrap_or_default(), LEVELS)?;
+        }
+    }
+    let entry = config.stored.entry("LoggingConfig".to_owned());
+    match entry.or_insert_with(|| json!({})) {
+        Value::Object(kept) => kept.extend(logging),
+        other => *other = logging.into(),
+    }
+    Ok(())
+}
+
+pub(super) fn one_of(member: &str, value: &str, allowed: &[&str]) -> Result<(), Error> {
+    if allowed.contains(&value) {
+        return Ok(());
+    }
+    let allowed = allowed.join(", ");
+    Err(constraint(member, &format!("it must be one of {allowed}")))
+}
+
+pub(super) fn read_architecture(given: Vec<String>) -> Result<String, Error> {
+    match <[String; 1]>::try_from(given) {
+        Ok([one]) => {
+            one_of("architectures", &one, &["x86_64", "arm64"])?;
+            Ok(one)
+        }
+        Err(_) => Err(constraint("architectures", "it must name one architecture")),
     }
 }
 
@@ -225,126 +389,4 @@ fn read_runtime(name: &str) -> Result<Runtime, Error> {
             &format!("{name} is not run here; python3.*, nodejs* and provided* are"),
         )),
     }
-}
-
-/// A configuration as it is shown.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ConfigurationOut {
-    pub function_name: String,
-    pub function_arn: String,
-    pub runtime: String,
-    pub role: String,
-    pub handler: String,
-    pub code_size: u64,
-    pub description: String,
-    pub timeout: u32,
-    pub memory_size: u32,
-    pub last_modified: String,
-    pub code_sha256: String,
-    pub version: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub environment: Option<EnvironmentOut>,
-    pub tracing_config: Tracing,
-    pub revision_id: String,
-    pub state: &'static str,
-    pub last_update_status: &'static str,
-    pub package_type: &'static str,
-    pub architectures: [String; 1],
-    pub ephemeral_storage: Storage,
-    pub logging_config: LoggingOut,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub durable_config: Option<DurableConfigWire>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct EnvironmentOut {
-    variables: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Tracing {
-    mode: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Storage {
-    size: u32,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct LoggingOut {
-    log_format: String,
-    log_group: String,
-}
-
-/// Shows a revision as `version`; `qualifier` is what its ARN ends with, if anything.
-pub(super) fn show(
-    options: &Options,
-    revision: &Revision,
-    version: &str,
-    qualifier: Option<&str>,
-) -> ConfigurationOut {
-    let config = revision.config.clone();
-    let arn = function_arn(options, &revision.function, qualifier.unwrap_or_default());
-    let (code_size, code_sha256) = match &revision.code {
-        Code::Archive { sha256, size } => (*size, base64_of_hex(sha256)),
-        Code::Folder { .. } | Code::Elsewhere(_) => (0, String::new()),
-    };
-    let environment = (!config.environment.is_empty()).then_some(EnvironmentOut {
-        variables: config.environment,
-    });
-    ConfigurationOut {
-        function_arn: if qualifier.is_some() {
-            arn.qualified()
-        } else {
-            arn.unqualified()
-        },
-        function_name: revision.function.clone(),
-        runtime: config.runtime_name,
-        role: config.role,
-        handler: config.handler,
-        code_size,
-        description: config.description,
-        timeout: config.timeout_s,
-        memory_size: config.memory_mb,
-        last_modified: aws_time(revision.modified_ms),
-        code_sha256,
-        version: version.to_owned(),
-        environment,
-        tracing_config: Tracing {
-            mode: "PassThrough",
-        },
-        revision_id: revision.revision.clone(),
-        state: "Active",
-        last_update_status: "Successful",
-        package_type: "Zip",
-        architectures: [config.architecture],
-        ephemeral_storage: Storage { size: 512 },
-        logging_config: LoggingOut {
-            log_format: config.log_format,
-            log_group: format!("/aws/lambda/{}", revision.function),
-        },
-        durable_config: config.durable.map(DurableConfigWire::of),
-    }
-}
-
-/// `2026-11-21T07:30:00.000+0000`
-fn aws_time(unix_ms: u64) -> String {
-    let moment = i64::try_from(unix_ms)
-        .ok()
-        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
-        .unwrap_or_default();
-    moment.strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()
-}
-
-fn base64_of_hex(hex: &str) -> String {
-    let bytes = (0..hex.len() / 2)
-        .filter_map(|at| hex.get(2 * at..2 * at + 2))
-        .filter_map(|pair| u8::from_str_radix(pair, 16).ok());
-    STANDARD.encode(bytes.collect::<Vec<u8>>())
 }

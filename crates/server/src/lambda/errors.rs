@@ -24,6 +24,7 @@ pub(super) enum Exception {
     ResourceNotFound,
     ResourceConflict,
     PreconditionFailed,
+    ProvisionedConcurrencyConfigNotFound,
     DurableExecutionAlreadyStarted,
     CallbackTimeout,
     TooManyRequests,
@@ -46,6 +47,9 @@ impl Exception {
             Self::ResourceNotFound => "ResourceNotFoundException",
             Self::ResourceConflict => "ResourceConflictException",
             Self::PreconditionFailed => "PreconditionFailedException",
+            Self::ProvisionedConcurrencyConfigNotFound => {
+                "ProvisionedConcurrencyConfigNotFoundException"
+            }
             Self::DurableExecutionAlreadyStarted => "DurableExecutionAlreadyStartedException",
             Self::CallbackTimeout => "CallbackTimeoutException",
             Self::TooManyRequests => "TooManyRequestsException",
@@ -63,7 +67,9 @@ impl Exception {
             | Self::CallbackTimeout
             | Self::RequestNotReceived => StatusCode::BAD_REQUEST,
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::ResourceNotFound | Self::UnknownOperation => StatusCode::NOT_FOUND,
+            Self::ResourceNotFound
+            | Self::ProvisionedConcurrencyConfigNotFound
+            | Self::UnknownOperation => StatusCode::NOT_FOUND,
             Self::ResourceConflict | Self::DurableExecutionAlreadyStarted => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
@@ -84,6 +90,7 @@ impl Exception {
             | Self::RequestTooLarge
             | Self::ResourceConflict
             | Self::PreconditionFailed
+            | Self::ProvisionedConcurrencyConfigNotFound
             | Self::TooManyRequests
             | Self::UnknownOperation
             | Self::ExecutionStillRunning
@@ -97,7 +104,9 @@ impl Exception {
             Self::InvalidParameterValue => Code::InvalidParameter,
             Self::InvalidRequestContent => Code::MalformedJson,
             Self::RequestTooLarge => Code::TooLarge,
-            Self::ResourceNotFound => Code::UnknownFunction,
+            Self::ResourceNotFound | Self::ProvisionedConcurrencyConfigNotFound => {
+                Code::UnknownFunction
+            }
             Self::ResourceConflict | Self::DurableExecutionAlreadyStarted => Code::Conflict,
             Self::PreconditionFailed => Code::PreconditionFailed,
             Self::CallbackTimeout => Code::CallbackClosed,
@@ -176,7 +185,8 @@ impl Error {
         match error {
             BodyError::TooLong { limit } => {
                 let text = format!(
-                    "Request must be smaller than {limit} bytes for the {operation:?} operation"
+                    "Request must be smaller than {limit} bytes for the {} operation",
+                    operation.name()
                 );
                 Self::new(Exception::RequestTooLarge, text)
             }
@@ -248,6 +258,25 @@ impl From<everstep_engine::Error> for Error {
             reason,
         }
     }
+}
+
+/// An operation of AWS's that has no counterpart here.
+pub(super) fn unserved(operation: &str) -> Error {
+    let why = match operation {
+        _ if operation.ends_with("EventSourceMapping") => {
+            "nothing polls queues or streams here; let their consumer invoke the function"
+        }
+        _ if operation.contains("CapacityProvider") || operation.contains("ScalingConfig") => {
+            "functions run as processes of this machine"
+        }
+        _ if operation.contains("CodeSigning") => "signatures of code are not checked here",
+        _ => "it has no counterpart here",
+    };
+    Error::coded(
+        Exception::InvalidParameterValue,
+        Code::Unserved,
+        format!("Everstep does not serve {operation}: {why}"),
+    )
 }
 
 /// AWS's text for a RevisionId that has been overtaken.

@@ -5,27 +5,27 @@ use std::collections::BTreeMap;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use everstep_core::Digest;
 use everstep_engine::catalogue::CODE_BUCKET;
-use everstep_engine::{Code, FunctionConfig, Revision};
+use everstep_engine::{Code, FunctionConfig, FunctionRecord, Revision};
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::configuration::{ConfigurationIn, ConfigurationOut, show};
-use super::errors::{Error, Exception};
+use super::code::SourceIn;
+use super::configuration::{ConfigurationIn, read_architecture};
+use super::errors::{Error, Exception, stale};
 use super::route::Name;
+use super::shown::{ConfigurationOut, show};
 use super::{Call, arn, reply};
 use crate::artifacts;
 
-const LATEST: &str = "$LATEST";
+pub(super) const LATEST: &str = "$LATEST";
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct CreateIn {
     function_name: String,
-    code: CodeIn,
+    code: SourceIn,
     publish: bool,
     tags: BTreeMap<String, String>,
 }
@@ -33,7 +33,7 @@ struct CreateIn {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct CodeIn {
-    zip_file: Option<String>,
+    architectures: Option<Vec<String>>,
     publish: bool,
     dry_run: bool,
     revision_id: Option<String>,
@@ -60,6 +60,22 @@ impl Call<'_> {
             .qualified_by(self.query.get("Qualifier"))
     }
 
+    /// The function's record.
+    pub(super) async fn record(&self, name: &arn::FunctionName) -> Result<FunctionRecord, Error> {
+        let record = self.app.handle.function(&name.name).await;
+        record.map_err(|error| self.of_function(error, name))
+    }
+
+    /// Changes the function's record.
+    pub(super) async fn change(
+        &self,
+        name: &arn::FunctionName,
+        change: impl FnMut(&mut FunctionRecord) -> Result<(), everstep_engine::Error>,
+    ) -> Result<FunctionRecord, Error> {
+        let changed = self.app.handle.change_function(&name.name, change).await;
+        changed.map_err(|error| self.of_function(error, name))
+    }
+
     pub(super) fn show(
         &self,
         revision: &Revision,
@@ -82,6 +98,30 @@ impl Call<'_> {
         resolved.map_err(|error| self.of_function(error, name))
     }
 
+    /// As [`Call::resolve`], for a call: an alias with weights is followed by its shares, the same way for the same execution's name.
+    pub(super) async fn route(
+        &self,
+        name: &arn::FunctionName,
+        key: Option<&str>,
+    ) -> Result<everstep_engine::catalogue::Resolved, Error> {
+        let handle = &self.app.handle;
+        let routed = handle
+            .route(&name.name, name.qualifier.as_deref(), key)
+            .await;
+        routed.map_err(|error| self.of_function(error, name))
+    }
+
+    /// The function's ARN as the caller named it: with a qualifier only if one was given.
+    pub(super) fn arn(&self, name: &arn::FunctionName) -> String {
+        let qualifier = name.qualifier.as_deref();
+        let arn = arn::function_arn(&self.app.options, &name.name, qualifier.unwrap_or_default());
+        if qualifier.is_some() {
+            arn.qualified()
+        } else {
+            arn.unqualified()
+        }
+    }
+
     /// AWS names the ARN of what it does not find.
     pub(super) fn of_function(
         &self,
@@ -89,18 +129,8 @@ impl Call<'_> {
         name: &arn::FunctionName,
     ) -> Error {
         match error {
-            everstep_engine::Error::UnknownEntry { .. } => {
-                let arn = arn::function_arn(
-                    &self.app.options,
-                    &name.name,
-                    name.qualifier.as_deref().unwrap_or_default(),
-                );
-                let arn = if name.qualifier.is_some() {
-                    arn.qualified()
-                } else {
-                    arn.unqualified()
-                };
-                arn::not_found(format!("Function not found: {arn}"))
+            everstep_engine::Error::UnknownEntry { what, .. } if what.starts_with("function") => {
+                arn::not_found(format!("Function not found: {}", self.arn(name)))
             }
             other => other.into(),
         }
@@ -116,6 +146,12 @@ impl Call<'_> {
             ))),
         }
     }
+
+    /// Where a list goes on; the empty text at its beginning.
+    pub(super) fn marker(&self) -> Result<String, Error> {
+        let marker = self.query.get("Marker").map(decode_marker).transpose()?;
+        Ok(marker.unwrap_or_default())
+    }
 }
 
 pub(super) async fn create(call: &Call<'_>) -> Result<Response, Error> {
@@ -125,7 +161,11 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Response, Error> {
         return Err(Error::invalid("A function is created without a qualifier."));
     }
     // Read apart: flattened into one structure, serde would copy the archive once more.
-    let config = call.json::<ConfigurationIn>()?.create()?;
+    let mut configuration: ConfigurationIn = call.json()?;
+    let layers = configuration.layers.take().unwrap_or_default();
+    let mut config = configuration.create()?;
+    config.layers = call.layer_uses(layers).await?;
+    super::tags::check(&request.tags)?;
     // Nothing is stored for a name that is taken.
     match call.app.handle.function(&name.name).await {
         Err(everstep_engine::Error::UnknownEntry { .. }) => {}
@@ -137,13 +177,14 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Response, Error> {
             ));
         }
     }
-    let code = store_code(call, request.code.zip_file).await?;
-    let revision = new_revision(call, name.name.clone(), config, code);
+    let archive = call.archive(request.code).await?;
+    call.keep(&archive).await?;
+    let revision = new_revision(call, name.name.clone(), config, archive.code());
     call.app
         .handle
         .create_function(revision.clone(), request.tags)
         .await?;
-    let version = published(call, request.publish, &revision, "").await?;
+    let version = published(call, request.publish, &revision).await?;
     Ok(reply::json(
         StatusCode::CREATED,
         &call.show(
@@ -158,7 +199,6 @@ async fn published(
     call: &Call<'_>,
     publish: bool,
     revision: &Revision,
-    description: &str,
 ) -> Result<Option<String>, Error> {
     if !publish {
         return Ok(None);
@@ -166,7 +206,7 @@ async fn published(
     let (number, _) = call
         .app
         .handle
-        .publish_version(&revision.function, description)
+        .publish_version(&revision.function, &revision.config.description)
         .await?;
     Ok(Some(number.to_string()))
 }
@@ -182,34 +222,6 @@ fn new_revision(call: &Call<'_>, function: String, config: FunctionConfig, code:
     }
 }
 
-async fn store_code(call: &Call<'_>, zip: Option<String>) -> Result<Code, Error> {
-    let zip = zip.ok_or_else(|| {
-        Error::invalid("Please provide a source for function code: Everstep takes ZipFile.")
-    })?;
-    let bytes = STANDARD
-        .decode(zip)
-        .map_err(|_| Error::invalid("Code.ZipFile is not base64"))?;
-    if !is_zip(&bytes) {
-        return Err(Error::invalid(
-            "Could not unzip uploaded file. Please check your file, then try to upload again.",
-        ));
-    }
-    let size = bytes.len() as u64;
-    let sha256 = Digest::of(&bytes).hex();
-    artifacts::put(&call.app.handle, CODE_BUCKET, &sha256, Bytes::from(bytes)).await?;
-    Ok(Code::Archive { sha256, size })
-}
-
-/// Whether the end of a zip's directory is where it has to be: at the end, before a comment of at most 64 KiB.
-fn is_zip(bytes: &[u8]) -> bool {
-    const END: &[u8] = b"PK\x05\x06";
-    const TAIL: usize = 22 + (1 << 16);
-    let tail = bytes
-        .get(bytes.len().saturating_sub(TAIL)..)
-        .unwrap_or_default();
-    tail.windows(END.len()).any(|window| window == END)
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Listed {
@@ -218,41 +230,58 @@ struct Listed {
     next_marker: Option<String>,
 }
 
+/// By name, then by version: `$LATEST` is number 0.
 pub(super) async fn list(call: &Call<'_>) -> Result<Response, Error> {
     let limit = call.max_items(50, 10_000)?;
-    let after = call.query.get("Marker").map(decode_marker).transpose()?;
+    let marker = call.marker()?;
+    let after = marker
+        .split_once(':')
+        .map_or((&*marker, 0), |(name, number)| {
+            (name, number.parse::<u32>().unwrap_or_default())
+        });
     let every_version = call.query.get("FunctionVersion") == Some("ALL");
     let mut functions = Vec::new();
-    let mut next_marker = None;
-    let mut taken = 0;
     let mut last = String::new();
     for record in call.app.handle.functions().await? {
-        if after.as_ref().is_some_and(|after| record.name <= *after) {
-            continue;
+        let published = record.versions.keys().copied();
+        let numbers =
+            std::iter::once(0).chain(published.take(if every_version { usize::MAX } else { 0 }));
+        for number in numbers {
+            if !marker.is_empty() && (record.name.as_str(), number) <= after {
+                continue;
+            }
+            if functions.len() == limit {
+                return Ok(page(functions, Some(STANDARD.encode(last))));
+            }
+            functions.push(shown(call, &record, number, every_version).await?);
+            last = format!("{}:{number}", record.name);
         }
-        if taken == limit {
-            next_marker = Some(STANDARD.encode(&last));
-            break;
-        }
-        taken += 1;
-        let revision = call
-            .app
-            .handle
-            .revision(&format!("{}/{}", record.name, record.latest))
-            .await?;
-        functions.push(call.show(&revision, LATEST, every_version.then_some(LATEST)));
-        if every_version {
-            functions.extend(super::versions::of(call, &record).await?);
-        }
-        last = record.name;
     }
-    Ok(reply::json(
+    Ok(page(functions, None))
+}
+
+async fn shown(
+    call: &Call<'_>,
+    record: &FunctionRecord,
+    number: u32,
+    qualified: bool,
+) -> Result<ConfigurationOut, Error> {
+    if number > 0 {
+        return super::versions::show(call, record, number).await;
+    }
+    let address = format!("{}/{}", record.name, record.latest);
+    let revision = call.app.handle.revision(&address).await?;
+    Ok(call.show(&revision, LATEST, qualified.then_some(LATEST)))
+}
+
+fn page(functions: Vec<ConfigurationOut>, next_marker: Option<String>) -> Response {
+    reply::json(
         StatusCode::OK,
         &Listed {
             functions,
             next_marker,
         },
-    ))
+    )
 }
 
 pub(super) fn decode_marker(marker: &str) -> Result<String, Error> {
@@ -266,17 +295,26 @@ pub(super) fn decode_marker(marker: &str) -> Result<String, Error> {
 pub(super) async fn get(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let name = call.function(name)?;
     let resolved = call.resolve(&name).await?;
-    let record = call.app.handle.function(&name.name).await?;
+    let record = call.record(&name).await?;
     let location = match &resolved.revision.code {
         Code::Archive { sha256, .. } => artifacts::link(call.app, CODE_BUCKET, sha256, 600),
         Code::Folder { path } => format!("file://{path}"),
         Code::Elsewhere(remote) => remote.url.clone(),
     };
-    let answer = json!({
+    let mut answer = json!({
         "Configuration": call.show(&resolved.revision, &resolved.version, name.qualifier.as_deref()),
         "Code": { "RepositoryType": "S3", "Location": location },
-        "Tags": record.tags,
     });
+    if !record.tags.is_empty() {
+        reply::add(&mut answer, "Tags", json!(record.tags));
+    }
+    if let Some(limit) = record.settings.reserved_concurrency {
+        reply::add(
+            &mut answer,
+            "Concurrency",
+            json!({ "ReservedConcurrentExecutions": limit }),
+        );
+    }
     Ok(reply::json(StatusCode::OK, &answer))
 }
 
@@ -299,39 +337,61 @@ async fn latest(
     name: &arn::FunctionName,
     expected: Option<&str>,
 ) -> Result<Revision, Error> {
-    if name
-        .qualifier
-        .as_deref()
-        .is_some_and(|qualifier| qualifier != LATEST)
-    {
-        return Err(Error::invalid(
-            "Only the latest version of a function can be changed.",
-        ));
+    if name.qualifier.as_deref().is_some_and(|it| it != LATEST) {
+        return Err(Error::invalid("A published version can't be changed."));
     }
-    let revision = call
-        .resolve(&arn::FunctionName {
-            name: name.name.clone(),
-            qualifier: None,
-        })
-        .await?
-        .revision;
+    let unqualified = arn::FunctionName {
+        name: name.name.clone(),
+        qualifier: None,
+    };
+    let revision = call.resolve(&unqualified).await?.revision;
     if expected.is_some_and(|expected| expected != revision.revision) {
-        let text = "The RevisionId provided does not match the latest RevisionId. Call the GetFunction API to retrieve the latest RevisionId";
-        return Err(Error::new(Exception::PreconditionFailed, text));
+        return Err(Error::new(Exception::PreconditionFailed, stale("function")));
     }
     Ok(revision)
+}
+
+/// Puts a revision in the place of the one it was made from.
+async fn replace(
+    call: &Call<'_>,
+    revision: &Revision,
+    before: &str,
+    conditional: bool,
+) -> Result<(), Error> {
+    let added = call
+        .app
+        .handle
+        .add_revision(revision.clone(), Some(before))
+        .await;
+    match added {
+        Err(everstep_engine::Error::EntryChanged { .. }) if !conditional => Err(Error::new(
+            Exception::ResourceConflict,
+            "The operation cannot be performed at this time. An update is in progress for the function.",
+        )),
+        other => Ok(other.map(|_| ())?),
+    }
 }
 
 pub(super) async fn update_code(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let name = call.function(name)?;
     let request: CodeIn = call.json()?;
     let before = latest(call, &name, request.revision_id.as_deref()).await?;
-    let code = store_code(call, request.zip_file).await?;
-    let revision = new_revision(call, before.function, before.config, code);
-    if !request.dry_run {
-        call.app.handle.add_revision(revision.clone(), None).await?;
+    let archive = call.archive(call.json()?).await?;
+    let mut config = before.config;
+    if let Some(architectures) = request.architectures {
+        config.architecture = read_architecture(architectures)?;
     }
-    let version = published(call, request.publish && !request.dry_run, &revision, "").await?;
+    let revision = new_revision(call, before.function, config, archive.code());
+    if request.dry_run {
+        return Ok(reply::json(
+            StatusCode::OK,
+            &call.show(&revision, LATEST, None),
+        ));
+    }
+    call.keep(&archive).await?;
+    let conditional = request.revision_id.is_some();
+    replace(call, &revision, &before.revision, conditional).await?;
+    let version = published(call, request.publish, &revision).await?;
     Ok(reply::json(
         StatusCode::OK,
         &call.show(
@@ -344,15 +404,16 @@ pub(super) async fn update_code(name: &Name, call: &Call<'_>) -> Result<Response
 
 pub(super) async fn update_configuration(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let name = call.function(name)?;
-    let request: ConfigurationIn = call.json()?;
+    let mut request: ConfigurationIn = call.json()?;
+    let conditional = request.revision_id.is_some();
     let before = latest(call, &name, request.revision_id.as_deref()).await?;
-    let revision = new_revision(
-        call,
-        before.function,
-        request.change(before.config)?,
-        before.code,
-    );
-    call.app.handle.add_revision(revision.clone(), None).await?;
+    let layers = request.layers.take();
+    let mut config = request.change(before.config)?;
+    if let Some(layers) = layers {
+        config.layers = call.layer_uses(layers).await?;
+    }
+    let revision = new_revision(call, before.function, config, before.code);
+    replace(call, &revision, &before.revision, conditional).await?;
     Ok(reply::json(
         StatusCode::OK,
         &call.show(&revision, LATEST, None),
@@ -361,9 +422,10 @@ pub(super) async fn update_configuration(name: &Name, call: &Call<'_>) -> Result
 
 pub(super) async fn delete(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let name = call.function(name)?;
-    let handle = &call.app.handle;
     match name.qualifier.as_deref() {
-        None => handle
+        None => call
+            .app
+            .handle
             .delete_function(&name.name)
             .await
             .map_err(|error| call.of_function(error, &name))?,
@@ -372,21 +434,7 @@ pub(super) async fn delete(name: &Name, call: &Call<'_>) -> Result<Response, Err
                 "$LATEST version cannot be deleted without deleting the function.",
             ));
         }
-        Some(version) => {
-            call.resolve(&name).await?;
-            let Ok(version) = version.parse::<u32>() else {
-                return Err(Error::invalid(
-                    "A version is deleted by its number, not by an alias.",
-                ));
-            };
-            let removed = handle.change_function(&name.name, |record| {
-                record.versions.remove(&version);
-                Ok(())
-            });
-            removed
-                .await
-                .map_err(|error| call.of_function(error, &name))?;
-        }
+        Some(version) => super::versions::delete(call, &name, version).await?,
     }
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

@@ -6,14 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use everstep_core::ExecutionId;
-use everstep_durable::ExecutionSnapshot;
+use everstep_durable::{ExecutionSnapshot, Reply, Request};
 use everstep_engine::catalogue::Resolved;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::arn::{FunctionName, execution_arn, function_arn, is_word};
+use super::arn::{FunctionName, execution_arn, is_word};
 use super::errors::{Error, Exception};
 use super::route::Name;
 use super::{Call, reply};
@@ -34,7 +34,7 @@ const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 const EXECUTION_NAME_MAX: usize = 64;
 
 /// How Invoke is asked to answer.
-enum InvocationType {
+pub(super) enum InvocationType {
     RequestResponse,
     Event,
     DryRun,
@@ -58,20 +58,15 @@ impl Call<'_> {
 
 pub(super) async fn invoke(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let function = call.function(name)?;
-    let kind = match call.header(TYPE)? {
-        None | Some("RequestResponse") => InvocationType::RequestResponse,
-        Some("Event") => InvocationType::Event,
-        Some("DryRun") => InvocationType::DryRun,
-        Some(other) => return Err(Error::invalid(format!("Invalid invocation type: {other}"))),
-    };
-    let resolved = call.resolve(&function).await?;
+    let kind = call.invocation_type()?;
+    let execution_name = call.owned_header(EXECUTION_NAME)?;
+    let resolved = call.route(&function, execution_name.as_deref()).await?;
     let durable = resolved.revision.config.durable.is_some();
     if durable && function.qualifier.is_none() {
         return Err(Error::invalid(
             "You cannot invoke a durable function using an unqualified ARN.",
         ));
     }
-    let execution_name = call.owned_header(EXECUTION_NAME)?;
     match &execution_name {
         Some(_) if !durable => {
             return Err(Error::invalid(
@@ -107,8 +102,22 @@ pub(super) async fn invoke(name: &Name, call: &Call<'_>) -> Result<Response, Err
     }
 }
 
+/// The old way to call asynchronously.
+pub(super) async fn invoke_async(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
+    let function = call.function(name)?;
+    let resolved = call.route(&function, None).await?;
+    if resolved.revision.config.durable.is_some() {
+        return Err(Error::new(
+            Exception::ResourceConflict,
+            "A durable function is invoked by Invoke, with a qualifier.",
+        ));
+    }
+    start_execution(call, &resolved, None, payload(&call.body)?).await?;
+    Ok(reply::json(StatusCode::ACCEPTED, &serde_json::json!({})))
+}
+
 /// No payload is an empty object, as AWS hands it to functions.
-fn payload(body: &Bytes) -> Result<Bytes, Error> {
+pub(super) fn payload(body: &Bytes) -> Result<Bytes, Error> {
     if body.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
@@ -159,7 +168,7 @@ fn describe(headers: &mut HeaderMap, resolved: &Resolved, running: &Running) {
     executed(headers, resolved);
 }
 
-fn executed(headers: &mut HeaderMap, resolved: &Resolved) {
+pub(super) fn executed(headers: &mut HeaderMap, resolved: &Resolved) {
     if let Ok(version) = HeaderValue::from_str(&resolved.version) {
         headers.insert(EXECUTED_VERSION, version);
     }
@@ -197,7 +206,7 @@ async fn outcome(call: &Call<'_>, id: ExecutionId) -> Result<Response, Error> {
             }
         }
     }
-    let snapshot = super::executions::describe(call, id).await?;
+    let snapshot = described(call, id).await?;
     if snapshot.status == everstep_core::Status::Succeeded {
         let result = match &snapshot.result {
             Some(payload) => handle.payload(id, payload).await?,
@@ -206,6 +215,15 @@ async fn outcome(call: &Call<'_>, id: ExecutionId) -> Result<Response, Error> {
         return Ok(answer(result, false));
     }
     Ok(answer(function_error(&snapshot), true))
+}
+
+/// The end of an execution whose caller has waited for it: not shed, because the work is done.
+async fn described(call: &Call<'_>, id: ExecutionId) -> Result<ExecutionSnapshot, Error> {
+    let describe = everstep_engine::Request::Durable(Request::Describe);
+    match call.app.handle.report(id, describe).await? {
+        everstep_engine::Reply::Durable(Reply::Described(snapshot)) => Ok(*snapshot),
+        everstep_engine::Reply::Durable(_) => Err(super::checkpoint::unexpected()),
+    }
 }
 
 /// The error document that a Lambda runtime would have written.
@@ -243,11 +261,55 @@ fn answer(body: Bytes, failed: bool) -> Response {
     response
 }
 
-/// As the caller named it: with a qualifier only if one was given.
-fn invoked_arn(call: &Call<'_>, function: &FunctionName) -> String {
-    match &function.qualifier {
-        Some(qualifier) => function_arn(&call.app.options, &function.name, qualifier).qualified(),
-        None => function_arn(&call.app.options, &function.name, "").unqualified(),
+impl Call<'_> {
+    pub(super) fn invocation_type(&self) -> Result<InvocationType, Error> {
+        match self.header(TYPE)? {
+            None | Some("RequestResponse") => Ok(InvocationType::RequestResponse),
+            Some("Event") => Ok(InvocationType::Event),
+            Some("DryRun") => Ok(InvocationType::DryRun),
+            Some(other) => Err(Error::invalid(format!("Invalid invocation type: {other}"))),
+        }
+    }
+
+    pub(super) fn wants_tail(&self) -> Result<bool, Error> {
+        Ok(self.header(LOG_TYPE)? == Some("Tail"))
+    }
+
+    /// The call that the request asks for.
+    pub(super) fn plain_call(
+        &self,
+        function: &FunctionName,
+        resolved: &Resolved,
+        payload: Bytes,
+    ) -> Result<everstep_engine::Call, Error> {
+        Ok(everstep_engine::Call {
+            address: resolved.revision.address(),
+            version: resolved.version.clone(),
+            arn: self.arn(function),
+            request_id: uuid::Uuid::new_v4().to_string(),
+            payload,
+            trace_id: self.owned_header(TRACE_ID)?,
+            client_context: self.client_context()?,
+            tenant_id: self.owned_header(TENANT_ID)?,
+            parts: None,
+        })
+    }
+
+    fn client_context(&self) -> Result<Option<String>, Error> {
+        let Some(text) = self.header(CLIENT_CONTEXT)? else {
+            return Ok(None);
+        };
+        let decoded = STANDARD
+            .decode(text)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let refused = || {
+            Error::new(
+                Exception::InvalidRequestContent,
+                "Client context must be a valid Base64-encoded JSON object.",
+            )
+        };
+        decoded.map(Some).ok_or_else(refused)
     }
 }
 
@@ -257,37 +319,12 @@ async fn call_plain(
     resolved: &Resolved,
     payload: Bytes,
 ) -> Result<Response, Error> {
-    let client_context = match call.header(CLIENT_CONTEXT)? {
-        None => None,
-        Some(text) => {
-            let decoded = STANDARD
-                .decode(text)
-                .ok()
-                .and_then(|bytes| String::from_utf8(bytes).ok());
-            let refused = || {
-                Error::new(
-                    Exception::InvalidRequestContent,
-                    "Client context must be a valid Base64-encoded JSON object.",
-                )
-            };
-            Some(decoded.ok_or_else(refused)?)
-        }
-    };
-    let called = call.app.handle.call(everstep_engine::Call {
-        address: resolved.revision.address(),
-        version: resolved.version.clone(),
-        arn: invoked_arn(call, function),
-        request_id: uuid::Uuid::new_v4().to_string(),
-        payload,
-        trace_id: call.owned_header(TRACE_ID)?,
-        client_context,
-        tenant_id: call.owned_header(TENANT_ID)?,
-    });
-    let called = called.await?;
+    let plain = call.plain_call(function, resolved, payload)?;
+    let called = call.app.handle.call(plain).await?;
     let failed = called.result.is_err();
     let mut response = answer(called.result.unwrap_or_else(|error| error), failed);
     executed(response.headers_mut(), resolved);
-    if call.header(LOG_TYPE)? == Some("Tail") {
+    if call.wants_tail()? {
         log_result(response.headers_mut(), &called.log_tail);
     }
     Ok(response)

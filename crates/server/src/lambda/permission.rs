@@ -12,7 +12,7 @@ use crate::door::{Caller, Need, refuse_aws};
 pub(super) fn refused(head: &Parts, operation: Operation, name: &Name) -> Option<Response> {
     let need = need(&head.method, operation, name)?;
     let caller = head.extensions.get::<Caller>().unwrap_or(&Caller::Nobody);
-    let action = format!("lambda:{operation:?} on resource: {}", name.first);
+    let action = format!("lambda:{} on resource: {}", operation.name(), name.first);
     let denied = caller.must(need, &action).err()?;
     Some(refuse_aws(&denied))
 }

@@ -7,6 +7,7 @@ use everstep_core::{Status, Timestamp};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 /// A JSON answer with the request's id.
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
@@ -39,6 +40,13 @@ pub(super) fn empty(status: StatusCode) -> Response {
         response.headers_mut().insert("x-amzn-requestid", id);
     }
     response
+}
+
+/// Gives an object another member.
+pub(super) fn add(object: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Value::Object(members) = object {
+        members.insert(name.to_owned(), value.into());
+    }
 }
 
 /// `{}`

@@ -1,5 +1,7 @@
 //! Which operation a method and a raw path name.
 
+mod table;
+
 use hyper::Method;
 use hyper::header::HeaderMap;
 
@@ -23,13 +25,15 @@ pub(super) enum Operation {
     SendDurableExecutionCallbackFailure,
     SendDurableExecutionCallbackHeartbeat,
     Invoke,
+    InvokeWithResponseStream,
+    InvokeAsync,
     CreateFunction,
     ListFunctions,
     GetFunction,
-    GetFunctionConfiguration,
-    UpdateFunctionCode,
-    UpdateFunctionConfiguration,
     DeleteFunction,
+    GetFunctionConfiguration,
+    UpdateFunctionConfiguration,
+    UpdateFunctionCode,
     PublishVersion,
     ListVersionsByFunction,
     CreateAlias,
@@ -37,25 +41,76 @@ pub(super) enum Operation {
     GetAlias,
     UpdateAlias,
     DeleteAlias,
+    AddPermission,
+    GetPolicy,
+    RemovePermission,
+    PutFunctionConcurrency,
+    GetFunctionConcurrency,
+    DeleteFunctionConcurrency,
+    PutProvisionedConcurrencyConfig,
+    GetProvisionedConcurrencyConfig,
+    DeleteProvisionedConcurrencyConfig,
+    PutFunctionEventInvokeConfig,
+    UpdateFunctionEventInvokeConfig,
+    GetFunctionEventInvokeConfig,
+    DeleteFunctionEventInvokeConfig,
+    ListFunctionEventInvokeConfigs,
+    CreateFunctionUrlConfig,
+    GetFunctionUrlConfig,
+    UpdateFunctionUrlConfig,
+    DeleteFunctionUrlConfig,
+    ListFunctionUrlConfigs,
+    TagResource,
+    UntagResource,
+    ListTags,
+    PublishLayerVersion,
+    ListLayers,
+    ListLayerVersions,
+    GetLayerVersion,
+    DeleteLayerVersion,
+    AddLayerVersionPermission,
+    GetLayerVersionPolicy,
+    RemoveLayerVersionPermission,
+    GetAccountSettings,
+    PutFunctionRecursionConfig,
+    GetFunctionRecursionConfig,
+    PutRuntimeManagementConfig,
+    GetRuntimeManagementConfig,
+    GetFunctionCodeSigningConfig,
+    ListEventSourceMappings,
+    /// Known by this name, and refused.
+    Unserved(&'static str),
 }
 
 impl Operation {
+    /// AWS's name of it.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Unserved(name) => name.to_owned(),
+            other => format!("{other:?}"),
+        }
+    }
+
     pub(super) fn body_bytes_max(self, limits: &Limits, headers: &HeaderMap) -> usize {
         match self {
             Self::Invoke if super::invoke::is_event(headers) => limits.event_bytes_max,
-            Self::Invoke => limits.invoke_bytes_max,
-            Self::CreateFunction | Self::UpdateFunctionCode => limits.code_bytes_max,
+            Self::InvokeAsync => limits.event_bytes_max,
+            Self::Invoke | Self::InvokeWithResponseStream => limits.invoke_bytes_max,
+            Self::CreateFunction | Self::UpdateFunctionCode | Self::PublishLayerVersion => {
+                limits.code_bytes_max
+            }
             Self::SendDurableExecutionCallbackSuccess => limits.callback_bytes_max,
             _ => limits.body_bytes_max,
         }
     }
 }
 
-/// What the path names: a function, an execution's ARN or a callback, decoded, and behind a function perhaps an alias.
+/// What the path names: a function, an execution's ARN, a callback, a layer, decoded; and behind it an alias, a version, a statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Name {
     pub first: String,
     pub second: String,
+    pub third: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,22 +121,16 @@ pub(super) struct Target {
 
 const EXECUTIONS: &str = "/2025-12-01/durable-executions/";
 const CALLBACKS: &str = "/2025-12-01/durable-execution-callbacks/";
-const FUNCTIONS: &str = "/2015-03-31/functions";
-const FUNCTION_EXECUTIONS: &str = "/2025-12-01/functions/";
 
 pub(super) fn find(method: &Method, path: &str) -> Result<Target, Error> {
     let found = if let Some(rest) = path.strip_prefix(EXECUTIONS) {
         execution(method, rest)
     } else if let Some(rest) = path.strip_prefix(CALLBACKS) {
         callback(method, rest)
-    } else if let Some(rest) = path.strip_prefix(FUNCTIONS) {
-        function(method, rest)
-    } else if let Some(rest) = path.strip_prefix(FUNCTION_EXECUTIONS) {
-        function_executions(method, rest)
     } else {
-        None
+        table::find(method.as_str(), path)
     };
-    let (operation, first, second) = found.ok_or_else(|| unknown(method, path))?;
+    let (operation, [first, second, third]) = found.ok_or_else(|| unknown(method, path))?;
     let decoded = |part: &str| {
         query::decode(part)
             .ok_or_else(|| Error::new(Exception::InvalidParameterValue, "The path is not UTF-8"))
@@ -91,11 +140,12 @@ pub(super) fn find(method: &Method, path: &str) -> Result<Target, Error> {
         name: Name {
             first: decoded(first)?,
             second: decoded(second)?,
+            third: decoded(third)?,
         },
     })
 }
 
-type Found<'a> = Option<(Operation, &'a str, &'a str)>;
+type Found<'a> = Option<(Operation, [&'a str; 3])>;
 
 /// `ARN` or `ARN/VERB`; the ARN's own slashes may be plain.
 fn execution<'a>(method: &Method, rest: &'a str) -> Found<'a> {
@@ -113,11 +163,11 @@ fn execution<'a>(method: &Method, rest: &'a str) -> Found<'a> {
             } else {
                 Operation::DeleteDurableExecution
             };
-            return Some((operation, rest.trim_end_matches('/'), ""));
+            return Some((operation, [rest.trim_end_matches('/'), "", ""]));
         }
         _ => return None,
     };
-    Some((operation, arn, ""))
+    Some((operation, [arn, "", ""]))
 }
 
 /// `ID/VERB`; the id is base64, whose slashes may be plain.
@@ -130,47 +180,7 @@ fn callback<'a>(method: &Method, rest: &'a str) -> Found<'a> {
         "heartbeat" => Operation::SendDurableExecutionCallbackHeartbeat,
         _ => return None,
     };
-    Some((operation, id, ""))
-}
-
-fn function<'a>(method: &Method, rest: &'a str) -> Found<'a> {
-    let rest = match rest.strip_prefix('/') {
-        Some(rest) => rest.trim_end_matches('/'),
-        None if rest.is_empty() => rest,
-        None => return None,
-    };
-    let mut parts = rest.split('/');
-    let name = parts.next().unwrap_or_default();
-    let (part, last, more) = (parts.next(), parts.next(), parts.next());
-    if more.is_some() {
-        return None;
-    }
-    let operation = match (method.as_str(), name, part, last) {
-        ("POST", "", None, None) => Operation::CreateFunction,
-        ("GET", "", None, None) => Operation::ListFunctions,
-        (_, "", _, _) => return None,
-        ("GET", _, None, None) => Operation::GetFunction,
-        ("DELETE", _, None, None) => Operation::DeleteFunction,
-        ("POST", _, Some("invocations"), None) => Operation::Invoke,
-        ("GET", _, Some("configuration"), None) => Operation::GetFunctionConfiguration,
-        ("PUT", _, Some("configuration"), None) => Operation::UpdateFunctionConfiguration,
-        ("PUT", _, Some("code"), None) => Operation::UpdateFunctionCode,
-        ("POST", _, Some("versions"), None) => Operation::PublishVersion,
-        ("GET", _, Some("versions"), None) => Operation::ListVersionsByFunction,
-        ("POST", _, Some("aliases"), None) => Operation::CreateAlias,
-        ("GET", _, Some("aliases"), None) => Operation::ListAliases,
-        ("GET", _, Some("aliases"), Some(_)) => Operation::GetAlias,
-        ("PUT", _, Some("aliases"), Some(_)) => Operation::UpdateAlias,
-        ("DELETE", _, Some("aliases"), Some(_)) => Operation::DeleteAlias,
-        _ => return None,
-    };
-    Some((operation, name, last.unwrap_or_default()))
-}
-
-fn function_executions<'a>(method: &Method, rest: &'a str) -> Found<'a> {
-    let (name, verb) = rest.split_once('/')?;
-    let matches = method == Method::GET && verb == "durable-executions";
-    matches.then_some((Operation::ListDurableExecutionsByFunction, name, ""))
+    Some((operation, [id, "", ""]))
 }
 
 /// Never a 5xx: SDKs would try it again.

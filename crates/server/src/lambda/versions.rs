@@ -7,13 +7,12 @@ use everstep_engine::FunctionRecord;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::configuration::ConfigurationOut;
-use super::errors::{Error, Exception};
-use super::functions::decode_marker;
+use super::arn::FunctionName;
+use super::errors::{Error, Exception, stale};
+use super::functions::{LATEST, decode_marker};
 use super::route::Name;
+use super::shown::ConfigurationOut;
 use super::{Call, reply};
-
-const LATEST: &str = "$LATEST";
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -24,7 +23,8 @@ struct PublishIn {
 }
 
 pub(super) async fn publish(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
-    let name = call.function(name)?;
+    let mut name = call.function(name)?;
+    name.qualifier = None;
     let request: PublishIn = call.json()?;
     let latest = call.resolve(&name).await?.revision;
     let shown = call.show(&latest, LATEST, None);
@@ -32,10 +32,7 @@ pub(super) async fn publish(name: &Name, call: &Call<'_>) -> Result<Response, Er
         .revision_id
         .is_some_and(|expected| expected != latest.revision)
     {
-        return Err(Error::new(
-            Exception::PreconditionFailed,
-            "The RevisionId provided does not match the latest RevisionId.",
-        ));
+        return Err(Error::new(Exception::PreconditionFailed, stale("function")));
     }
     if request
         .code_sha256
@@ -59,7 +56,7 @@ pub(super) async fn publish(name: &Name, call: &Call<'_>) -> Result<Response, Er
     Ok(reply::json(StatusCode::CREATED, &version))
 }
 
-async fn show(
+pub(super) async fn show(
     call: &Call<'_>,
     record: &FunctionRecord,
     number: u32,
@@ -79,16 +76,39 @@ async fn show(
     Ok(shown)
 }
 
-/// Every published version of a function, oldest first.
-pub(super) async fn of(
+/// Deletes a version that no alias names.
+pub(super) async fn delete(
     call: &Call<'_>,
-    record: &FunctionRecord,
-) -> Result<Vec<ConfigurationOut>, Error> {
-    let mut shown = Vec::with_capacity(record.versions.len());
-    for number in record.versions.keys() {
-        shown.push(show(call, record, *number).await?);
+    name: &FunctionName,
+    version: &str,
+) -> Result<(), Error> {
+    let Ok(number) = version.parse::<u32>() else {
+        return Err(Error::invalid(
+            "A version is deleted by its number, not by an alias.",
+        ));
+    };
+    let record = call.record(name).await?;
+    let naming: Vec<&str> = record
+        .aliases
+        .iter()
+        .filter(|(_, alias)| alias.version == version || alias.weights.contains_key(version))
+        .map(|(name, _)| &**name)
+        .collect();
+    if !naming.is_empty() {
+        let naming = naming.join(", ");
+        return Err(Error::new(
+            Exception::ResourceConflict,
+            format!(
+                "Unable to delete version because the following aliases reference it: [{naming}]"
+            ),
+        ));
     }
-    Ok(shown)
+    // A version that is not there is deleted already, as with AWS.
+    let removed = call.change(name, |record| {
+        record.versions.remove(&number);
+        Ok(())
+    });
+    removed.await.map(|_| ())
 }
 
 #[derive(Serialize)]
@@ -102,12 +122,7 @@ struct Listed {
 pub(super) async fn list(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let name = call.function(name)?;
     let limit = call.max_items(50, 10_000)?;
-    let record = call
-        .app
-        .handle
-        .function(&name.name)
-        .await
-        .map_err(|error| call.of_function(error, &name))?;
+    let record = call.record(&name).await?;
     // Numbers begin at 1: 0 stands for $LATEST.
     let first = match call.query.get("Marker") {
         None => 0,

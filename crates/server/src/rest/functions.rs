@@ -60,7 +60,8 @@ pub(super) async fn start(
         .map_or((function.as_str(), None), |(name, qualifier)| {
             (name, Some(qualifier))
         });
-    let resolved = app.handle.resolve(name, qualifier).await?;
+    let key = request.name.as_deref();
+    let resolved = app.handle.route(name, qualifier, key).await?;
     match start_execution(
         &app,
         &resolved,

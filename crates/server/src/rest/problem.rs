@@ -11,7 +11,8 @@ use crate::errors::Code;
 use crate::http::BodyError;
 
 /// What a request is refused with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail} ({code})")]
 pub(crate) struct Problem {
     pub code: Code,
     pub detail: Cow<'static, str>,
@@ -46,13 +47,16 @@ impl Problem {
         match self.code {
             Code::MalformedJson
             | Code::InvalidParameter
+            | Code::Unserved
             | Code::MalformedPattern
             | Code::MalformedQuery
             | Code::StaleToken
             | Code::InvalidToken => StatusCode::BAD_REQUEST,
-            Code::InvalidLink | Code::NotAllowed | Code::WrongSignature | Code::ClockSkew => {
-                StatusCode::FORBIDDEN
-            }
+            Code::InvalidLink
+            | Code::NotSigned
+            | Code::NotAllowed
+            | Code::WrongSignature
+            | Code::ClockSkew => StatusCode::FORBIDDEN,
             Code::MissingCredentials
             | Code::MalformedCredentials
             | Code::UnknownKey

@@ -13,6 +13,7 @@ fn spec(runtime: Runtime, own: &[(&str, &str)]) -> FunctionSpec {
         runtime,
         handler: "app.handler".to_owned(),
         code: PathBuf::from("/code"),
+        layers: None,
         environment: own
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))

@@ -314,6 +314,7 @@ pub fn settings() -> Settings {
         limits: Limits::default(),
         trace_header: None,
         tenant_id: None,
+        end: None,
     }
 }
 
