@@ -106,6 +106,7 @@ impl Replay {
                 .clone()
                 .unwrap_or_else(|| recording.handler.clone()),
             code: code.to_owned(),
+            layers: None,
             environment,
             timeout: Duration::from_secs(u64::from(recording.timeout_s)),
             memory_mb: 128,
@@ -134,6 +135,7 @@ async fn invoke(host: &FunctionHost, spec: &FunctionSpec, session: &Session) -> 
         trace_id: None,
         client_context: None,
         tenant_id: None,
+        parts: None,
         deadline: None,
         execution: None,
     };
