@@ -13,6 +13,7 @@ fn spec() -> FunctionSpec {
         runtime: Runtime::Provided,
         handler: String::new(),
         code: PathBuf::new(),
+        layers: None,
         environment: BTreeMap::new(),
         timeout: Duration::from_secs(5),
         memory_mb: 128,

@@ -71,6 +71,7 @@ fn begin(name: &str, lease_s: u32) -> StartExecution {
         limits: Limits::default(),
         trace_header: None,
         tenant_id: None,
+        end: None,
     };
     StartExecution {
         definition: Definition {
@@ -83,6 +84,7 @@ fn begin(name: &str, lease_s: u32) -> StartExecution {
         settings: settings.encode(),
         retention_ms: 86_400_000,
         parent: None,
+        attributes: BTreeMap::new(),
     }
 }
 
