@@ -124,7 +124,7 @@ def create(server: Dev) -> None:
     client = boto3.client(
         "lambda", endpoint_url=server.url, region_name="us-east-1", aws_access_key_id="any", aws_secret_access_key="any"
     )
-    for name in ("greeting", "approval", "raises", "many"):
+    for name in ("greeting", "approval", "raises", "many", "changed"):
         client.create_function(
             FunctionName=name,
             Runtime="python3.12",

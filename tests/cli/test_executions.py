@@ -144,6 +144,15 @@ def test_describe_says_what_it_waits_for(dev: Dev, waiting) -> None:
     dev.good("stop", execution)
 
 
+def test_describe_tells_how_the_code_differs_from_what_is_recorded(dev: Dev) -> None:
+    execution = ended(dev, "changed")
+    assert dev.describe(execution)["result"] == "refused"
+    lines = dev.good("describe", execution).out.splitlines()
+    assert "diverged  operation s1 was recorded with name charge; the code now says refund" in lines
+    same = dev.good("describe", ended(dev, "greeting")).out
+    assert "diverged" not in same
+
+
 def test_history_goes_both_ways(dev: Dev) -> None:
     execution = ended(dev, "greeting")
     forward = rows(dev.good("history", execution).out)
@@ -211,7 +220,7 @@ def test_stop_ends_what_waits(dev: Dev, waiting) -> None:
     assert late.code != 0 and late.out == ""
 
 
-@pytest.mark.parametrize("verb", ["describe", "history", "stop"])
+@pytest.mark.parametrize("verb", ["describe", "history", "stop", "pause", "resume", "delete"])
 def test_an_execution_that_is_not_there(dev: Dev, verb: str) -> None:
     for execution in ("nobody", "01a1fd55-b070-7cca-9e02-0055fd5a0082"):
         missing = dev.run(verb, execution)

@@ -12,7 +12,10 @@ import pytest
 
 from conftest import BINARY, ROOT, Dev, everstep
 
-VERBS = ("dev", "demo", "start", "list", "describe", "history", "logs", "stop", "callback", "approve", "reject", "explain", "afl", "completions")
+VERBS = (
+    "dev", "demo", "start", "list", "describe", "history", "logs", "stop", "pause", "resume", "delete", "callback", "approve", "reject",
+    "explain", "afl", "completions",
+)  # fmt: skip
 # Nothing can listen there.
 NOBODY = "http://127.0.0.1:1"
 
@@ -44,6 +47,7 @@ def test_wrong_usage(words: tuple[str, ...]) -> None:
     "words",
     [
         ("start", "f"), ("list",), ("describe", "x"), ("history", "x"), ("logs", "f"), ("stop", "x"), ("callback", "succeed", "x"),
+        ("pause", "x"), ("resume", "x"), ("delete", "x"),
         ("callback", "fail", "x"), ("callback", "heartbeat", "x"), ("approve", "w"), ("reject", "w"),
     ],
 )  # fmt: skip

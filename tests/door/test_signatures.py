@@ -166,6 +166,10 @@ def test_roles_are_kept(guarded: Guarded) -> None:
     assert operate.invoke(FunctionName="echo", Payload="1")["StatusCode"] == 200
     assert refused(lambda: operate.delete_function(FunctionName="echo")) == denied
     assert refused(lambda: guarded.client(key=guarded.keys["agent"]).list_functions()) == denied
+    logs = guarded.client("logs", key=guarded.keys["read"])
+    found = logs.test_metric_filter(filterPattern="ERROR", logEventMessages=["an ERROR", "nothing"])["matches"]
+    assert [match["eventNumber"] for match in found] == [1], "it only looks"
+    assert refused(lambda: logs.delete_log_group(logGroupName="/aws/lambda/echo"))[0] == 403
 
 
 def test_the_rest_api_takes_api_keys_by_role(guarded: Guarded) -> None:
@@ -183,6 +187,10 @@ def test_the_rest_api_takes_api_keys_by_role(guarded: Guarded) -> None:
     assert [status("POST", "/functions/durable/start", role, start) for role in (None, "read", "operate", "agent")] == [401, 403, 201, 403]
     agent = {"url": "http://127.0.0.1:1"}
     assert [status("PUT", "/agents/a", role, agent) for role in ("read", "operate", "admin")] == [403, 403, 200]
+    gone = "/executions/01a1fd55-b070-7cca-9e02-0055fd5a0082"
+    assert [status("DELETE", gone, role) for role in (None, "read", "operate", "agent")] == [401, 403, 404, 403]
+    assert [status("POST", f"{gone}/{verb}", role) for verb in ("pause", "resume") for role in ("read", "operate")] == [403, 404] * 2
+    assert [status("DELETE", "/agents/a", role) for role in ("read", "operate")] == [403, 403]
     assert [status("GET", "/metrics", role) for role in (None, "read")] == [401, 200]
     assert requests.get(f"{guarded.url}/executions", headers={"X-Api-Key": guarded.keys["read"]["EVERSTEP_API_KEY"]}, timeout=60).status_code == 200
     # A callback's token speaks for itself; what is answered to one that nobody issued is the same for everybody.

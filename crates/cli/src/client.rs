@@ -100,6 +100,12 @@ impl Client {
         self.send(self.http.post(format!("{}{path}", self.url)).json(body))
     }
 
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn delete(&self, path: &str) -> Result<Value> {
+        self.send(self.http.delete(self.absolute(path)))
+    }
+
     /// Posts bytes that are JSON text already, or nothing.
     ///
     /// # Errors

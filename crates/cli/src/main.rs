@@ -6,6 +6,8 @@ mod composition;
 mod dev;
 mod error;
 mod follow;
+mod functions;
+mod host;
 mod keys;
 mod log_options;
 mod output;
@@ -68,6 +70,12 @@ enum Command {
     Logs(verbs::Logs),
     /// End an execution as stopped
     Stop(verbs::Stop),
+    /// Hold an execution: its function is not invoked until it is resumed
+    Pause(verbs::Pause),
+    /// Let a paused execution go on
+    Resume(verbs::Resume),
+    /// Delete an execution that has ended, with all that belongs to it
+    Delete(verbs::Delete),
     /// Let a failed execution go on from what failed
     Redrive(verbs::Redrive),
     /// Start an execution from what another one had done before an operation
@@ -134,6 +142,9 @@ fn main() -> ExitCode {
         Command::History(verb) => verb.run(&context),
         Command::Logs(verb) => verb.run(&context),
         Command::Stop(verb) => verb.run(&context),
+        Command::Pause(verb) => verb.run(&context),
+        Command::Resume(verb) => verb.run(&context),
+        Command::Delete(verb) => verb.run(&context),
         Command::Redrive(verb) => verb.run(&context),
         Command::Fork(verb) => verb.run(&context),
         Command::Replay(verb) => verb.run(&context),

@@ -1,5 +1,6 @@
-"""Durable functions on the unmodified SDK that the CLI tests start."""
+"""Durable functions that the CLI tests start: on the unmodified SDK, and one without it."""
 
+import boto3
 from aws_durable_execution_sdk_python import durable_execution
 from aws_durable_execution_sdk_python.config import CallbackConfig, Duration
 
@@ -26,3 +27,19 @@ def raises(event, context):
 def many(event, context):
     for number in range(event):
         context.step(lambda _: None, name=f"step-{number}")
+
+
+def changed(event, _):
+    """Asks for a step by another name than it was recorded with, which an SDK would not let pass."""
+    client = boto3.client("lambda")
+    token = event["CheckpointToken"]
+    try:
+        for action, name in (("SUCCEED", "charge"), ("START", "refund")):
+            update = {"Id": "s1", "Type": "STEP", "SubType": "Step", "Action": action, "Name": name}
+            answer = client.checkpoint_durable_execution(
+                DurableExecutionArn=event["DurableExecutionArn"], CheckpointToken=token, Updates=[update]
+            )
+            token = answer["CheckpointToken"]
+    except client.exceptions.InvalidParameterValueException:
+        return {"Status": "SUCCEEDED", "Result": '"refused"'}
+    return {"Status": "SUCCEEDED", "Result": '"taken"'}

@@ -34,6 +34,7 @@ impl Describe {
             ("ended", "/execution/ended_at"),
             ("result", "/result"),
             ("error", "/error/message"),
+            ("diverged", "/divergence"),
         ] {
             if let Some(value) = described.pointer(path).filter(|value| !value.is_null()) {
                 output::line(format!("{title:<9} {}", output::text(value)))?;

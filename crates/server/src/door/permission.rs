@@ -59,6 +59,12 @@ fn reads(head: &Parts) -> bool {
     head.method == Method::GET || head.method == Method::HEAD
 }
 
+/// Whether a request deletes one execution, which is no more than AWS's API lets the same callers do.
+fn deletes_execution(head: &Parts) -> bool {
+    let id = head.uri.path().strip_prefix("/executions/");
+    head.method == Method::DELETE && id.is_some_and(|id| !id.contains('/'))
+}
+
 /// Our own API and the routes of functions, by the path as it is routed.
 ///
 /// # Errors
@@ -84,7 +90,8 @@ pub(super) fn rest(app: &App, head: &Parts, caller: &Caller) -> Result<(), Refus
         Need::Administer
     } else if reads(head) {
         Need::Read
-    } else if head.method == Method::POST || gateway::answers(app, head) {
+    } else if head.method == Method::POST || deletes_execution(head) || gateway::answers(app, head)
+    {
         Need::Operate
     } else {
         Need::Administer
@@ -97,13 +104,14 @@ pub(super) fn rest(app: &App, head: &Parts, caller: &Caller) -> Result<(), Refus
 /// # Errors
 /// As [`rest`].
 pub(super) fn json(head: &Parts, caller: &Caller) -> Result<(), Refusal> {
-    const LOOKS: [&str; 6] = [
+    const LOOKS: [&str; 7] = [
         "Describe",
         "Filter",
         "Get",
         "List",
         "StartQuery",
         "StopQuery",
+        "TestMetricFilter",
     ];
     let target = head
         .headers

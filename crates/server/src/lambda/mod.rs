@@ -38,6 +38,7 @@ use hyper::header::HeaderMap;
 use crate::http::{self, App};
 use crate::query::Query;
 use errors::Error;
+pub(crate) use pauses::REASON_CHARACTERS_MAX;
 use route::{Operation, Target};
 
 /// A request of the Lambda API, found and read.

@@ -15,7 +15,8 @@ use super::executions::of_execution;
 use super::reply::{self, Seconds};
 use super::route::Name;
 
-const REASON_CHARACTERS_MAX: usize = 1_024;
+/// The longest reason for a pause or its end.
+pub(crate) const REASON_CHARACTERS_MAX: usize = 1_024;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

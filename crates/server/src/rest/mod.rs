@@ -5,6 +5,7 @@ mod executions;
 mod fork;
 mod functions;
 mod logs;
+mod pauses;
 mod problem;
 mod recording;
 mod redrive;
@@ -28,9 +29,14 @@ pub(crate) fn routes() -> Router<App> {
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .route("/executions", get(executions::list))
-        .route("/executions/{id}", get(executions::get))
+        .route(
+            "/executions/{id}",
+            get(executions::get).delete(pauses::delete),
+        )
         .route("/executions/{id}/history", get(executions::history))
         .route("/executions/{id}/stop", post(executions::stop))
+        .route("/executions/{id}/pause", post(pauses::pause))
+        .route("/executions/{id}/resume", post(pauses::resume))
         .route("/executions/{id}/recording", get(recording::get))
         .route("/executions/{id}/fork", post(fork::fork))
         .route("/executions/{id}/redrive", post(redrive::redrive))

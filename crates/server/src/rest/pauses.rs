@@ -1,0 +1,89 @@
+//! Pause, resume, delete.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use everstep_durable as durable;
+use everstep_engine as engine;
+use serde::Deserialize;
+
+use super::Problem;
+use super::executions::{Row, id};
+use crate::errors::Code;
+use crate::http::{self, App};
+use crate::lambda::REASON_CHARACTERS_MAX;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ReasonIn {
+    /// For people: it stands in the history.
+    reason: Option<String>,
+}
+
+/// While it is paused the function is not invoked and the execution's timeout stands still. Answers with the row: what runs goes on to its next
+/// checkpoint, and until then the status is `PAUSING`.
+pub(super) async fn pause(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let request = durable::Request::Pause {
+        client_token: None,
+        reason: reason(&app, body).await?,
+        timeout_paused: true,
+    };
+    ask(&app, &name, request).await
+}
+
+pub(super) async fn resume(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let request = durable::Request::Resume {
+        client_token: None,
+        reason: reason(&app, body).await?,
+    };
+    ask(&app, &name, request).await
+}
+
+/// Only what has ended is deleted. Answers with its row, which is gone soon after.
+pub(super) async fn delete(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let row = app.handle.delete(id(&name)?).await?;
+    Ok(Json(Row::of(&app, &row)).into_response())
+}
+
+async fn reason(app: &App, body: Body) -> Result<Option<String>, Problem> {
+    let limits = app.options.limits;
+    let bytes = http::read(body, limits.body_bytes_max, limits.body_timeout).await?;
+    let asked = if bytes.is_empty() {
+        Ok(ReasonIn::default())
+    } else {
+        serde_json::from_slice(&bytes)
+    };
+    let asked = asked.map_err(|error| {
+        let detail = format!("The body can't be read: {error}");
+        Problem::new(Code::MalformedJson, detail)
+    })?;
+    let characters = asked.reason.as_deref().unwrap_or_default().chars().count();
+    if characters > REASON_CHARACTERS_MAX {
+        let detail = format!("A reason has at most {REASON_CHARACTERS_MAX} characters");
+        return Err(Problem::new(Code::InvalidParameter, detail));
+    }
+    Ok(asked.reason)
+}
+
+async fn ask(app: &App, name: &str, request: durable::Request) -> Result<Response, Problem> {
+    let id = id(name)?;
+    let asked = engine::Request::Durable(request);
+    let engine::Reply::Durable(reply) = app.handle.request(id, asked).await?;
+    if let durable::Reply::Refused(refusal) = reply {
+        return Err(Problem::new(Code::Conflict, refusal.to_string()));
+    }
+    let row = app.handle.row(id).await?;
+    Ok(Json(Row::of(app, &row)).into_response())
+}
