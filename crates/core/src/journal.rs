@@ -207,18 +207,21 @@ impl<E: Event> Batch<E> {
     }
 }
 
+fn encode_start(start: &Start, to: &mut Writer) {
+    if start.is_plain() {
+        to.u8(1);
+        start.encode(to);
+    } else {
+        to.u8(13);
+        start.encode(to);
+        start.encode_more(to);
+    }
+}
+
 impl KernelEvent {
     fn encode(&self, to: &mut Writer) {
         match self {
-            Self::Started(start) if start.is_plain() => {
-                to.u8(1);
-                start.encode(to);
-            }
-            Self::Started(start) => {
-                to.u8(13);
-                start.encode(to);
-                start.encode_more(to);
-            }
+            Self::Started(start) => encode_start(start, to),
             Self::TimerSet(timer) => {
                 to.u8(2);
                 timer.encode(to);
