@@ -69,10 +69,11 @@ def test_events_are_there_when_the_answer_is(client: Any, logs: Any, create: Cal
         assert [event["message"] for event in found["events"]] == [f"line {number}"]
 
 
-def test_a_group_has_a_stream_per_worker_with_lambda_s_lines(logs: Any, printed: tuple[str, str]) -> None:
+def test_a_group_has_a_stream_per_worker_with_lambda_s_lines(client: Any, logs: Any, printed: tuple[str, str]) -> None:
     name, stream = printed
+    region = client.get_function_configuration(FunctionName=name)["FunctionArn"].split(":")[3]
     group = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"][0]
-    assert group["arn"] == f"arn:aws:logs:{REGION}:000000000000:log-group:/aws/lambda/{name}:*"
+    assert group["arn"] == f"arn:aws:logs:{region}:000000000000:log-group:/aws/lambda/{name}:*"
     streams = logs.describe_log_streams(logGroupName=group["logGroupName"], orderBy="LastEventTime")["logStreams"]
     assert [found["logStreamName"] for found in streams] == [stream]
     assert "/[$LATEST]" in stream

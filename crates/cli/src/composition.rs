@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions, host};
-use everstep_engine::{ClockMode, Engine, Options, Storage};
+use everstep_engine::{ClockMode, Engine, Handle, Options, Storage};
 use everstep_logs::Logs;
 use everstep_server::{BindError, Code, Door, Key, Keys, Tls, Worker, Workers};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Failed;
-use crate::{keys, parent};
+use crate::functions::Functions;
+use crate::host::HostArguments;
+use crate::{keys, output, parent};
 
 /// How often files of keys and certificates are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -27,6 +29,7 @@ pub struct Ground<'a> {
     pub url: &'a str,
     pub python: &'a Path,
     pub region: &'a str,
+    pub host: &'a HostArguments,
 }
 
 impl Ground<'_> {
@@ -42,23 +45,48 @@ impl Ground<'_> {
         let mut options = HostOptions::new(self.logs.clone(), scratch, self.url.to_owned());
         options.python = self.python.to_owned();
         options.region = self.region.to_owned();
+        self.host.apply(&mut options);
         FunctionHost::start(options).await.map_err(unhosted)
+    }
+
+    pub fn dispatcher(&self, host: &FunctionHost) -> FunctionDispatcher {
+        let code = self.data.join("code");
+        FunctionDispatcher::new(host.clone(), self.url.to_owned(), code)
+    }
+
+    /// Registers the functions of the folder, and again when something changes, until what is returned is dropped.
+    pub async fn functions(
+        &self,
+        handle: &Handle,
+        dispatcher: &FunctionDispatcher,
+        host: &FunctionHost,
+    ) -> Result<JoinSet<()>> {
+        let mut watching = JoinSet::new();
+        if let Some(folder) = &self.host.functions {
+            let with = (handle, dispatcher, host);
+            let mut functions = Functions::new(folder, self.data, self.region, with)?;
+            functions.load(true).await;
+            watching.spawn(async move {
+                if let Err(error) = functions.watch().await {
+                    output::note(format!("functions are not loaded again: {error:#}"));
+                }
+            });
+        }
+        Ok(watching)
     }
 
     /// Opens the store and recovers what it holds.
     pub fn engine(
         &self,
-        host: &FunctionHost,
+        dispatcher: &FunctionDispatcher,
         storage: &Storage,
         clock: ClockMode,
     ) -> Result<Engine> {
-        let code = self.data.join("code");
-        let dispatcher = FunctionDispatcher::new(host.clone(), self.url.to_owned(), code);
         let options = Options {
             clock,
             ..Options::default()
         };
-        Engine::open(storage, Arc::new(dispatcher), options)
+        Engine::open(storage, Arc::new(dispatcher.clone()), options)
             .map_err(|error| unopened(&error, self.data))
     }
 }

@@ -12,6 +12,7 @@ use everstep_server::{Key, Role, Server};
 use crate::client::{KEY_FILE, URL_FILE};
 use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
 use crate::error::Failed;
+use crate::host::HostArguments;
 use crate::keys::{self, KEYS_FILE};
 use crate::log_options::LogOptions;
 use crate::output;
@@ -48,6 +49,8 @@ pub struct Dev {
     /// Bytes of payloads and errors that one execution may hold; AWS stops at 100 MB
     #[arg(long, value_name = "N", default_value_t = 10_000_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_execution_bytes: u64,
+    #[command(flatten)]
+    pub host: HostArguments,
     #[command(flatten)]
     pub logs: LogOptions,
     /// End when standard input closes
@@ -98,18 +101,20 @@ impl Dev {
             url: &url,
             python: &self.python,
             region: &self.region,
+            host: &self.host,
         };
         let host = ground.host().await?;
+        let dispatcher = ground.dispatcher(&host);
         let (local, local_key) = local_key(&data)?;
         let (agents, agents_key) = keys::passing("agents", Role::Agent)?;
         // They get ready while the store is read.
         let mut demo = self.spawn_demo(&data, &url, &agents)?;
-        let engine = ground.engine(&host, &self.storage(&data), self.clock.mode())?;
+        let engine = ground.engine(&dispatcher, &self.storage(&data), self.clock.mode())?;
         let handle = engine.handle().clone();
         let (ring, keys) = KeyRing::open(data.join(KEYS_FILE), vec![local_key, agents_key])?;
         let options = everstep_server::Options {
             region: self.region.clone(),
-            logs: Some(logs),
+            logs: Some(logs.clone()),
             limits: everstep_server::Limits {
                 execution_operations_max: self.max_operations,
                 execution_bytes_max: self.max_execution_bytes,
@@ -122,6 +127,7 @@ impl Dev {
         let stop = options.shutdown.clone();
         // What was in flight at a crash runs already; it is answered only now, when the agents have their new addresses.
         self.register_demo(&handle, &data, &mut demo).await?;
+        let functions = ground.functions(&handle, &dispatcher, &host).await?;
         let serving = Server::serve(listener, options, handle)?;
         let watching = tokio::spawn(ring.watch(None));
         keys::write_secret(&data.join(KEY_FILE), &local)?;
@@ -139,7 +145,7 @@ impl Dev {
         let listening = Listening::begin(stop, serving);
         let engine = Arc::new(engine);
         let outcome = until_asked(&engine, self.with_parent).await;
-        drop(demo);
+        drop((demo, functions));
         composition::end(&engine, &host, listening, None).await;
         watching.abort();
         outcome

@@ -8,7 +8,7 @@ mod file;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use everstep_server::{AccessKey, Code, Key, Role, fingerprint};
 use serde_json::{Value, json};
@@ -291,7 +291,8 @@ fn seconds(text: &str) -> Result<Duration> {
 
 fn random(bytes: usize) -> Result<String> {
     let mut buffer = vec![0; bytes];
-    getrandom::fill(&mut buffer).context("the system gives no random numbers")?;
+    getrandom::fill(&mut buffer)
+        .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
     Ok(hex(&buffer))
 }
 

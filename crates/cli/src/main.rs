@@ -6,6 +6,8 @@ mod composition;
 mod dev;
 mod error;
 mod follow;
+mod functions;
+mod host;
 mod keys;
 mod log_options;
 mod output;

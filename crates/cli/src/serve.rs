@@ -14,6 +14,7 @@ use everstep_server::{Code, Door, Limits, Options, Server, Tls};
 use crate::client::URL_FILE;
 use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
 use crate::error::Failed;
+use crate::host::HostArguments;
 use crate::keys::{self, Place};
 use crate::log_options::LogOptions;
 use crate::output;
@@ -43,6 +44,8 @@ pub struct Serve {
     /// Tell /metrics to callers without a key
     #[arg(long)]
     open_metrics: bool,
+    #[command(flatten)]
+    host: HostArguments,
     /// Python interpreter for functions that name none of their own
     #[arg(long, default_value = "python3", env = "EVERSTEP_PYTHON")]
     python: PathBuf,
@@ -98,10 +101,15 @@ impl Serve {
             url: &url,
             python: &self.python,
             region: &self.region,
+            host: &self.host,
         };
         let host = ground.host().await?;
+        let dispatcher = ground.dispatcher(&host);
         let storage = Storage::Folder(data.clone());
-        let engine = Arc::new(ground.engine(&host, &storage, ClockMode::Real)?);
+        let engine = Arc::new(ground.engine(&dispatcher, &storage, ClockMode::Real)?);
+        let functions = ground
+            .functions(engine.handle(), &dispatcher, &host)
+            .await?;
         let door = Door {
             open_metrics: self.open_metrics,
             ..ring.door(&host, open)
@@ -126,6 +134,7 @@ impl Serve {
         }
         output::line(format!("everstep ready {public}"))?;
         let outcome = until_asked(&engine, false).await;
+        drop(functions);
         composition::end(&engine, &host, outer, Some(inner)).await;
         watching.abort();
         outcome

@@ -207,13 +207,16 @@ impl<E: Event> Batch<E> {
     }
 }
 
+fn gate(to: &mut Writer, operation: Operation, generation: Generation) {
+    to.u32(operation.0);
+    to.u32(generation.0);
+}
+
+/// A start that needs no more than format 1 knew is written as it always was.
 fn encode_start(start: &Start, to: &mut Writer) {
-    if start.is_plain() {
-        to.u8(1);
-        start.encode(to);
-    } else {
-        to.u8(13);
-        start.encode(to);
+    to.u8(if start.is_plain() { 1 } else { 13 });
+    start.encode(to);
+    if !start.is_plain() {
         start.encode_more(to);
     }
 }
@@ -241,8 +244,7 @@ impl KernelEvent {
                 generation,
             } => {
                 to.u8(4);
-                to.u32(operation.0);
-                to.u32(generation.0);
+                gate(to, *operation, *generation);
             }
             Self::Settled {
                 operation,
@@ -250,8 +252,7 @@ impl KernelEvent {
                 digest,
             } => {
                 to.u8(5);
-                to.u32(operation.0);
-                to.u32(generation.0);
+                gate(to, *operation, *generation);
                 to.raw(&digest.0);
             }
             Self::Shut {
@@ -260,8 +261,7 @@ impl KernelEvent {
                 settlement,
             } => {
                 to.u8(6);
-                to.u32(operation.0);
-                to.u32(generation.0);
+                gate(to, *operation, *generation);
                 to.u8(settlement.number());
             }
             Self::TaskStarted(task) => {

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind};
 use everstep_durable::{ErrorClass, Invocation, Mode, Output};
 use everstep_engine::{
-    Call, Called, Dispatcher, Error, Handle, Late, Pending, Request, Revision, Work, WorkPayload,
+    Call, Called, Code, Dispatcher, Error, Handle, Late, Pending, Request, Revision, Work,
+    WorkPayload,
 };
 
 use crate::code::CodeFolder;
@@ -17,6 +18,7 @@ use crate::destinations;
 use crate::host::{
     ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime, Scaling,
 };
+use crate::remote::Remotes;
 
 /// Runs functions as processes of this machine.
 #[derive(Clone)]
@@ -29,6 +31,7 @@ struct Inner {
     /// URL of this server, handed to functions as `EVERSTEP_URL`.
     url: String,
     code: CodeFolder,
+    remotes: Remotes,
     runtime: tokio::runtime::Handle,
     /// Invocations that are queued at the host or run. A lease that ends while its task waits here brings the same one once more, which
     /// must not run beside itself.
@@ -49,12 +52,31 @@ impl FunctionDispatcher {
                 host,
                 url,
                 code: CodeFolder::new(code),
+                remotes: Remotes::default(),
                 runtime,
                 running: Mutex::default(),
                 concurrency: Arc::default(),
                 http: reqwest::Client::new(),
             }),
         }
+    }
+
+    /// Makes a function's latest revision known to the host before its first call: see [`FunctionHost::prepare`]. `arn` is that of `$LATEST`.
+    ///
+    /// # Errors
+    /// The store's, for code that has to be unpacked.
+    pub async fn prepare(
+        &self,
+        handle: &Handle,
+        revision: &Revision,
+        arn: String,
+    ) -> Result<(), Error> {
+        if let Code::Archive { .. } | Code::Folder { .. } = &revision.code {
+            let version = "$LATEST".to_owned();
+            let spec = self.inner.spec(handle, revision, arn, version).await?;
+            self.inner.host.prepare(&spec);
+        }
+        Ok(())
     }
 }
 
@@ -123,7 +145,7 @@ impl Dispatcher for FunctionDispatcher {
                 execution: None,
                 deadline: None,
             };
-            let outcome = inner.host.invoke(&spec, invocation).await;
+            let outcome = inner.perform(&revision, &spec, invocation).await;
             Ok(Called {
                 result: outcome.result.map_err(|error| error.body),
                 log_tail: outcome.log_tail,
@@ -196,7 +218,20 @@ impl Inner {
             execution: (invocation.mode == Mode::Durable).then_some(execution),
             deadline: None,
         };
-        Ok(self.host.invoke(&spec, run).await)
+        Ok(self.perform(&revision, &spec, run).await)
+    }
+
+    /// Runs it on the host, or where the function is.
+    async fn perform(
+        &self,
+        revision: &Revision,
+        spec: &FunctionSpec,
+        invocation: crate::host::Invocation,
+    ) -> Outcome {
+        match &revision.code {
+            Code::Elsewhere(remote) => self.remotes.invoke(remote, spec, invocation).await,
+            Code::Archive { .. } | Code::Folder { .. } => self.host.invoke(spec, invocation).await,
+        }
     }
 
     /// Brings the answer home. It is never shed; only the end of the engine can keep it, and then recovery repeats the task.
@@ -253,9 +288,17 @@ impl Inner {
             } else {
                 LogFormat::Text
             },
-            scaling: Scaling::default(),
+            scaling: Scaling {
+                workers_min: count(config.scaling.workers_min),
+                workers_max: config.scaling.workers_max.map(count),
+                concurrency: config.scaling.concurrency.map(count),
+            },
         })
     }
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 fn output(mode: Mode, outcome: Outcome) -> Output {

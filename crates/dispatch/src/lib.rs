@@ -2,6 +2,7 @@
 //!
 //! - [`host`]: functions as native processes behind Lambda's Runtime API.
 //! - `functions`: tasks and calls of functions, from the catalogue to the host and back.
+//! - `remote`: functions that run elsewhere, by Lambda's Invoke.
 //!
 //! Not its business: what a task means, when it is repeated, where its result is stored.
 
@@ -14,6 +15,7 @@ mod destinations;
 mod event;
 mod functions;
 pub mod host;
+mod remote;
 
 pub use functions::FunctionDispatcher;
 pub use host::{FunctionHost, HostOptions};

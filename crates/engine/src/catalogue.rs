@@ -5,6 +5,7 @@ mod entries;
 mod functions;
 mod layers;
 mod reserved;
+mod running;
 mod settings;
 mod urls;
 
@@ -16,6 +17,7 @@ use serde_json::{Number, Value};
 
 pub use layers::{LayerRecord, LayerUse, LayerVersion};
 pub use reserved::Reserved;
+pub use running::{Remote, Scaling};
 pub use settings::{
     AsyncInvoke, FunctionSettings, FunctionUrl, Policy, Provisioned, RuntimeUpdates,
 };
@@ -39,6 +41,8 @@ pub enum Code {
     Archive { sha256: String, size: u64 },
     /// A folder of this machine: for development.
     Folder { path: String },
+    /// None: the function runs elsewhere.
+    Elsewhere(Remote),
 }
 
 /// The artifact bucket of code archives.
@@ -69,6 +73,8 @@ pub struct FunctionConfig {
     /// Members of AWS's configuration that change nothing here, as they were given.
     #[serde(default)]
     pub stored: BTreeMap<String, Value>,
+    #[serde(default)]
+    pub scaling: Scaling,
 }
 
 /// AWS's DurableConfig.

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
-use everstep_engine::{Code, Error, FunctionConfig, Handle, Revision, Runtime};
+use everstep_engine::{Code, FunctionConfig, Handle, Runtime};
 
 use crate::dev::subfolder;
 
@@ -97,8 +97,9 @@ pub async fn register(handle: &Handle, data: &Path) -> Result<()> {
             layers: Vec::new(),
             dead_letter: None,
             stored: BTreeMap::new(),
+            scaling: Default::default(),
         };
-        upsert(handle, function.name, config, code.clone()).await?;
+        crate::functions::upsert(handle, function.name, config, code.clone()).await?;
     }
     Ok(())
 }
@@ -116,33 +117,6 @@ fn overrides() -> impl Iterator<Item = (String, String)> {
                 .ok()
                 .map(|value| (name.to_owned(), value))
         })
-}
-
-async fn upsert(handle: &Handle, name: &str, config: FunctionConfig, code: Code) -> Result<()> {
-    let present = match handle.resolve(name, None).await {
-        Ok(resolved) => Some(resolved.revision),
-        Err(Error::UnknownEntry { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
-    if present
-        .as_ref()
-        .is_some_and(|revision| revision.config == config && revision.code == code)
-    {
-        return Ok(());
-    }
-    let revision = Revision {
-        function: name.to_owned(),
-        revision: uuid::Uuid::new_v4().to_string(),
-        config,
-        code,
-        modified_ms: handle.clock().now().0,
-    };
-    if present.is_some() {
-        handle.add_revision(revision, None).await?;
-    } else {
-        handle.create_function(revision, BTreeMap::new()).await?;
-    }
-    Ok(())
 }
 
 /// The functions' code: a `bootstrap` that is this very binary.

@@ -170,7 +170,7 @@ pub enum ErrorKind {
 }
 
 impl FunctionError {
-    pub(super) fn new(kind: ErrorKind, error_type: &str, message: &str) -> FunctionError {
+    pub(crate) fn new(kind: ErrorKind, error_type: &str, message: &str) -> FunctionError {
         let body = serde_json::json!({ "errorMessage": message, "errorType": error_type });
         FunctionError {
             error_type: error_type.to_owned(),
@@ -180,7 +180,7 @@ impl FunctionError {
     }
 
     /// Lambda's wording for errors that the platform reports about a request.
-    pub(super) fn of_request(
+    pub(crate) fn of_request(
         kind: ErrorKind,
         error_type: &str,
         request_id: &str,
@@ -193,7 +193,7 @@ impl FunctionError {
         )
     }
 
-    pub(super) fn timed_out(request_id: &str, after: Duration) -> FunctionError {
+    pub(crate) fn timed_out(request_id: &str, after: Duration) -> FunctionError {
         FunctionError::of_request(
             ErrorKind::Timeout,
             "Sandbox.Timedout",

@@ -174,6 +174,21 @@ impl FunctionHost {
             .await;
     }
 
+    /// As [`FunctionHost::retire`], for every revision but this one; not waited for.
+    pub fn retire_others(&self, arn: &str, revision: &str) {
+        let others: Vec<String> = self
+            .shared
+            .pools()
+            .stats()
+            .into_iter()
+            .filter(|pool| pool.arn == arn && pool.revision != revision)
+            .map(|pool| pool.revision)
+            .collect();
+        for other in others {
+            self.shared.pools().retire(arn, Some(&other));
+        }
+    }
+
     /// Refuses new work, lets running invocations go on for the drain time, then ends every worker: SIGTERM, the grace time, SIGKILL, each to the
     /// whole process group. Returns when all processes are gone.
     pub async fn shutdown(&self) {

@@ -11,6 +11,7 @@
 
 mod failures;
 mod fixture;
+mod leases;
 mod lifecycle;
 mod limits;
 mod runtimes;

@@ -24,6 +24,7 @@ fn revision(function: &str, revision: &str) -> Revision {
             layers: Vec::new(),
             dead_letter: None,
             stored: BTreeMap::new(),
+            scaling: Default::default(),
         },
         code: Code::Folder { path: part("code") },
         modified_ms: 1,

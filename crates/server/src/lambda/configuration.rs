@@ -170,6 +170,7 @@ impl ConfigurationIn {
             layers: Vec::new(),
             dead_letter: None,
             stored: BTreeMap::new(),
+            scaling: Default::default(),
         };
         let config = self.change(empty)?;
         if config.handler.is_empty() && config.runtime != Runtime::Provided {

@@ -299,6 +299,7 @@ pub(super) async fn get(name: &Name, call: &Call<'_>) -> Result<Response, Error>
     let location = match &resolved.revision.code {
         Code::Archive { sha256, .. } => artifacts::link(call.app, CODE_BUCKET, sha256, 600),
         Code::Folder { path } => format!("file://{path}"),
+        Code::Elsewhere(remote) => remote.url.clone(),
     };
     let mut answer = json!({
         "Configuration": call.show(&resolved.revision, &resolved.version, name.qualifier.as_deref()),

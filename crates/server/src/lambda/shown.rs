@@ -71,7 +71,7 @@ pub(super) fn show(
     let arn = function_arn(options, &revision.function, qualifier.unwrap_or_default());
     let (code_size, code_sha256) = match &revision.code {
         Code::Archive { sha256, size } => (*size, base64_of_hex(sha256)),
-        Code::Folder { .. } => (0, String::new()),
+        Code::Folder { .. } | Code::Elsewhere(_) => (0, String::new()),
     };
     let environment = (!config.environment.is_empty()).then_some(EnvironmentOut {
         variables: config.environment,
