@@ -81,12 +81,15 @@ fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Proble
 
 /// An object with a `statusCode` describes the response; anything else is the body.
 pub(super) fn read(result: &Bytes) -> Result<Response, Problem> {
-    let Ok(prelude) = serde_json::from_slice::<Prelude>(result) else {
+    let prelude = serde_json::from_slice::<Prelude>(result)
+        .ok()
+        // A list would be read as a structure's members in their order.
+        .filter(|prelude| {
+            prelude.status_code.is_some() && result.trim_ascii_start().starts_with(b"{")
+        });
+    let Some(prelude) = prelude else {
         return Prelude::default().respond(Body::from(result.clone()));
     };
-    if prelude.status_code.is_none() {
-        return Prelude::default().respond(Body::from(result.clone()));
-    }
     let content: Content =
         serde_json::from_slice(result).map_err(|error| malformed(&error.to_string()))?;
     let text = match content.body {
