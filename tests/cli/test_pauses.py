@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from conftest import Dev, Ended, until
+import subprocess
+
+from conftest import BINARY, Dev, Ended, surroundings, until
 
 
 def status(dev: Dev, execution: str) -> str:
@@ -34,6 +36,31 @@ def test_a_paused_execution_goes_on_when_it_is_resumed(dev: Dev, waiting) -> Non
     told = details(dev, execution)
     assert told["ExecutionPaused"]["Reason"]["Payload"] == "repair"
     assert told["ExecutionResumed"]["Reason"]["Payload"] == "mended"
+
+
+def test_who_waits_for_the_end_waits_through_a_pause(dev: Dev) -> None:
+    waiter = subprocess.Popen(
+        [BINARY, "start", "approval", "--name", "awaited", "--wait"],
+        env=surroundings(EVERSTEP_ENDPOINT=dev.url),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        listed = ("list", "-o", "json", "--name", "awaited")
+        row = until(lambda: dev.good(*listed).json()["executions"], "it is started")[0]
+        callback = until(lambda: details(dev, row["id"]).get("CallbackStarted"), "it waits")["CallbackId"]
+        dev.good("pause", row["id"])
+        until(lambda: status(dev, row["id"]) == "PAUSED", "the invocation has ended")
+        dev.good("callback", "succeed", callback, "--result", "7")
+        until(lambda: "CallbackSucceeded" in details(dev, row["id"]), "it is answered")
+        assert waiter.poll() is None, "it has not ended"
+        dev.good("resume", row["id"])
+        out, _ = waiter.communicate(timeout=60)
+        assert (waiter.returncode, out) == (0, "7\n")
+    finally:
+        waiter.kill()
+        waiter.wait()
+        waiter.stdout.close()
 
 
 def test_what_has_ended_is_not_paused_and_what_runs_is_not_resumed(dev: Dev, waiting) -> None:

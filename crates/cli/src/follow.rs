@@ -15,8 +15,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub fn until_closed(client: &Client, id: &str) -> Result<Value> {
     loop {
         let described = client.get(&format!("/executions/{id}"))?;
-        // One that is paused goes on some day.
-        if !matches!(status(&described), "RUNNING" | "PAUSING" | "PAUSED") {
+        if !is_open(&described) {
             return Ok(described);
         }
         std::thread::sleep(PAUSE);
@@ -42,6 +41,11 @@ pub fn print_outcome(described: &Value, format: Format) -> Result<()> {
         .map(output::text)
         .unwrap_or_default();
     Err(Failed::Outcome(format!("the execution ended {status}: {error}")).into())
+}
+
+/// Whether a described execution has not ended: one that is paused goes on some day.
+pub fn is_open(described: &Value) -> bool {
+    matches!(status(described), "RUNNING" | "PAUSING" | "PAUSED")
 }
 
 /// The status of a described execution.

@@ -66,7 +66,7 @@ impl Research {
         loop {
             let described = server.client.get(&format!("/executions/{execution}"))?;
             screen.show(&described);
-            if follow::status(&described) != "RUNNING" {
+            if !follow::is_open(&described) {
                 return finish(&server.client, &workflow, &described);
             }
             if !decided && awaits_approval(&described) {
@@ -269,7 +269,7 @@ fn running(client: &Client, workflow: &str) -> Result<Option<Value>> {
         return Ok(None);
     };
     let described = client.get(&format!("/executions/{execution}"))?;
-    Ok((follow::status(&described) == "RUNNING").then_some(described))
+    Ok(follow::is_open(&described).then_some(described))
 }
 
 /// Whether the decision can be made: the wait is open, and the workflow has asked for it. Before that it refuses an answer.
