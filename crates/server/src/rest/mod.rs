@@ -9,6 +9,7 @@ mod pauses;
 mod problem;
 mod recording;
 mod redrive;
+mod sam;
 
 use axum::Router;
 use axum::body::Body;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/executions/{id}/redrive", post(redrive::redrive))
         .route("/functions/{name}/start", post(functions::start))
         .route("/functions/{name}/logs", get(logs::logs))
+        .route("/start-durable-execution", post(sam::start))
         .route("/agents", get(agents::list))
         .route("/agents/{name}", get(agents::get).put(agents::put))
 }
