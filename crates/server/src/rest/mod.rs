@@ -84,14 +84,17 @@ pub(crate) fn time(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// Reads a body of JSON.
+/// Reads a body that is a JSON object.
 pub(crate) async fn read_json<T: DeserializeOwned>(app: &App, body: Body) -> Result<T, Problem> {
     let limits = app.options.limits;
     let bytes = http::read(body, limits.body_bytes_max, limits.body_timeout).await?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Problem::new(
-            Code::MalformedJson,
-            format!("The body can't be read: {error}"),
-        )
-    })
+    let refused = |why: String| Problem::new(Code::MalformedJson, why);
+    // Serde would take an array for the members in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(refused(
+            "The body can't be read: it is an array, not an object".to_owned(),
+        ));
+    }
+    serde_json::from_slice(&bytes)
+        .map_err(|error| refused(format!("The body can't be read: {error}")))
 }
