@@ -93,8 +93,10 @@ impl Subject {
             .await?;
         let text = String::from_utf8_lossy(&answer);
         ensure!(status == 200, "not run: {status} {text}");
+        // SDKs that hand a callback's bytes on as they are encode its JSON once more.
+        let result = text.trim().replace(['"', '\\'], "");
         ensure!(
-            matches!(text.trim(), "\"done\"" | "\"completed\""),
+            matches!(result.as_str(), "done" | "completed"),
             "not the workflow's result: {text}"
         );
         Ok(())
