@@ -28,6 +28,41 @@ def streams(client, create):
     return name
 
 
+NODE = """
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export const parts = awslambda.streamifyResponse(async (event, stream, context) => {
+  if (event.refuses) throw new TypeError("before anything");
+  stream.write("one ");
+  while (event.go && !existsSync(event.go)) await sleep(20);
+  if (event.fails) throw new RangeError("half-way");
+  stream.end(context.awsRequestId ? "two" : "");
+});
+
+export const page = awslambda.streamifyResponse(async (_event, stream) => {
+  const out = awslambda.HttpResponseStream.from(stream, { statusCode: 201, headers: { "x-made-by": "node" } });
+  out.end("<p>made</p>");
+});
+"""
+
+
+@pytest.fixture(scope="module")
+def node(client, create):
+    """Makes a Node function on the bundled runtime that streams by `awslambda.streamifyResponse`."""
+
+    def make(handler: str) -> str:
+        name = create("streams", Timeout=20)
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("index.mjs", NODE)
+        client.update_function_configuration(FunctionName=name, Runtime="nodejs22.x", Handler=f"index.{handler}")
+        client.update_function_code(FunctionName=name, ZipFile=buffer.getvalue())
+        return name
+
+    return make
+
+
 def event(*parts: bytes, **fields) -> bytes:
     return json.dumps({"parts": [base64.b64encode(part).decode() for part in parts], **fields}).encode()
 
@@ -95,3 +130,31 @@ def test_address_streams(client, streams, tmp_path):
     assert answer.cookies["a"] == "1"
     with pytest.raises(requests.exceptions.RequestException):
         requests.post(url, data=event(b"some", fails=True), headers=headers, timeout=30)
+
+
+def test_node_function_streams_as_it_writes(client, node, tmp_path):
+    name, go = node("parts"), tmp_path / "go"
+    answer = client.invoke_with_response_stream(FunctionName=name, Payload=json.dumps({"go": str(go)}))
+    events = iter(answer["EventStream"])
+    assert next(events)["PayloadChunk"]["Payload"] == b"one "
+    go.touch()
+    *parts, last = events
+    assert b"".join(event["PayloadChunk"]["Payload"] for event in parts) == b"two"
+    assert last == {"InvokeComplete": {}}
+    assert client.invoke(FunctionName=name, Payload=b"{}")["Payload"].read() == b"one two"
+
+
+def test_node_stream_that_fails_tells_it_at_its_end_or_at_once(client, node):
+    name = node("parts")
+    *parts, last = client.invoke_with_response_stream(FunctionName=name, Payload=b'{"fails": true}')["EventStream"]
+    assert b"".join(event["PayloadChunk"]["Payload"] for event in parts) == b"one "
+    assert json.loads(last["InvokeComplete"]["ErrorDetails"])["errorMessage"] == "half-way"
+    [last] = client.invoke_with_response_stream(FunctionName=name, Payload=b'{"refuses": true}')["EventStream"]
+    assert json.loads(last["InvokeComplete"]["ErrorDetails"])["errorType"] == "TypeError"
+
+
+def test_node_http_answer_has_its_status_and_headers(client, node):
+    name = node("page")
+    url = client.create_function_url_config(FunctionName=name, AuthType="NONE", InvokeMode="RESPONSE_STREAM")["FunctionUrl"]
+    answer = requests.get(url, timeout=30)
+    assert (answer.status_code, answer.headers["x-made-by"], answer.text) == (201, "node", "<p>made</p>")

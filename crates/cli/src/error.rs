@@ -22,6 +22,18 @@ pub enum Failed {
         "no server answers at {url}: {detail}\nStart one with `everstep dev`, or name another with --url."
     )]
     Unreachable { url: String, detail: String },
+    #[error(
+        "{url} answers, but its certificate is not accepted: {detail}\nName the certificate that it goes back to with --ca-cert, or the server by a name that it holds."
+    )]
+    Certificate { url: String, detail: String },
+    #[error(
+        "what answers at {url} does not speak TLS, or breaks it off: {detail}\nA server without TLS is named with http://."
+    )]
+    NotTls { url: String, detail: String },
+    #[error(
+        "what answers at {url} breaks off or does not speak HTTP: {detail}\nA server with TLS is named with https://."
+    )]
+    NotHttp { url: String, detail: String },
     /// The server said no; the code is its error code, where it gave one.
     #[error("{message}{}", hint(.code.as_deref()))]
     Refused {
@@ -45,7 +57,10 @@ impl Failed {
             Self::Refused {
                 status: 409 | 412, ..
             } => CONFLICT,
-            Self::Unreachable { .. } => 5,
+            Self::Unreachable { .. }
+            | Self::Certificate { .. }
+            | Self::NotTls { .. }
+            | Self::NotHttp { .. } => 5,
             Self::Refused { .. } => 6,
             Self::NotStarted(_) => 7,
         }

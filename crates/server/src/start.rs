@@ -21,6 +21,9 @@ pub(crate) struct Start {
     pub input: Bytes,
     pub trace_header: Option<String>,
     pub tenant_id: Option<String>,
+    /// Instead of the function's own, for this execution alone.
+    pub execution_timeout_s: Option<u32>,
+    pub retention_days: Option<u16>,
     /// Checked already, by [`crate::attributes::check`].
     pub attributes: BTreeMap<String, String>,
 }
@@ -35,7 +38,9 @@ pub(crate) struct Running {
 
 /// Starts an execution of a resolved function: a durable one, or a plain one that is called once.
 pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Result<Running, Error> {
-    let settings = settings(app, resolved, start.trace_header, start.tenant_id);
+    let mut settings = settings(app, resolved, start.trace_header, start.tenant_id);
+    settings.execution_timeout_s = start.execution_timeout_s.or(settings.execution_timeout_s);
+    settings.retention_days = start.retention_days.unwrap_or(settings.retention_days);
     let function = settings.function.clone();
     let definition = Definition {
         machine: DURABLE,

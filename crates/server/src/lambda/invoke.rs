@@ -145,6 +145,7 @@ async fn start_execution(
             trace_header,
             tenant_id,
             attributes,
+            ..Start::default()
         },
     )
     .await

@@ -14,6 +14,7 @@ use crate::http::App;
 use crate::lambda::arn::is_word;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AgentIn {
     url: String,
     #[serde(default)]

@@ -24,6 +24,7 @@ use crate::lambda::arn::{execution_arn, is_word};
 use crate::start;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ForkIn {
     /// Number, id or name of the first operation that is not taken over.
     at: String,

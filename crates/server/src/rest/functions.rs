@@ -20,6 +20,7 @@ use crate::lambda::arn::{execution_arn, is_word};
 use crate::start::{Start, start as start_execution};
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct StartIn {
     /// Starting twice with the same name and input is one execution.
     name: Option<String>,

@@ -9,6 +9,7 @@ mod pauses;
 mod problem;
 mod recording;
 mod redrive;
+mod sam;
 
 use axum::Router;
 use axum::body::Body;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/executions/{id}/redrive", post(redrive::redrive))
         .route("/functions/{name}/start", post(functions::start))
         .route("/functions/{name}/logs", get(logs::logs))
+        .route("/start-durable-execution", post(sam::start))
         .route("/agents", get(agents::list))
         .route("/agents/{name}", get(agents::get).put(agents::put))
 }
@@ -82,14 +84,17 @@ pub(crate) fn time(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// Reads a body of JSON.
+/// Reads a body that is a JSON object.
 pub(crate) async fn read_json<T: DeserializeOwned>(app: &App, body: Body) -> Result<T, Problem> {
     let limits = app.options.limits;
     let bytes = http::read(body, limits.body_bytes_max, limits.body_timeout).await?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Problem::new(
-            Code::MalformedJson,
-            format!("The body can't be read: {error}"),
-        )
-    })
+    let refused = |why: String| Problem::new(Code::MalformedJson, why);
+    // Serde would take an array for the members in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(refused(
+            "The body can't be read: it is an array, not an object".to_owned(),
+        ));
+    }
+    serde_json::from_slice(&bytes)
+        .map_err(|error| refused(format!("The body can't be read: {error}")))
 }

@@ -5,6 +5,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { existsSync, readFileSync } from "node:fs";
 import http from "node:http";
 import path from "node:path";
+import { Writable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { format } from "node:util";
 
@@ -148,6 +149,104 @@ function run(handler, event, ctx) {
   });
 }
 
+// What `awslambda.streamifyResponse` hands to a function: each write goes out as it comes.
+class ResponseStream extends Writable {
+  #id;
+  #contentType = "application/octet-stream";
+  #prelude;
+  #sent;
+
+  constructor(id) {
+    super();
+    this.#id = id;
+  }
+
+  setContentType(contentType) {
+    this.#contentType = contentType;
+  }
+
+  // Status and headers of an HTTP answer stand before the body, closed by eight zero bytes.
+  setPrelude(metadata) {
+    this.#contentType = "application/vnd.awslambda.http-integration-response";
+    this.#prelude = JSON.stringify(metadata ?? {}) + "\0".repeat(8);
+  }
+
+  get begun() {
+    return this.#sent !== undefined;
+  }
+
+  #begin() {
+    if (this.#sent) return this.#sent;
+    const headers = {
+      "content-type": this.#contentType,
+      "lambda-runtime-function-response-mode": "streaming",
+      trailer: "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body",
+    };
+    const sent = http.request({ host, port, method: "POST", path: `${API}/invocation/${this.#id}/response`, headers, agent });
+    sent.setNoDelay(true);
+    this.answered = new Promise((resolve, reject) => {
+      sent.on("response", (answer) => answer.resume().on("end", () => resolve(answer.statusCode)));
+      sent.on("error", reject);
+    });
+    this.answered.catch((error) => this.destroy(error));
+    if (this.#prelude) sent.write(this.#prelude);
+    this.#sent = sent;
+    return sent;
+  }
+
+  _write(chunk, _encoding, done) {
+    this.#begin().write(chunk, done);
+  }
+
+  _final(done) {
+    this.#begin().end(done);
+  }
+
+  // Tells at the end of what was written that it is not the whole.
+  fail(described) {
+    this.#sent.addTrailers({
+      "Lambda-Runtime-Function-Error-Type": described.errorType.replace(/[^\x21-\x7e]/g, "_"),
+      "Lambda-Runtime-Function-Error-Body": Buffer.from(JSON.stringify(described)).toString("base64"),
+    });
+    this.#sent.end();
+  }
+}
+
+const STREAMS = Symbol("streams");
+globalThis.awslambda = {
+  streamifyResponse: (handler) => Object.assign((...values) => handler(...values), { [STREAMS]: true }),
+  HttpResponseStream: {
+    from(stream, metadata) {
+      stream.setPrelude(metadata);
+      return stream;
+    },
+  },
+};
+
+// Resolves when the whole answer is taken; false if something else has answered.
+async function stream(handler, id, headers, body) {
+  const out = new ResponseStream(id);
+  const finished = new Promise((resolve, reject) => out.on("finish", resolve).on("error", reject));
+  finished.catch(() => {});
+  try {
+    await handler(JSON.parse(body), out, context(headers));
+    await finished;
+    if (!running.delete(id)) return false;
+  } catch (error) {
+    const described = describe(error);
+    log("ERROR", ["Invoke Error", error]);
+    if (!running.delete(id)) return false;
+    if (!out.begun) {
+      await call("POST", `/invocation/${id}/error`, JSON.stringify(described), described.errorType);
+      return true;
+    }
+    out.fail(described);
+  }
+  const status = await out.answered;
+  if (status >= 500) process.exit(1);
+  return true;
+}
+
 async function answer(handler, headers, body) {
   try {
     const result = await run(handler, JSON.parse(body), context(headers));
@@ -172,6 +271,10 @@ async function serve(handler) {
     const id = next.headers["lambda-runtime-aws-request-id"];
     env._X_AMZN_TRACE_ID = next.headers["lambda-runtime-trace-id"] ?? "";
     running.add(id);
+    if (handler[STREAMS]) {
+      if (!(await request.run(id, () => stream(handler, id, next.headers, next.body)))) return;
+      continue;
+    }
     const [tail, body, errorType] = await request.run(id, () => answer(handler, next.headers, next.body));
     if (!running.delete(id)) return;
     const { status, body: refusal } = await call("POST", `/invocation/${id}/${tail}`, body, errorType);
