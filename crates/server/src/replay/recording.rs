@@ -113,6 +113,15 @@ impl Recording {
     }
 }
 
+/// Without the `{"t": TYPE, "v": VALUE}` that Python's SDK writes around what JSON has no type for.
+fn plain(value: &Value) -> &Value {
+    let mut value = value;
+    while let Some(inner) = value.get("t").and_then(|_| value.get("v")) {
+        value = inner;
+    }
+    value
+}
+
 impl Recorded {
     pub(super) fn is_closed(&self) -> bool {
         !matches!(self.status.as_str(), "STARTED" | "PENDING" | "READY")
@@ -133,7 +142,7 @@ impl Recorded {
         let result: Value = serde_json::from_str(result).unwrap_or_default();
         ["completionReason", "completion_reason"]
             .into_iter()
-            .filter_map(|member| result.get(member)?.as_str())
+            .filter_map(|member| plain(plain(&result).get(member)?).as_str())
             .any(|reason| reason.replace('_', "").eq_ignore_ascii_case("allcompleted"))
     }
 
