@@ -78,6 +78,24 @@ def test_it_refuses_keys_that_others_may_read_and_files_that_are_no_certificate(
     assert done.returncode == 6 and "E0189" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        ("serve", "--public-url", "everstep.example.org"),
+        ("serve", "--public-url", "ftp://everstep.example.org"),
+        ("serve", "--public-url", "https://everstep.example.org/?a=b"),
+        ("serve", "--region", "us east 1"),
+        ("dev", "--region", "eu:1"),
+        ("dev", "--region", ""),
+    ],
+)
+def test_an_option_that_can_t_be_right_is_refused_at_the_start(tmp_path: Path, command: str, option: str, value: str) -> None:
+    done = everstep(command, "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0", option, value)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert option in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_keys_are_made_listed_and_taken_back(tmp_path: Path) -> None:
     key = create_key(tmp_path, "ci", "--role", "read")
     file = tmp_path / "keys.json"
