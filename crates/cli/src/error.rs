@@ -13,6 +13,11 @@ pub enum Failed {
     Outcome(String),
     #[error("{0}")]
     Usage(String),
+    /// The code of a replay came to no handler.
+    #[error(
+        "the code does not start: {0}\nThis is no divergence. Where an interpreter or a package is missing: name the interpreter with EVERSTEP_PYTHON or --python, EVERSTEP_NODE or --node, and folders of packages with --env PYTHONPATH=DIR or NODE_PATH."
+    )]
+    NotStarted(String),
     #[error(
         "no server answers at {url}: {detail}\nStart one with `everstep dev`, or name another with --url."
     )]
@@ -57,6 +62,7 @@ impl Failed {
             | Self::NotTls { .. }
             | Self::NotHttp { .. } => 5,
             Self::Refused { .. } => 6,
+            Self::NotStarted(_) => 7,
         }
     }
 }
