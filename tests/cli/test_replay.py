@@ -84,7 +84,7 @@ CASES = {
     "removed at the end of a context": ('return child.step(run("second"), name="second", config=ONCE)', 'return "second"', "removed", 5),
     "another result": ("return [event, first", "return [first, event", "result", None),
     "another end": ("    return [event", '    raise ValueError("no")\n    return [event', "end", None),
-    "code that is none": ("def order(event, context):", "def order(event, context)", "code", None),
+    "no answer": ("    return [event", '    os._exit(3)\n    return [event', "code", None),
 }
 
 
@@ -154,6 +154,35 @@ def test_maps_are_replayed_branch_by_branch(world: World) -> None:
     assert renamed.code == 1 and "identity" in renamed.err
     gone = replay(world, execution, BRANCHES.replace("context.map(event", "context.map(event[:1]"))
     assert gone.code == 1, gone
+
+
+def test_a_map_that_gains_or_loses_items_names_the_branch(world: World) -> None:
+    execution = world.start("branches", "--input", '["a","b","c","d"]')
+    recorded = world.ended(execution)
+    assert recorded["execution"]["status"] == "SUCCEEDED"
+    once = world.ran()
+    more = replay(world, execution, BRANCHES.replace("context.map(event", 'context.map(event + ["e"]'), "-o", "json")
+    found = more.json()["divergence"]
+    assert (more.code, found["kind"], found["operation"]) == (1, "inserted", None), found
+    assert found["asked"].startswith("context"), found
+    for kept, first in ((2, "c"), (3, "d"), (1, "b")):
+        fewer = replay(world, execution, BRANCHES.replace("context.map(event", f"context.map(event[:{kept}]"), "-o", "json")
+        found = fewer.json()["divergence"]
+        step = next(step for step in recorded["operations"] if step["name"] == first)
+        assert (fewer.code, found["kind"], found["operation"]) == (1, "removed", step["parent"]), found
+    assert world.ran() == once
+
+
+def test_code_that_does_not_start_is_no_divergence(world: World, recorded: str) -> None:
+    none = replay(world, recorded, ORDER, "--python", "/nowhere/python")
+    assert none.code == 7 and "the code does not start" in none.err and "EVERSTEP_PYTHON" in none.err, none
+    package = replay(world, recorded, "import a_package_that_is_not_there\n" + ORDER, "-o", "json")
+    assert package.code == 7 and package.json()["verdict"] == "not_started", package
+    assert "a_package_that_is_not_there" in package.json()["reason"] and "diverges" not in package.err
+    handler = replay(world, recorded, ORDER, "--handler", "nothing.order")
+    assert handler.code == 7 and "nothing" in handler.err, handler
+    spelled = replay(world, recorded, changed("def order(event, context):", "def order(event, context)"))
+    assert spelled.code == 7 and "does not start" in spelled.err, spelled
 
 
 def test_a_failed_execution_matches_its_failure(world: World) -> None:

@@ -80,7 +80,8 @@ def runs_of_steps(place: Path, workflow: str) -> list[tuple[float, str]]:
     """When the code of which step began, as the function's own log says."""
     runs = []
     for line in (place / ".everstep" / "logs" / "ResearchWorkflow.log").read_text().splitlines():
-        message = json.loads(line)["message"]
+        # A file begins with a head of its own.
+        message = json.loads(line).get("message", "")
         said = json.loads(message) if message.startswith("{") else {}
         if said.get("event") == "step_starting" and said.get("workflow_id") == workflow:
             runs.append((datetime.fromisoformat(said["timestamp"]).timestamp(), said["step"]))

@@ -78,6 +78,24 @@ def test_it_refuses_keys_that_others_may_read_and_files_that_are_no_certificate(
     assert done.returncode == 6 and "E0189" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        ("serve", "--public-url", "everstep.example.org"),
+        ("serve", "--public-url", "ftp://everstep.example.org"),
+        ("serve", "--public-url", "https://everstep.example.org/?a=b"),
+        ("serve", "--region", "us east 1"),
+        ("dev", "--region", "eu:1"),
+        ("dev", "--region", ""),
+    ],
+)
+def test_an_option_that_can_t_be_right_is_refused_at_the_start(tmp_path: Path, command: str, option: str, value: str) -> None:
+    done = everstep(command, "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0", option, value)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert option in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_keys_are_made_listed_and_taken_back(tmp_path: Path) -> None:
     key = create_key(tmp_path, "ci", "--role", "read")
     file = tmp_path / "keys.json"
@@ -118,6 +136,13 @@ def test_a_key_of_the_environment_is_good_for_everything(tmp_path: Path) -> None
     assert secret not in server.log.read_text()
 
 
+def test_the_command_line_tells_a_server_without_tls_from_none(guarded: Guarded) -> None:
+    mistaken = everstep("list", EVERSTEP_ENDPOINT=guarded.url.replace("http:", "https:"))
+    assert mistaken.returncode == 5 and "http://" in mistaken.stderr and "everstep dev" not in mistaken.stderr
+    nobody = everstep("list", EVERSTEP_ENDPOINT="http://127.0.0.1:1")
+    assert nobody.returncode == 5 and "everstep dev" in nobody.stderr
+
+
 def test_the_command_line_shows_its_key(guarded: Guarded) -> None:
     without = everstep("list", EVERSTEP_ENDPOINT=guarded.url)
     assert without.returncode == 6 and "E0180" in without.stderr
@@ -140,7 +165,10 @@ def test_tls_with_certificate_files_that_are_read_again(tmp_path: Path) -> None:
         create_function(client, "durable", "door.durable", durable=True)
         answer = client.invoke(FunctionName="durable", Qualifier="$LATEST", Payload='{"other":"none","token":"none"}')
         assert "FunctionError" not in answer, answer["Payload"].read()
-        assert everstep("list", EVERSTEP_ENDPOINT=server.url, EVERSTEP_API_KEY=key["EVERSTEP_API_KEY"]).returncode == 5
+        strange = everstep("list", EVERSTEP_ENDPOINT=server.url, EVERSTEP_API_KEY=key["EVERSTEP_API_KEY"])
+        assert strange.returncode == 5 and "certificate" in strange.stderr and "--ca-cert" in strange.stderr and "everstep dev" not in strange.stderr
+        plain = everstep("list", EVERSTEP_ENDPOINT=server.url.replace("https:", "http:"), EVERSTEP_API_KEY=key["EVERSTEP_API_KEY"])
+        assert plain.returncode == 5 and "https://" in plain.stderr and "everstep dev" not in plain.stderr
         trusted = everstep("list", "--ca-cert", str(cert), EVERSTEP_ENDPOINT=server.url, EVERSTEP_API_KEY=key["EVERSTEP_API_KEY"])
         assert trusted.returncode == 0, trusted.stderr
         assert server.say(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n", 3)[:4] != b"HTTP", "no plain HTTP on the address of TLS"

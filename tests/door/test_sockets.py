@@ -141,6 +141,14 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_kept(strict: Server) ->
     assert (answer.status_code, answer.json()["code"]) == (413, "E0103")
 
 
+def test_a_body_that_is_declared_too_long_is_refused_before_it_comes(strict: Server) -> None:
+    head = f"POST /functions/x/start HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {strict.key}\r\nContent-Length: {1 << 40}\r\n\r\n"
+    with socket.create_connection(strict.address, timeout=20) as connection:
+        connection.sendall(head.encode())
+        # Were the body waited for, the answer would be that it did not arrive in time.
+        assert statuses(connection.recv(65536)) == [413]
+
+
 def test_a_stranger_s_body_is_not_read(strict: Server) -> None:
     head = b"POST /functions/f/start HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n"
     began = time.monotonic()

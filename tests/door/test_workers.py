@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
 import requests
-from conftest import Guarded, Server, until
+from conftest import Guarded, Server, code, until
 
 
 @pytest.fixture(params=["guarded", "dev"])
@@ -41,8 +42,104 @@ def test_a_plain_function_keeps_artifacts_and_sees_nothing_of_the_server(server:
     found = json.loads(admin(server).invoke(FunctionName="secrets", Payload="{}")["Payload"].read())
     assert found.pop("key").startswith("EVWK")
     assert found.pop("secret") is None
+    assert found.pop("token") is None
     assert set(found.pop("names")) <= {"EVERSTEP_URL", "EVERSTEP_WORKER_TOKEN"}
     assert found == {"put": 201, "get": 200, "put_without": 401, "agents": 403}
+
+
+def headers_of(server: Server, role: str) -> dict[str, str]:
+    """For our own API; nothing at an open door."""
+    return {"Authorization": f"Bearer {server.keys[role]['EVERSTEP_API_KEY']}"} if isinstance(server, Guarded) else {}
+
+
+def shown_to(client: Any) -> list[dict[str, Any]]:
+    """A function's configuration in every answer that holds it."""
+    listed = [one for one in client.list_functions()["Functions"] if one["FunctionName"] == "secrets"]
+    return [
+        client.get_function(FunctionName="secrets")["Configuration"],
+        client.get_function_configuration(FunctionName="secrets"),
+        *client.list_versions_by_function(FunctionName="secrets")["Versions"],
+        *listed,
+    ]
+
+
+def sees_nothing(client: Any) -> None:
+    shown = shown_to(client)
+    assert len(shown) == 4
+    for one in shown:
+        assert "Variables" not in one["Environment"]
+        assert one["Environment"]["Error"]["ErrorCode"] == "AccessDeniedException"
+    assert "Location" not in client.get_function(FunctionName="secrets")["Code"]
+    assert "Location" not in client.get_layer_version(LayerName="door", VersionNumber=1)["Content"]
+
+
+def touch_code(server: Server, headers: dict[str, str], path: str) -> dict[str, int]:
+    """Asks for the code of functions, and tries to replace it, as if it were any artifact."""
+    bucket, key = path.split("/")
+    url = f"{server.url}/artifacts"
+    link = {"bucket": bucket, "key": key, "expires_seconds": 60}
+    return {
+        "get": requests.get(f"{url}/{path}", headers=headers, timeout=60).status_code,
+        "list": requests.get(f"{url}/{bucket}", headers=headers, timeout=60).status_code,
+        "link": requests.post(f"{server.url}/artifact-links", json=link, headers=headers, timeout=60).status_code,
+        "put": requests.put(f"{url}/{path}", data=b"", headers={**headers, "If-None-Match": "*"}, timeout=60).status_code,
+        "delete": requests.delete(f"{url}/{bucket}/nothing", headers=headers, timeout=60).status_code,
+    }
+
+
+def test_workers_and_operators_see_neither_variables_nor_code_of_functions(server: Server) -> None:
+    client = admin(server)
+    client.publish_layer_version(LayerName="door", Content={"ZipFile": code()})
+    assert all(one["Environment"]["Variables"]["PYTHONPATH"] for one in shown_to(client))
+    assert "Location" in client.get_layer_version(LayerName="door", VersionNumber=1)["Content"]
+    assert requests.get(client.get_function(FunctionName="secrets")["Code"]["Location"], timeout=60).status_code == 200
+    digest = base64.b64decode(client.get_function(FunctionName="secrets")["Configuration"]["CodeSha256"]).hex()
+    refused = dict.fromkeys(("get", "list", "link", "put", "delete"), 403)
+    worker = json.loads(client.invoke(FunctionName="secrets", Payload='{"show":true}')["Payload"].read())
+    sees_nothing(server.client(key={"AWS_ACCESS_KEY_ID": worker["key"], "AWS_SECRET_ACCESS_KEY": worker["secret"]}))
+    assert touch_code(server, {"Authorization": f"Bearer {worker['token']}"}, f"everstep-code/{digest}") == refused
+    if isinstance(server, Guarded):
+        for role in ("read", "operate"):
+            sees_nothing(server.client(key=server.keys[role]))
+        for role in ("operate", "agent"):
+            assert touch_code(server, headers_of(server, role), f"everstep-code/{digest}") == refused
+        found = touch_code(server, headers_of(server, "admin"), f"everstep-code/{digest}")
+        assert found == {"get": 200, "list": 200, "link": 200, "put": 412, "delete": 404}
+
+
+def test_a_worker_stops_executions_of_others_and_does_not_pause_delete_redrive_or_fork_them(server: Server) -> None:
+    client = admin(server)
+    headers = headers_of(server, "operate")
+    body = {"input": {"other": "none", "token": "none"}}
+    started = requests.post(f"{server.url}/functions/durable/start", json=body, headers=headers, timeout=60).json()
+    arn, path = started["arn"], f"{server.url}/executions/{started['id']}"
+    until(lambda: client.get_durable_execution(DurableExecutionArn=arn)["Status"] == "SUCCEEDED", "it has ended")
+    found = json.loads(client.invoke(FunctionName="secrets", Payload='{"show":true}')["Payload"].read())
+    worker = server.client(key={"AWS_ACCESS_KEY_ID": found["key"], "AWS_SECRET_ACCESS_KEY": found["secret"]})
+    operator = server.client(key=server.keys["operate"] if isinstance(server, Guarded) else None)
+
+    def asked(who: Any) -> dict[str, str]:
+        answers = {}
+        for name in ("stop", "pause", "resume"):
+            try:
+                getattr(who, f"{name}_durable_execution")(DurableExecutionArn=arn)
+                answers[name] = "OK"
+            except who.exceptions.ClientError as error:
+                answers[name] = error.response["Error"]["Code"]
+        return answers
+
+    denied, late = "AccessDeniedException", "ResourceConflictException"
+    assert asked(worker) == {"stop": "OK", "pause": denied, "resume": denied}
+    assert asked(operator) == {"stop": "OK", "pause": late, "resume": late}
+    with pytest.raises(worker.exceptions.ClientError, match=denied):
+        worker.delete_durable_execution(DurableExecutionArn=arn)
+    token = {"Authorization": f"Bearer {found['token']}"}
+    for verb in ("pause", "resume", "redrive", "fork"):
+        refused = requests.post(f"{path}/{verb}", json={}, headers=token, timeout=60)
+        assert (refused.status_code, refused.json()["code"]) == (403, "E0186"), verb
+        assert requests.post(f"{path}/{verb}", json={}, headers=headers, timeout=60).status_code in (400, 409, 422), verb
+    assert requests.delete(path, headers=token, timeout=60).status_code == 403
+    assert requests.delete(path, headers=headers, timeout=60).status_code == 200
 
 
 def test_the_keys_of_a_worker_that_has_ended_open_nothing(server: Server) -> None:

@@ -206,6 +206,26 @@ def test_stop_closes_with_the_given_error_once(client, durable, executions):
     assert executions.describe(arn)["Error"] == error
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"ErrorMessage": 5},
+        {"StackTrace": "one"},
+        {"Error": {"ErrorMessage": "wrapped"}},
+        {"ErrorMessage": "m" * 600_000, "ErrorData": "d" * 600_000},
+        ["ErrorMessage"],
+    ],
+    ids=["number", "text", "wrapped", "long", "list"],
+)
+def test_stop_with_an_error_of_the_wrong_shape_is_refused_and_stops_nothing(client, raw, durable, executions, body):
+    arn = executions.start(durable("long_wait"))
+    executions.event(arn, "InvocationCompleted")
+    answer = raw("POST", f"/2025-12-01/durable-executions/{quote(arn, safe='')}/stop", json.dumps(body).encode())
+    assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (400, "InvalidParameterValueException")
+    assert executions.describe(arn)["Status"] == "RUNNING"
+    client.stop_durable_execution(DurableExecutionArn=arn)
+
+
 def test_execution_timeout(create, executions):
     arn = executions.start(create("durable.long_wait", durable={"ExecutionTimeout": 1}))
     assert executions.finished(arn)["Status"] == "TIMED_OUT"

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde_json::Value;
+use tokio_rustls::rustls;
 
 use crate::error::Failed;
 
@@ -152,10 +153,7 @@ impl Client {
     }
 
     fn send_text(&self, request: reqwest::blocking::RequestBuilder) -> Result<String> {
-        let unreachable = |error: reqwest::Error| Failed::Unreachable {
-            url: self.url.clone(),
-            detail: innermost(&error),
-        };
+        let unreachable = |error: reqwest::Error| unanswered(&self.url, &error);
         let mut request = request.build()?;
         self.show_key(&mut request)?;
         let response = self.http.execute(request).map_err(unreachable)?;
@@ -180,6 +178,41 @@ fn trusting(
         builder = builder.add_root_certificate(certificate);
     }
     Ok(builder)
+}
+
+/// Why no answer came: nobody is there, or somebody with whom it can't be spoken.
+fn unanswered(url: &str, error: &reqwest::Error) -> Failed {
+    let (url, detail) = (url.to_owned(), innermost(error));
+    match tls_fault(error) {
+        Some(rustls::Error::InvalidCertificate(fault)) => Failed::Certificate {
+            url,
+            detail: fault.to_string(),
+        },
+        Some(fault) => Failed::NotTls {
+            url,
+            detail: fault.to_string(),
+        },
+        None if error.is_request()
+            && !error.is_connect()
+            && !error.is_timeout()
+            && url.starts_with("http:") =>
+        {
+            Failed::NotHttp { url, detail }
+        }
+        None => Failed::Unreachable { url, detail },
+    }
+}
+
+/// What TLS found wrong. It travels inside an error of input and output, which does not name it as its source.
+fn tls_fault<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| {
+        let carried = error.downcast_ref::<std::io::Error>();
+        let inner = carried.and_then(std::io::Error::get_ref);
+        match inner {
+            Some(inner) => tls_fault(inner),
+            None => error.downcast_ref::<rustls::Error>(),
+        }
+    })
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {

@@ -41,7 +41,7 @@ pub struct Dev {
     #[arg(long, default_value = "python3", env = "EVERSTEP_PYTHON")]
     pub python: PathBuf,
     /// Region in the ARNs
-    #[arg(long, default_value = "us-east-1", env = "AWS_REGION")]
+    #[arg(long, default_value = "us-east-1", env = "AWS_REGION", value_parser = crate::arguments::region)]
     pub region: String,
     /// Operations that one execution may have; AWS stops at 3,000
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]

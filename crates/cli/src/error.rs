@@ -13,10 +13,27 @@ pub enum Failed {
     Outcome(String),
     #[error("{0}")]
     Usage(String),
+    /// The code of a replay came to no handler.
+    #[error(
+        "the code does not start: {0}\nThis is no divergence. Where an interpreter or a package is missing: name the interpreter with EVERSTEP_PYTHON or --python, EVERSTEP_NODE or --node, and folders of packages with --env PYTHONPATH=DIR or NODE_PATH."
+    )]
+    NotStarted(String),
     #[error(
         "no server answers at {url}: {detail}\nStart one with `everstep dev`, or name another with --url."
     )]
     Unreachable { url: String, detail: String },
+    #[error(
+        "{url} answers, but its certificate is not accepted: {detail}\nName the certificate that it goes back to with --ca-cert, or the server by a name that it holds."
+    )]
+    Certificate { url: String, detail: String },
+    #[error(
+        "what answers at {url} does not speak TLS, or breaks it off: {detail}\nA server without TLS is named with http://."
+    )]
+    NotTls { url: String, detail: String },
+    #[error(
+        "what answers at {url} breaks off or does not speak HTTP: {detail}\nA server with TLS is named with https://."
+    )]
+    NotHttp { url: String, detail: String },
     /// The server said no; the code is its error code, where it gave one.
     #[error("{message}{}", hint(.code.as_deref()))]
     Refused {
@@ -40,8 +57,12 @@ impl Failed {
             Self::Refused {
                 status: 409 | 412, ..
             } => CONFLICT,
-            Self::Unreachable { .. } => 5,
+            Self::Unreachable { .. }
+            | Self::Certificate { .. }
+            | Self::NotTls { .. }
+            | Self::NotHttp { .. } => 5,
             Self::Refused { .. } => 6,
+            Self::NotStarted(_) => 7,
         }
     }
 }

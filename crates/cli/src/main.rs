@@ -1,6 +1,7 @@
 //! The binary `everstep`.
 
 mod afl;
+mod arguments;
 mod client;
 mod composition;
 mod dev;

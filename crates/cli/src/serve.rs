@@ -39,7 +39,7 @@ pub struct Serve {
     #[arg(long)]
     behind_proxy: bool,
     /// What links begin with, when it is not the address listened on: https://everstep.example.org
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = crate::arguments::public_url)]
     public_url: Option<String>,
     /// Tell /metrics to callers without a key
     #[arg(long)]
@@ -50,7 +50,7 @@ pub struct Serve {
     #[arg(long, default_value = "python3", env = "EVERSTEP_PYTHON")]
     python: PathBuf,
     /// Region in the ARNs
-    #[arg(long, default_value = "us-east-1", env = "AWS_REGION")]
+    #[arg(long, default_value = "us-east-1", env = "AWS_REGION", value_parser = crate::arguments::region)]
     region: String,
     #[command(flatten)]
     logs: LogOptions,

@@ -74,8 +74,8 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
                 },
             );
         }
-        Event::Redriven { operations } => redrive::apply(state, operations),
-        Event::Forked { operations } => fork::apply(state, operations),
+        Event::Redriven { operations } => redrive::apply(state, operations, at),
+        Event::Forked { operations } => fork::apply(state, operations, at),
         _ => of_operation(state, event, at),
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use everstep_core::{ExecutionId, Operation, Payload, Reply as KernelReply, Turn};
+use everstep_core::{ExecutionId, Operation, Payload, Reply as KernelReply, Timestamp, Turn};
 
 use crate::event::Event;
 use crate::machine::{Durable, EXECUTION};
@@ -90,10 +90,11 @@ pub(crate) fn go_on(turn: &mut Turn<'_, Durable>) -> KernelReply<Reply> {
 }
 
 /// Applies [`Event::Forked`].
-pub(crate) fn apply(state: &mut State, operations: &[Operation]) {
+pub(crate) fn apply(state: &mut State, operations: &[Operation], at: Timestamp) {
     for operation in operations {
-        redrive::begin_again(state, *operation);
+        redrive::begin_again(state, *operation, at);
     }
+    redrive::callbacks_anew(state, at);
     // To the fork's first invocation nothing is news: it has seen none of it.
     state.unseen.clear();
 }

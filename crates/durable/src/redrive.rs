@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use everstep_core::{
-    Failure, Generation, Operation, OperationStatus, Reply as KernelReply, Status, Turn,
+    Failure, Generation, Operation, OperationStatus, Reply as KernelReply, Status, Timestamp, Turn,
 };
 
 use crate::event::Event;
@@ -159,7 +159,7 @@ pub(crate) fn submitters(state: &State, callback: &OperationSnapshot) -> Vec<Ope
 }
 
 /// Applies [`Event::Redriven`].
-pub(crate) fn apply(state: &mut State, operations: &[Operation]) {
+pub(crate) fn apply(state: &mut State, operations: &[Operation], at: Timestamp) {
     (state.result, state.error) = (None, None);
     (state.failed_immediate, state.failed_delayed) = (0, 0);
     (state.invocation, state.stirred, state.overlooked) = (None, false, false);
@@ -168,15 +168,16 @@ pub(crate) fn apply(state: &mut State, operations: &[Operation]) {
     });
     state.unseen.remove(&EXECUTION);
     for operation in operations {
-        begin_again(state, *operation);
+        begin_again(state, *operation, at);
     }
+    callbacks_anew(state, at);
     for operation in operations {
         state.show_below(*operation);
     }
 }
 
 /// Undoes an operation: it has a new generation and no outcome.
-pub(crate) fn begin_again(state: &mut State, operation: Operation) {
+pub(crate) fn begin_again(state: &mut State, operation: Operation, at: Timestamp) {
     state.change(operation, |snapshot| {
         snapshot.generation = Generation(snapshot.generation.0.saturating_add(1));
         snapshot.ended = None;
@@ -192,12 +193,26 @@ pub(crate) fn begin_again(state: &mut State, operation: Operation) {
                 OperationStatus::Ready
             }
             details => {
+                // What is asked of somebody else is asked for anew; a context goes on.
+                if !matches!(details, Details::Context { .. }) {
+                    snapshot.started = at;
+                }
                 clear(details);
                 OperationStatus::Started
             }
         };
     });
     state.closed_before.remove(&operation);
+}
+
+/// Nobody could answer before: the time to answer of every callback that waits begins now.
+pub(crate) fn callbacks_anew(state: &mut State, at: Timestamp) {
+    let waiting = state
+        .operations
+        .iter()
+        .filter(|snapshot| snapshot.kind() == OperationKind::Callback && snapshot.is_waiting())
+        .map(|snapshot| (snapshot.operation, at));
+    state.asked_anew.extend(waiting);
 }
 
 fn clear(details: &mut Details) {

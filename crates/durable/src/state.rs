@@ -35,6 +35,8 @@ pub struct State {
     pub(crate) overlooked: bool,
     /// Chained invokes that have ended while the function runs, and is not shown it yet.
     pub(crate) kept_back: BTreeMap<Operation, Outcome>,
+    /// When the time to answer of a callback began anew, after a redrive or in a fork.
+    pub(crate) asked_anew: BTreeMap<Operation, Timestamp>,
     /// The pause that lasts or is about to begin.
     pub(crate) pause: Option<Pause>,
     pub(crate) asked: Option<Asked>,

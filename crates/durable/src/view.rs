@@ -25,7 +25,9 @@ fn show(state: &State, snapshot: &OperationSnapshot) -> ViewOperation {
         } => (*attempt, *next_attempt),
         Details::Wait { scheduled_end, .. } => (0, Some(*scheduled_end)),
         Details::Callback { timeout_s, .. } => {
-            let due = timeout_s.map(|seconds| snapshot.started.after_seconds(u64::from(seconds)));
+            let anew = state.asked_anew.get(&snapshot.operation);
+            let since = anew.copied().unwrap_or(snapshot.started);
+            let due = timeout_s.map(|seconds| since.after_seconds(u64::from(seconds)));
             (0, due)
         }
         Details::Execution { .. } | Details::Context { .. } | Details::ChainedInvoke { .. } => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use bytes::{Bytes, BytesMut};
 use everstep_engine::Handle;
 use http_body_util::BodyExt as _;
@@ -47,8 +47,13 @@ pub(crate) fn unambiguous<T>(request: &hyper::Request<T>) -> Result<(), Refusal>
     Ok(())
 }
 
-/// Reads a whole body of at most `limit` bytes.
+/// Reads a whole body of at most `limit` bytes. One that is declared to be longer is refused before it comes; what is on its way is taken
+/// beside the answer, so that its sender hears it.
 pub(crate) async fn read(body: Body, limit: usize, deadline: Duration) -> Result<Bytes, BodyError> {
+    if body.size_hint().lower() > limit as u64 {
+        tokio::spawn(tokio::time::timeout(deadline, collect(body, 0)));
+        return Err(BodyError::TooLong { limit });
+    }
     match tokio::time::timeout(deadline, collect(body, limit)).await {
         Ok(read) => read,
         Err(_) => Err(BodyError::TooSlow {

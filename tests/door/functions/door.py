@@ -82,6 +82,7 @@ def secrets(event: Any, context: Any) -> Any:
         "names": sorted(name for name in os.environ if name.startswith(("EVERSTEP", "AWS_SESSION"))),
         "key": os.environ["AWS_ACCESS_KEY_ID"],
         "secret": os.environ["AWS_SECRET_ACCESS_KEY"] if event.get("show") else None,
+        "token": token if event.get("show") else None,
         "put": http("PUT", "/artifacts/door/key", token, json.dumps(event).encode()),
         "get": http("GET", "/artifacts/door/key", token),
         "put_without": http("PUT", "/artifacts/door/key", None, b"x"),

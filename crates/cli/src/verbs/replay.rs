@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use everstep_dispatch::host::{FunctionSpec, Invocation, LogFormat, Runtime, Scaling};
+use everstep_dispatch::host::{ErrorKind, FunctionSpec, Invocation, LogFormat, Runtime, Scaling};
 use everstep_dispatch::{FunctionHost, HostOptions};
 use everstep_logs::{Limits, Logs};
 use everstep_server::replay::{self, Divergence, Ended, Probe, Recording, Session, Verdict};
@@ -37,6 +37,9 @@ pub struct Replay {
     /// Python interpreter for a function that names none of its own
     #[arg(long, default_value = "python3", env = "EVERSTEP_PYTHON")]
     python: PathBuf,
+    /// Node.js for a function that names none of its own
+    #[arg(long, default_value = "node", env = "EVERSTEP_NODE")]
+    node: PathBuf,
 }
 
 impl Replay {
@@ -60,7 +63,7 @@ impl Replay {
 
     async fn replay(&self, code: &Path, scratch: &Path, recording: Recording) -> Result<Verdict> {
         let recording = Arc::new(recording);
-        let first = Arc::new(Session::new(Arc::clone(&recording), None));
+        let first = Arc::new(Session::new(Arc::clone(&recording), None, 0));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let (current, sessions) = watch::channel(Arc::clone(&first));
@@ -68,15 +71,29 @@ impl Replay {
         let logs = Logs::open(scratch.join("logs"), Limits::default())?;
         let mut options = HostOptions::new(logs, scratch.join("host"), url);
         options.python.clone_from(&self.python);
+        options.node.clone_from(&self.node);
         options.drain = Duration::ZERO;
         options.grace = Duration::ZERO;
         let host = FunctionHost::start(options).await?;
         let spec = self.spec(code, &recording)?;
-        let mut verdict = run(&host, &spec, &first).await;
-        if !matches!(verdict, Verdict::Diverges(_))
-            && let Some(removed) = removed(&host, &spec, &recording, &current).await
-        {
-            verdict = Verdict::Diverges(removed);
+        let mut verdict = first.judge(run(&host, &spec, &first).await);
+        let goes_on = match &verdict {
+            Verdict::Matches | Verdict::RecordingEnds(_) => true,
+            // Another result is most often that of another operation: the operation says more.
+            Verdict::Diverges(found) => found.kind == "result",
+            Verdict::NotStarted(_) => false,
+        };
+        if goes_on {
+            let mut probing = Probing {
+                host: &host,
+                spec: &spec,
+                recording: &recording,
+                current: &current,
+                runs: 0,
+            };
+            if let Some(found) = probing.all().await {
+                verdict = Verdict::Diverges(found);
+            }
         }
         host.shutdown().await;
         serving.abort();
@@ -116,12 +133,12 @@ impl Replay {
     }
 }
 
-/// One run of the code, to its end or to what decides it.
-async fn run(host: &FunctionHost, spec: &FunctionSpec, session: &Session) -> Verdict {
+/// One run of the code, to its end or to what decides it: `None` then.
+async fn run(host: &FunctionHost, spec: &FunctionSpec, session: &Session) -> Option<Ended> {
     tokio::select! {
         // What is over is broken off at once: a step that was not recorded may be about to run.
-        () = session.decided() => session.judge(None),
-        ended = invoke(host, spec, session) => session.judge(Some(ended)),
+        () = session.decided() => None,
+        ended = invoke(host, spec, session) => Some(ended),
     }
 }
 
@@ -144,11 +161,11 @@ async fn invoke(host: &FunctionHost, spec: &FunctionSpec, session: &Session) -> 
         Err(error) => {
             let said: Value = serde_json::from_slice(&error.body).unwrap_or_default();
             let message = said.get("errorMessage").map(output::text);
-            Ended::Broken(format!(
-                "{}: {}",
-                error.error_type,
-                message.unwrap_or_default()
-            ))
+            let why = format!("{}: {}", error.error_type, message.unwrap_or_default());
+            match error.kind {
+                ErrorKind::Init | ErrorKind::Host => Ended::NotStarted(why),
+                _ => Ended::Broken(why),
+            }
         }
     }
 }
@@ -170,35 +187,61 @@ fn ended(answer: &[u8]) -> Ended {
     }
 }
 
-/// The first recorded operation that the code does not reach any more.
-async fn removed(
-    host: &FunctionHost,
-    spec: &FunctionSpec,
-    recording: &Arc<Recording>,
-    current: &watch::Sender<Arc<Session>>,
-) -> Option<Divergence> {
-    let probes = Probe::all(recording);
-    if probes.len() > PROBES_MAX {
-        output::note(format!(
-            "Only the first {PROBES_MAX} of {} sequences were searched for operations that are no longer reached",
-            probes.len()
-        ));
-    }
-    for probe in probes.into_iter().take(PROBES_MAX) {
-        let about = probe.about.clone();
-        let session = Arc::new(Session::new(Arc::clone(recording), Some(probe)));
-        current.send_replace(Arc::clone(&session));
-        let ended = invoke(host, spec, &session).await;
-        if !session.reached() && matches!(ended, Ended::Succeeded(_) | Ended::Failed(..)) {
-            return Some(Divergence {
-                kind: "removed",
-                operation: Some(about.number),
-                recorded: about.title(),
-                asked: "the code ends without it".to_owned(),
-            });
+/// Further runs, each of which takes the outcome of one operation away.
+struct Probing<'a> {
+    host: &'a FunctionHost,
+    spec: &'a FunctionSpec,
+    recording: &'a Arc<Recording>,
+    current: &'a watch::Sender<Arc<Session>>,
+    runs: usize,
+}
+
+impl Probing<'_> {
+    /// The first recorded operation that the code does not reach any more, or one that it has too many.
+    async fn all(&mut self) -> Option<Divergence> {
+        let probes = Probe::all(self.recording);
+        if probes.len() > PROBES_MAX {
+            output::note(format!(
+                "Only the first {PROBES_MAX} of {} sequences were searched for operations that are no longer reached",
+                probes.len()
+            ));
         }
+        for probe in probes.into_iter().take(PROBES_MAX) {
+            let branches = probe.of_branches(self.recording);
+            if let Some(found) = self.one(probe).await {
+                if found.kind == "removed"
+                    && let Some(first) = self.first(branches).await
+                {
+                    return Some(first);
+                }
+                return Some(found);
+            }
+        }
+        None
     }
-    None
+
+    /// The first branch that is not reached. Branches are numbered by their place, so all after it are not, either.
+    async fn first(&mut self, mut branches: Vec<Probe>) -> Option<Divergence> {
+        let mut found = None;
+        while !branches.is_empty() {
+            let mut later = branches.split_off(branches.len() / 2);
+            let middle = later.remove(0);
+            match self.one(middle).await {
+                Some(gone) => found = Some(gone),
+                None => branches = later,
+            }
+        }
+        found
+    }
+
+    async fn one(&mut self, probe: Probe) -> Option<Divergence> {
+        self.runs += 1;
+        let recording = Arc::clone(self.recording);
+        let session = Arc::new(Session::new(recording, Some(probe), self.runs));
+        self.current.send_replace(Arc::clone(&session));
+        let ended = run(self.host, self.spec, &session).await;
+        session.judge_probe(ended)
+    }
 }
 
 fn show(recording: &Recording, verdict: &Verdict, format: Format) -> Result<()> {
@@ -206,6 +249,16 @@ fn show(recording: &Recording, verdict: &Verdict, format: Format) -> Result<()> 
         Verdict::Matches => ("matches", None, None),
         Verdict::RecordingEnds(at) => ("matches", Some(at), None),
         Verdict::Diverges(divergence) => ("diverges", None, Some(divergence)),
+        Verdict::NotStarted(why) => {
+            if format == Format::Json {
+                output::json(&json!({
+                    "execution": recording.id,
+                    "verdict": "not_started",
+                    "reason": why,
+                }))?;
+            }
+            return Err(Failed::NotStarted(why.clone()).into());
+        }
     };
     if format == Format::Json {
         output::json(&json!({

@@ -1,7 +1,7 @@
 //! The scripts. Each line is a command or an update of the checkpoint above it; what it leads to is the snapshot.
 //!
 //! `start`, `plain`, `at MS`, `checkpoint G.S [client]`, `+ KIND ACTION ID [key=value …]`, `state G.S ITEMS [MARKER]`, `late`, `finish G …`,
-//! `settle ID …`, `sent ID`, `wake`, `stop`, `redrive`, `describe`.
+//! `settle ID …`, `sent ID`, `wake`, `stop`, `redrive`, `describe`, `waits`.
 
 use std::fmt::Write as _;
 
@@ -36,6 +36,7 @@ pub fn play(script: &str) -> String {
             }
             ["late"] => vec![late(run.as_ref().unwrap())],
             ["told"] => vec![format!("{:?}", run.as_ref().unwrap().cell.outcome())],
+            ["waits"] => waits(run.as_ref().unwrap()),
             ["sent", id] => vec![sent(run.as_ref().unwrap(), id)],
             ["checkpoint", token, client @ ..] => {
                 let mut updates = Vec::new();
@@ -61,6 +62,22 @@ pub fn play(script: &str) -> String {
         }
     }
     out
+}
+
+/// What is waited for, since when and until when.
+fn waits(run: &Run) -> Vec<String> {
+    let view = run.cell.view();
+    let waiting = view.operations.iter().filter(|found| found.due.is_some());
+    waiting
+        .map(|found| {
+            format!(
+                "{} since {} until {}",
+                found.id,
+                found.started.0,
+                found.due.unwrap().0
+            )
+        })
+        .collect()
 }
 
 fn begin(kind: &str, options: &[&str]) -> (Run, Vec<String>) {

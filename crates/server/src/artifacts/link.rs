@@ -5,7 +5,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,6 +13,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use super::error::fault;
+use super::guard;
+use crate::door::Caller;
 use crate::errors::Code;
 use crate::http::App;
 use crate::query::Query;
@@ -108,8 +110,13 @@ struct LinkOut {
     expires_at: String,
 }
 
-pub(super) async fn create(State(app): State<App>, body: Body) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Problem> {
     let request: LinkIn = read_json(&app, body).await?;
+    guard(&caller, &request.bucket)?;
     if !(1..=EXPIRES_SECONDS_MAX).contains(&request.expires_seconds) {
         let text = format!("expires_seconds must lie between 1 and {EXPIRES_SECONDS_MAX}");
         return Err(Problem::new(Code::InvalidParameter, text));

@@ -7,8 +7,10 @@ mod objects;
 use axum::Router;
 use axum::routing::{get, post};
 use bytes::Bytes;
+use everstep_engine::catalogue::CODE_BUCKET;
 use everstep_engine::{Handle, blobs};
 
+use crate::door::{Caller, Need, Refusal};
 use crate::http::App;
 
 pub(crate) use link::link;
@@ -21,6 +23,14 @@ pub(crate) fn routes() -> Router<App> {
             get(objects::get).put(objects::put).delete(objects::delete),
         )
         .route("/artifact-links", post(link::create))
+}
+
+/// The functions' code lies among the artifacts. Who may keep artifacts may neither read nor replace it.
+fn guard(caller: &Caller, bucket: &str) -> Result<(), Refusal> {
+    if bucket == CODE_BUCKET {
+        return caller.must(Need::Administer, "touch the code of functions");
+    }
+    Ok(())
 }
 
 /// Stores bytes that are in hand.

@@ -15,7 +15,7 @@ use hyper::header::{
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 
-use super::{error::fault, link};
+use super::{error::fault, guard, link};
 use crate::Limits;
 use crate::door::{Caller, Need};
 use crate::errors::Code;
@@ -49,9 +49,11 @@ fn etags(headers: &HeaderMap, name: hyper::header::HeaderName) -> Option<Vec<Str
 pub(super) async fn put(
     State(app): State<App>,
     Path((bucket, key)): Path<(String, String)>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    guard(&caller, &bucket)?;
     let limits = app.options.limits;
     let unsupported = |text: &'static str| Err(Problem::new(Code::InvalidParameter, text));
     let condition = match (
@@ -141,6 +143,7 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     if !link::check(&app, &bucket, &key, &Query::parse(query.as_deref()))? {
         caller.must(Need::Artifacts { write: false }, "read artifacts")?;
+        guard(&caller, &bucket)?;
     }
     let artifacts = app.handle.blobs().artifacts();
     let (meta, body) = if method == Method::HEAD {
@@ -235,6 +238,7 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     // A link is to one artifact.
     caller.must(Need::Artifacts { write: false }, "list artifacts")?;
+    guard(&caller, &bucket)?;
     let query = Query::parse(query.as_deref());
     let limit = match query.get("limit").map(str::parse::<usize>) {
         None => PAGE_MAX,
@@ -271,7 +275,9 @@ pub(super) async fn list(
 pub(super) async fn delete(
     State(app): State<App>,
     Path((bucket, key)): Path<(String, String)>,
+    Extension(caller): Extension<Caller>,
 ) -> Result<Response, Problem> {
+    guard(&caller, &bucket)?;
     if app
         .handle
         .blobs()

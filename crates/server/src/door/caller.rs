@@ -47,10 +47,10 @@ impl Caller {
                 Role::Read => matches!(need, Need::Read | Need::Artifacts { write: false }),
                 Role::Agent => matches!(need, Need::Artifacts { .. }),
             },
-            // What functions do: start and read others, answer callbacks, keep artifacts; and their own executions' checkpoints.
+            // What functions do: start, stop and read others, answer callbacks, keep artifacts; and their own executions' checkpoints.
             Self::Worker { executions, .. } => match need {
                 Need::Read | Need::Operate | Need::Artifacts { .. } => true,
-                Need::Administer => false,
+                Need::Supervise | Need::Administer => false,
                 Need::Extend(execution) => executions.contains(&execution),
             },
         }

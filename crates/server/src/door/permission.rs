@@ -16,6 +16,8 @@ pub(crate) enum Need {
     Read,
     /// Start, stop and answer executions.
     Operate,
+    /// Pause, resume, delete, redrive and fork executions, whosever they are: for operators, not for workers.
+    Supervise,
     /// Change functions, agents and settings.
     Administer,
     Artifacts {
@@ -59,10 +61,17 @@ fn reads(head: &Parts) -> bool {
     head.method == Method::GET || head.method == Method::HEAD
 }
 
-/// Whether a request deletes one execution, which is no more than AWS's API lets the same callers do.
-fn deletes_execution(head: &Parts) -> bool {
-    let id = head.uri.path().strip_prefix("/executions/");
-    head.method == Method::DELETE && id.is_some_and(|id| !id.contains('/'))
+/// Whether a request intervenes in one execution: the same callers as in AWS's API may.
+fn supervises(head: &Parts) -> bool {
+    let Some(rest) = head.uri.path().strip_prefix("/executions/") else {
+        return false;
+    };
+    match rest.split_once('/') {
+        None => head.method == Method::DELETE,
+        Some((_, verb)) => {
+            head.method == Method::POST && ["pause", "resume", "redrive", "fork"].contains(&verb)
+        }
+    }
 }
 
 /// Our own API and the routes of functions, by the path as it is routed.
@@ -90,8 +99,9 @@ pub(super) fn rest(app: &App, head: &Parts, caller: &Caller) -> Result<(), Refus
         Need::Administer
     } else if reads(head) {
         Need::Read
-    } else if head.method == Method::POST || deletes_execution(head) || gateway::answers(app, head)
-    {
+    } else if supervises(head) {
+        Need::Supervise
+    } else if head.method == Method::POST || gateway::answers(app, head) {
         Need::Operate
     } else {
         Need::Administer

@@ -16,6 +16,7 @@ fn each_role_includes_the_ones_before_it_and_an_agent_has_artifacts_alone() {
         Need::Artifacts { write: false },
         Need::Artifacts { write: true },
         Need::Operate,
+        Need::Supervise,
         Need::Extend(own),
         Need::Administer,
     ];
@@ -26,18 +27,21 @@ fn each_role_includes_the_ones_before_it_and_an_agent_has_artifacts_alone() {
     };
     assert_eq!(
         may(&key(Role::Read)),
-        [true, true, false, false, false, false]
+        [true, true, false, false, false, false, false]
     );
     assert_eq!(
         may(&key(Role::Operate)),
-        [true, true, true, true, true, false]
+        [true, true, true, true, true, true, false]
     );
-    assert_eq!(may(&key(Role::Admin)), [true; 6]);
+    assert_eq!(may(&key(Role::Admin)), [true; 7]);
     assert_eq!(
         may(&key(Role::Agent)),
-        [false, true, true, false, false, false]
+        [false, true, true, false, false, false, false]
     );
-    assert_eq!(may(&Caller::Anyone), [true, false, false, true, true, true]);
+    assert_eq!(
+        may(&Caller::Anyone),
+        [true, false, false, true, true, true, true]
+    );
 }
 
 #[test]
@@ -51,6 +55,7 @@ fn a_worker_extends_the_executions_that_it_runs() {
     assert!(worker.may(Need::Extend(own)));
     assert!(!worker.may(Need::Extend(other)));
     assert!(worker.may(Need::Operate));
+    assert!(!worker.may(Need::Supervise));
     assert!(!worker.may(Need::Administer));
 }
 

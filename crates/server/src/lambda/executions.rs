@@ -4,12 +4,12 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use everstep_core::{ExecutionId, Payload, Timestamp};
+use everstep_core::{ExecutionId, Failure, Payload, Timestamp};
 use everstep_durable::{ExecutionSnapshot, Reply, Request};
 use everstep_engine::catalogue::DurableConfig;
 use everstep_engine::{Cursor, ListFilter};
 use hyper::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::arn::{execution_arn, execution_id, function_arn, unknown_execution};
 use super::configuration::DurableConfigWire;
@@ -19,6 +19,9 @@ use super::render::ErrorObject;
 use super::reply::{self, Seconds};
 use super::route::Name;
 use super::{Call, checkpoint};
+
+/// What the fields of a stop's error may have together, in UTF-8; as AWS's API reference says.
+const ERROR_BYTES_MAX: usize = 1 << 20;
 
 impl Call<'_> {
     /// Whether payloads are asked for; they are, unless it is said that they are not.
@@ -148,11 +151,39 @@ struct Stopped {
     stop_timestamp: Seconds,
 }
 
+/// AWS's ErrorObject and nothing beside it: an error that is wrapped in a member of its own would be lost without a word.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
+struct StopIn {
+    error_message: Option<String>,
+    error_type: Option<String>,
+    error_data: Option<String>,
+    stack_trace: Vec<String>,
+}
+
+fn read_error(call: &Call<'_>) -> Result<Option<Failure>, Error> {
+    let asked = call.json::<StopIn>();
+    let asked = asked.map_err(|error| Error::invalid(error.message))?;
+    let failure = Failure {
+        kind: asked.error_type,
+        message: asked.error_message,
+        data: asked.error_data,
+        stack: asked.stack_trace,
+    };
+    let fields = [&failure.kind, &failure.message, &failure.data];
+    let texts = fields.into_iter().flatten().chain(&failure.stack);
+    if texts.map(String::len).sum::<usize>() > ERROR_BYTES_MAX {
+        return Err(Error::invalid(format!(
+            "The fields of Error must have at most {ERROR_BYTES_MAX} bytes together"
+        )));
+    }
+    Ok(Some(failure).filter(|failure| !failure.is_empty()))
+}
+
 /// The body is the error object itself. A closed execution stays as it is.
 pub(super) async fn stop(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let id = execution_id(&name.first)?;
-    let error: ErrorObject = call.json()?;
-    let failure = Some(everstep_core::Failure::from(error)).filter(|failure| !failure.is_empty());
+    let failure = read_error(call)?;
     let row = call
         .app
         .handle

@@ -9,7 +9,7 @@ use everstep_engine::catalogue::CODE_BUCKET;
 use everstep_engine::{Code, FunctionConfig, FunctionRecord, Revision};
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::code::SourceIn;
 use super::configuration::{ConfigurationIn, read_architecture};
@@ -82,7 +82,8 @@ impl Call<'_> {
         version: &str,
         qualifier: Option<&str>,
     ) -> ConfigurationOut {
-        show(&self.app.options, revision, version, qualifier)
+        let secrets = self.sees_secrets();
+        show(&self.app.options, revision, version, qualifier, secrets)
     }
 
     /// The revision that a function's name and qualifier mean now, and its version.
@@ -296,14 +297,9 @@ pub(super) async fn get(name: &Name, call: &Call<'_>) -> Result<Response, Error>
     let name = call.function(name)?;
     let resolved = call.resolve(&name).await?;
     let record = call.record(&name).await?;
-    let location = match &resolved.revision.code {
-        Code::Archive { sha256, .. } => artifacts::link(call.app, CODE_BUCKET, sha256, 600),
-        Code::Folder { path } => format!("file://{path}"),
-        Code::Elsewhere(remote) => remote.url.clone(),
-    };
     let mut answer = json!({
         "Configuration": call.show(&resolved.revision, &resolved.version, name.qualifier.as_deref()),
-        "Code": { "RepositoryType": "S3", "Location": location },
+        "Code": code(call, &resolved.revision.code),
     });
     if !record.tags.is_empty() {
         reply::add(&mut answer, "Tags", json!(record.tags));
@@ -316,6 +312,20 @@ pub(super) async fn get(name: &Name, call: &Call<'_>) -> Result<Response, Error>
         );
     }
     Ok(reply::json(StatusCode::OK, &answer))
+}
+
+/// Where the code is, for those who may see it.
+fn code(call: &Call<'_>, code: &Code) -> Value {
+    let mut shown = json!({ "RepositoryType": "S3" });
+    if call.sees_secrets() {
+        let location = match code {
+            Code::Archive { sha256, .. } => artifacts::link(call.app, CODE_BUCKET, sha256, 600),
+            Code::Folder { path } => format!("file://{path}"),
+            Code::Elsewhere(remote) => remote.url.clone(),
+        };
+        reply::add(&mut shown, "Location", location);
+    }
+    shown
 }
 
 pub(super) async fn get_configuration(name: &Name, call: &Call<'_>) -> Result<Response, Error> {

@@ -133,11 +133,14 @@ fn summary(call: &Call<'_>, name: &str, number: u32, version: &LayerVersion) -> 
 fn whole(call: &Call<'_>, name: &str, number: u32, version: &LayerVersion) -> Value {
     let mut shown = summary(call, name, number, version);
     reply::add(&mut shown, "LayerArn", call.layer_arn(name));
-    let content = json!({
-        "Location": artifacts::link(call.app, CODE_BUCKET, &version.sha256, 600),
+    let mut content = json!({
         "CodeSha256": base64_of_hex(&version.sha256),
         "CodeSize": version.size,
     });
+    if call.sees_secrets() {
+        let location = artifacts::link(call.app, CODE_BUCKET, &version.sha256, 600);
+        reply::add(&mut content, "Location", location);
+    }
     reply::add(&mut shown, "Content", content);
     shown
 }

@@ -35,6 +35,7 @@ use axum::response::{IntoResponse as _, Response};
 use hyper::Request;
 use hyper::header::HeaderMap;
 
+use crate::door::{Caller, Need};
 use crate::http::{self, App};
 use crate::query::Query;
 use errors::Error;
@@ -45,8 +46,16 @@ use route::{Operation, Target};
 pub(crate) struct Call<'a> {
     app: &'a App,
     headers: &'a HeaderMap,
+    caller: &'a Caller,
     query: Query<'a>,
     body: bytes::Bytes,
+}
+
+impl Call<'_> {
+    /// Whether the caller is shown variables and code: whoever may change functions is, other functions' workers are not.
+    fn sees_secrets(&self) -> bool {
+        self.caller.may(Need::Administer)
+    }
 }
 
 /// Whether a request is for AWS Lambda's API: its paths begin with a date.
@@ -74,6 +83,7 @@ pub(crate) async fn serve(app: App, request: Request<axum::body::Body>) -> Respo
                     let call = Call {
                         app: &app,
                         headers: &head.headers,
+                        caller: permission::caller(&head),
                         query: Query::parse(head.uri.query()),
                         body,
                     };

@@ -8,10 +8,15 @@ use super::arn::execution_id;
 use super::route::{Name, Operation};
 use crate::door::{Caller, Need, refuse_aws};
 
+/// Who the door let in.
+pub(super) fn caller(head: &Parts) -> &Caller {
+    head.extensions.get::<Caller>().unwrap_or(&Caller::Nobody)
+}
+
 /// The answer to a caller that may not do this.
 pub(super) fn refused(head: &Parts, operation: Operation, name: &Name) -> Option<Response> {
     let need = need(&head.method, operation, name)?;
-    let caller = head.extensions.get::<Caller>().unwrap_or(&Caller::Nobody);
+    let caller = caller(head);
     let action = format!("lambda:{} on resource: {}", operation.name(), name.first);
     let denied = caller.must(need, &action).err()?;
     Some(refuse_aws(&denied))
@@ -28,12 +33,12 @@ fn need(method: &Method, operation: Operation, name: &Name) -> Option<Need> {
         | "InvokeAsync"
         | "InvokeWithResponseStream"
         | "StopDurableExecution"
-        | "PauseDurableExecution"
-        | "ResumeDurableExecution"
-        | "DeleteDurableExecution"
         | "SendDurableExecutionCallbackSuccess"
         | "SendDurableExecutionCallbackFailure"
         | "SendDurableExecutionCallbackHeartbeat" => Need::Operate,
+        "PauseDurableExecution" | "ResumeDurableExecution" | "DeleteDurableExecution" => {
+            Need::Supervise
+        }
         _ if method == Method::GET => Need::Read,
         _ => Need::Administer,
     })

@@ -47,10 +47,32 @@ pub(super) struct ConfigurationOut {
     pub stored: BTreeMap<String, Value>,
 }
 
+/// AWS's EnvironmentResponse.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct EnvironmentOut {
-    variables: BTreeMap<String, String>,
+pub(super) enum EnvironmentOut {
+    Variables(BTreeMap<String, String>),
+    /// In the place of variables that the caller may not see.
+    #[serde(rename_all = "PascalCase")]
+    Error {
+        error_code: &'static str,
+        message: &'static str,
+    },
+}
+
+impl EnvironmentOut {
+    /// None at all for a function without variables.
+    fn of(variables: BTreeMap<String, String>, visible: bool) -> Option<Self> {
+        if variables.is_empty() {
+            None
+        } else if visible {
+            Some(Self::Variables(variables))
+        } else {
+            Some(Self::Error {
+                error_code: "AccessDeniedException",
+                message: "The variables are shown to those who may change the function.",
+            })
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -60,12 +82,13 @@ pub(super) struct LayerOut {
     code_size: u64,
 }
 
-/// Shows a revision as `version`; `qualifier` is what its ARN ends with, if anything.
+/// Shows a revision as `version`; `qualifier` is what its ARN ends with, if anything. Its variables are shown with `secrets` alone.
 pub(super) fn show(
     options: &Options,
     revision: &Revision,
     version: &str,
     qualifier: Option<&str>,
+    secrets: bool,
 ) -> ConfigurationOut {
     let config = revision.config.clone();
     let arn = function_arn(options, &revision.function, qualifier.unwrap_or_default());
@@ -73,9 +96,7 @@ pub(super) fn show(
         Code::Archive { sha256, size } => (*size, base64_of_hex(sha256)),
         Code::Folder { .. } | Code::Elsewhere(_) => (0, String::new()),
     };
-    let environment = (!config.environment.is_empty()).then_some(EnvironmentOut {
-        variables: config.environment,
-    });
+    let environment = EnvironmentOut::of(config.environment, secrets);
     let dead_letter_config = config
         .dead_letter
         .map(|target| json!({ "TargetArn": target }));

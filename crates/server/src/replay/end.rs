@@ -20,10 +20,32 @@ impl Session {
         let recording = self.recording();
         match ended {
             Ended::Broken(why) => end("code", recording, why),
+            Ended::NotStarted(why) => Verdict::NotStarted(why),
             Ended::Pending => pending(recording),
             Ended::Succeeded(result) => succeeded(recording, result.as_deref()),
             Ended::Failed(kind, message) => failed(recording, kind, message),
         }
+    }
+
+    /// What a run with a probe showed. `None` for `ended` is a run that was broken off because something had decided it.
+    #[must_use]
+    pub fn judge_probe(&self, ended: Option<Ended>) -> Option<Divergence> {
+        let probe = self.probe().filter(|_| !self.reached())?;
+        let about = &probe.about;
+        match self.first_note() {
+            Some(Verdict::Diverges(found)) if matches!(found.kind, "inserted" | "identity") => {
+                return Some(found);
+            }
+            Some(Verdict::RecordingEnds(_)) => return None,
+            _ if probe.is_for_more => return None,
+            _ => {}
+        }
+        matches!(ended?, Ended::Succeeded(_) | Ended::Failed(..)).then(|| Divergence {
+            kind: "removed",
+            operation: Some(about.number),
+            recorded: about.title(),
+            asked: "the code ends without it".to_owned(),
+        })
     }
 }
 

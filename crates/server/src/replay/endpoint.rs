@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::session::{Answer, Ended, Session, TOKEN};
+use super::session::{Answer, Ended, Session};
 
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -37,6 +37,7 @@ pub(super) struct Asked {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Checkpoint {
+    checkpoint_token: String,
     #[serde(default)]
     updates: Vec<Asked>,
 }
@@ -93,9 +94,12 @@ fn checkpoint(session: &Session, body: &[u8]) -> Response {
     let Ok(checkpoint) = serde_json::from_slice::<Checkpoint>(body) else {
         return refused("Everstep replay: the checkpoint can't be read");
     };
+    if checkpoint.checkpoint_token != session.token {
+        return refused("Everstep replay: this run is over");
+    }
     match session.checkpoint(&checkpoint.updates) {
         Answer::Taken(operations) => Json(json!({
-            "CheckpointToken": TOKEN,
+            "CheckpointToken": session.token,
             "NewExecutionState": { "Operations": operations },
         }))
         .into_response(),

@@ -17,6 +17,8 @@ pub struct Probe {
     withheld: BTreeSet<String>,
     /// Contexts around them that are shown as open.
     opened: BTreeSet<String>,
+    /// Nothing stops the code: what it is about is whether it asks for more than was recorded.
+    pub(super) is_for_more: bool,
 }
 
 impl Probe {
@@ -29,10 +31,17 @@ impl Probe {
         while let Some((scope, around)) = scopes.pop() {
             let open = scope.map_or(!recording.is_whole(), |scope: &Recorded| !scope.is_closed());
             let id = scope.map(|scope| scope.id.as_str());
-            if !open && let Some(last) = recording.below(id).last() {
+            let last = recording.below(id).last().filter(|_| !open);
+            if let Some(last) = last {
                 probes.extend(Self::of(recording, last, &around));
             }
             for context in recording.below(id) {
+                if context.is_fan_out() && context.all_completed() {
+                    probes.push(Self::of_more(context, &around));
+                    if last != Some(context) {
+                        probes.extend(Self::of(recording, context, &around));
+                    }
+                }
                 // What a fan-out needs of its branches is its own affair.
                 let enters =
                     context.is_context() && !context.is_fan_out() && runs_again(recording, context);
@@ -48,12 +57,11 @@ impl Probe {
     }
 
     fn of(recording: &Recording, about: &Recorded, around: &[String]) -> Option<Self> {
-        let mut probe = Self {
-            about: about.clone(),
-            held: BTreeSet::new(),
-            withheld: BTreeSet::new(),
-            opened: around.iter().cloned().collect(),
-        };
+        if about.is_fan_out() && about.all_completed() {
+            let last = recording.below(Some(&about.id)).last();
+            return last.map(|last| Self::of_branch(recording, about, last, around));
+        }
+        let mut probe = Self::new(about, around);
         let found = if about.is_fan_out() {
             probe.opened.insert(about.id.clone());
             let branches: Vec<&Recorded> = recording.below(Some(&about.id)).collect();
@@ -66,6 +74,59 @@ impl Probe {
             probe.stop_in(recording, about)
         };
         found.then_some(probe)
+    }
+
+    /// One for branches that a fan-out has not had: an open one begins them.
+    fn of_more(fan_out: &Recorded, around: &[String]) -> Self {
+        let mut probe = Self::new(fan_out, around);
+        probe.opened.insert(fan_out.id.clone());
+        probe.is_for_more = true;
+        probe
+    }
+
+    /// One for a branch of a fan-out that waited for all of them: without this one it waits.
+    fn of_branch(
+        recording: &Recording,
+        fan_out: &Recorded,
+        branch: &Recorded,
+        around: &[String],
+    ) -> Self {
+        let mut probe = Self::new(branch, around);
+        probe.opened.insert(fan_out.id.clone());
+        let mut stopped = probe.clone();
+        if stopped.stop_in(recording, branch) {
+            return stopped;
+        }
+        // Nothing in it stops: it is asked for itself.
+        probe.withheld.insert(branch.id.clone());
+        probe
+    }
+
+    /// One for every branch beside the one that this is about, itself included, in their order; none where it is about no branch.
+    #[must_use]
+    pub fn of_branches(&self, recording: &Recording) -> Vec<Self> {
+        let parent = self.about.parent.as_deref();
+        let Some(fan_out) = parent
+            .and_then(|id| recording.by_id(id))
+            .filter(|found| found.is_fan_out())
+        else {
+            return Vec::new();
+        };
+        let around = recording.around(fan_out);
+        recording
+            .below(Some(&fan_out.id))
+            .map(|branch| Self::of_branch(recording, fan_out, branch, &around))
+            .collect()
+    }
+
+    fn new(about: &Recorded, around: &[String]) -> Self {
+        Self {
+            about: about.clone(),
+            held: BTreeSet::new(),
+            withheld: BTreeSet::new(),
+            opened: around.iter().cloned().collect(),
+            is_for_more: false,
+        }
     }
 
     /// Takes the outcome of the first operation in there that is none of code alone.

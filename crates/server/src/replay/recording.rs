@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// An execution with every operation, whatever a handler would be shown of it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -76,6 +77,21 @@ impl Recording {
             .filter(move |found| found.parent.as_deref() == context)
     }
 
+    /// The ids of the contexts around an operation.
+    pub(super) fn around(&self, operation: &Recorded) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        let mut next = operation.parent.as_deref();
+        while let Some(context) = next.and_then(|id| self.by_id(id)) {
+            // A record that is no tree has to end, too.
+            if found.contains(&context.id) {
+                break;
+            }
+            found.push(context.id.clone());
+            next = context.parent.as_deref();
+        }
+        found
+    }
+
     /// Whether everything below a context has ended.
     pub(super) fn is_settled(&self, context: &Recorded) -> bool {
         self.below(Some(&context.id))
@@ -97,6 +113,15 @@ impl Recording {
     }
 }
 
+/// Without the `{"t": TYPE, "v": VALUE}` that Python's SDK writes around what JSON has no type for.
+fn plain(value: &Value) -> &Value {
+    let mut value = value;
+    while let Some(inner) = value.get("t").and_then(|_| value.get("v")) {
+        value = inner;
+    }
+    value
+}
+
 impl Recorded {
     pub(super) fn is_closed(&self) -> bool {
         !matches!(self.status.as_str(), "STARTED" | "PENDING" | "READY")
@@ -109,6 +134,16 @@ impl Recorded {
     /// Whether what lies below runs side by side.
     pub(super) fn is_fan_out(&self) -> bool {
         matches!(self.sub_kind.as_deref(), Some("Map" | "Parallel"))
+    }
+
+    /// Whether a fan-out says in its result that it waited for every branch; the SDKs write one object with this member.
+    pub(super) fn all_completed(&self) -> bool {
+        let result = self.result.as_deref().unwrap_or_default();
+        let result: Value = serde_json::from_str(result).unwrap_or_default();
+        ["completionReason", "completion_reason"]
+            .into_iter()
+            .filter_map(|member| plain(plain(&result).get(member)?).as_str())
+            .any(|reason| reason.replace('_', "").eq_ignore_ascii_case("allcompleted"))
     }
 
     /// For people: `step 3 (reserve)`.

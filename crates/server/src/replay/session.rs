@@ -11,14 +11,13 @@ use super::hand_out;
 use super::probe::Probe;
 use super::recording::{Recorded, Recording};
 
-/// The token of every checkpoint: nothing depends on it.
-pub(super) const TOKEN: &str = "cmVwbGF5";
-
 /// One run.
 #[derive(Debug)]
 pub struct Session {
     recording: Arc<Recording>,
     probe: Option<Probe>,
+    /// The token of every checkpoint of this run: what comes from the worker of an earlier one is not for it.
+    pub(super) token: String,
     noted: Mutex<Noted>,
     /// Something was noted that decides the run.
     pub(super) decided: Notify,
@@ -42,8 +41,10 @@ pub enum Ended {
     /// Type and message.
     Failed(Option<String>, Option<String>),
     Pending,
-    /// It could not be run, or gave no answer that a durable function may give.
+    /// It gave no answer that a durable function may give.
     Broken(String),
+    /// It came to no handler: the interpreter, a package or the handler is not there, or can't be read.
+    NotStarted(String),
 }
 
 /// The first difference.
@@ -65,6 +66,8 @@ pub enum Verdict {
     /// So far it matches; the recording has no more.
     RecordingEnds(String),
     Diverges(Divergence),
+    /// The code could not be run at all, which says nothing of its logic.
+    NotStarted(String),
 }
 
 /// What a checkpoint is answered.
@@ -77,9 +80,10 @@ pub(super) enum Answer {
 
 impl Session {
     #[must_use]
-    pub fn new(recording: Arc<Recording>, probe: Option<Probe>) -> Self {
+    pub fn new(recording: Arc<Recording>, probe: Option<Probe>, run: usize) -> Self {
         Self {
             recording,
+            token: format!("replay{run}"),
             probe,
             noted: Mutex::default(),
             decided: Notify::new(),
@@ -96,7 +100,7 @@ impl Session {
         let operations = hand_out::state(&self.recording, self.probe.as_ref(), now_ms);
         json!({
             "DurableExecutionArn": self.recording.arn,
-            "CheckpointToken": TOKEN,
+            "CheckpointToken": self.token,
             "InitialExecutionState": { "Operations": operations, "NextMarker": "" },
             "UpdatedOperationIds": [],
         })
@@ -113,9 +117,12 @@ impl Session {
     }
 
     /// Whether what the probe is about was asked for.
-    #[must_use]
-    pub fn reached(&self) -> bool {
+    pub(super) fn reached(&self) -> bool {
         self.noted().reached
+    }
+
+    pub(super) const fn probe(&self) -> Option<&Probe> {
+        self.probe.as_ref()
     }
 
     pub(super) fn ended_by_checkpoint(&self) -> Option<Ended> {
@@ -195,7 +202,10 @@ impl Session {
             (Some(_), Some(context)) => !context.is_closed(),
             (Some(_), None) => false,
         };
-        if open {
+        // A fan-out that did not wait for all of its branches need not have begun all of them.
+        let may_be_unbegun = self.probe.is_some()
+            && context.is_some_and(|context| context.is_fan_out() && !context.all_completed());
+        if open || may_be_unbegun {
             return self.goes_beyond(format!("{} is asked for", asked.title()));
         }
         let last = self.recording.below(scope).last();
