@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
 DURABLE = HERE.parent / "durable"
 POLYGLOT = HERE / "polyglot"
 sys.path.insert(0, str(DURABLE))
@@ -152,10 +153,11 @@ def test_code_that_does_not_compile_fails_with_what_the_compiler_said(tmp_path: 
 
 
 def test_a_package_runs_in_its_own_languages(tmp_path: Path) -> None:
-    modules = os.environ.get("EVERSTEP_NODE_MODULES")
-    options = ["--node-modules", modules] if modules else []
+    modules = Path(os.environ.get("EVERSTEP_NODE_MODULES") or ROOT / ".xtask/durable-js/node_modules")
+    if not modules.is_dir():
+        pytest.skip("no Node 22 with the JavaScript SDK: `cargo xtask conformance durable-js` installs it")
     done = subprocess.run(
-        [sys.executable, str(DURABLE / "run.py"), "--handlers", str(POLYGLOT), "--only", "1-1,1-2,1-3,1-4,1-5,1-999", *options],
+        [sys.executable, str(DURABLE / "run.py"), "--handlers", str(POLYGLOT), "--only", "1-1,1-2,1-3,1-4,1-5,1-999", "--node-modules", str(modules)],
         stdout=subprocess.PIPE,
         text=True,
         check=False,
@@ -165,5 +167,5 @@ def test_a_package_runs_in_its_own_languages(tmp_path: Path) -> None:
     assert any(line.startswith("failed  1-5 ") for line in lines), done.stdout
     assert any("Layers of StepBasic is ignored" in line for line in lines), done.stdout
     assert any("ruby3.4" in line for line in lines), done.stdout
-    assert lines[-1] == ("2 passed, 1 failed, 3 skipped" if modules else "1 passed, 1 failed, 4 skipped"), done.stdout
+    assert lines[-1] == "2 passed, 1 failed, 3 skipped", done.stdout
     assert done.returncode == 1
