@@ -217,6 +217,8 @@ pub async fn create_function(server: &Server, folder: &Path, function: Function)
         "Role": "arn:aws:iam::000000000000:role/bench",
         "Handler": function.handler,
         "Timeout": 900,
+        // The limit is enforced, and a process with 64 invocations needs more than the default.
+        "MemorySize": 1_024,
         "Environment": { "Variables": function.variables },
         "Code": { "ZipFile": base64::engine::general_purpose::STANDARD.encode(archive) },
         "DurableConfig": { "ExecutionTimeout": 86_400, "RetentionPeriodInDays": 1 },
