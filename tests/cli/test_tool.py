@@ -26,14 +26,14 @@ def test_help_lists_every_verb_and_exit_code() -> None:
     for verb in VERBS:
         assert re.search(rf"^  {verb}\s", told.out, re.MULTILINE), verb
     codes = re.search(r"^Exit codes: (.*)$", told.out, re.MULTILINE)
-    assert codes and [int(code) for code in re.findall(r"\b\d\b", codes[1])] == list(range(7))
+    assert codes and [int(code) for code in re.findall(r"\b\d\b", codes[1])] == list(range(8))
 
 
 def test_docs_cli_names_every_verb_and_exit_code() -> None:
     page = (ROOT / "docs" / "cli.md").read_text()
     for verb in VERBS:
         assert re.search(rf"`(everstep )?{verb}\b", page), verb
-    assert re.findall(r"^\| (\d) \|", page, re.MULTILINE) == [str(code) for code in range(7)]
+    assert re.findall(r"^\| (\d) \|", page, re.MULTILINE) == [str(code) for code in range(8)]
 
 
 @pytest.mark.parametrize("words", [(), ("no-such-verb",), ("list", "--no-such-option"), ("describe",), ("list", "-o", "yaml")])

@@ -30,7 +30,7 @@ use output::Format;
 ///
 /// Data goes to standard output, everything else to standard error.
 ///
-/// Exit codes: 0 done; 1 what was asked for failed; 2 wrong usage; 3 not found; 4 conflict; 5 no server answers; 6 the server refused.
+/// Exit codes: 0 done; 1 what was asked for failed; 2 wrong usage; 3 not found; 4 conflict; 5 no server answers; 6 the server refused; 7 the code of a replay does not start.
 #[derive(Parser)]
 #[command(name = "everstep", version, max_term_width = 100)]
 struct Everstep {
