@@ -101,10 +101,11 @@ impl Owner {
             closed: None,
             attributes: start.attributes.clone(),
         };
-        let cell = AnyCell::new(row.machine, id).ok_or(Error::Refused {
+        let mut cell = AnyCell::new(row.machine, id).ok_or(Error::Refused {
             id,
             why: "no machine runs this definition",
         })?;
+        self.definitions.surround(&mut cell, Some(&start.settings))?;
         let group = self.group.number;
         self.cells.insert(
             id,

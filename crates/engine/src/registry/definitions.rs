@@ -1,0 +1,94 @@
+//! What executions run that is not in their journals: parsed definitions, by the digest of their text, and the rest of what surrounds a turn.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use everstep_asl::{Definition, Limits, Settings, Surroundings};
+use everstep_core::Digest;
+use everstep_core::token::Keyring;
+use everstep_store::Store;
+
+use super::AnyCell;
+use crate::Error;
+
+/// How many parsed definitions are kept beside those that executions in memory hold.
+const KEPT_MAX: usize = 1_024;
+
+/// The catalogue entry of a definition's text.
+#[must_use]
+pub fn definition_key(digest: &Digest) -> String {
+    format!("definition/{}", digest.hex())
+}
+
+/// Parses each definition once.
+pub(crate) struct Definitions {
+    store: Arc<dyn Store>,
+    keyring: Keyring,
+    limits: Limits,
+    parsed: HashMap<Digest, Arc<Surroundings>>,
+}
+
+impl Definitions {
+    pub(crate) fn new(store: Arc<dyn Store>, keyring: Keyring, limits: Limits) -> Self {
+        Self {
+            store,
+            keyring,
+            limits,
+            parsed: HashMap::new(),
+        }
+    }
+
+    /// Gives an execution what its turns look at: one that has just been made by the settings of its start, one that was read by its journal.
+    pub(crate) fn surround(
+        &mut self,
+        cell: &mut AnyCell,
+        settings: Option<&[u8]>,
+    ) -> Result<(), Error> {
+        let AnyCell::Asl(cell) = cell else {
+            return Ok(());
+        };
+        let id = cell.execution().id();
+        let damaged = |detail: String| Error::Damaged { id, detail };
+        let digest = match settings {
+            Some(settings) => Settings::decode(settings).map(|settings| Some(settings.definition)),
+            None => Ok(cell.state().settings().map(|settings| settings.definition)),
+        };
+        let digest = digest
+            .map_err(|corrupt| damaged(format!("its settings: {corrupt}")))?
+            .ok_or_else(|| damaged("its journal names no definition".to_owned()))?;
+        let surroundings = self.of(digest)?;
+        let surroundings = surroundings
+            .map_err(|detail| damaged(format!("{}: {detail}", definition_key(&digest))))?;
+        cell.surround(Some(surroundings));
+        Ok(())
+    }
+
+    /// The inner error says what is wrong with the definition.
+    fn of(&mut self, digest: Digest) -> Result<Result<Arc<Surroundings>, String>, Error> {
+        if let Some(parsed) = self.parsed.get(&digest) {
+            return Ok(Ok(Arc::clone(parsed)));
+        }
+        let Some((_, bytes)) = self.store.catalogue(&definition_key(&digest))? else {
+            return Ok(Err("it is gone".to_owned()));
+        };
+        let parsed = std::str::from_utf8(&bytes)
+            .map_err(|error| error.to_string())
+            .and_then(|text| {
+                Definition::parse(text).map_err(|found| everstep_asl::message_for_create(&found))
+            });
+        let definition = match parsed {
+            Ok(definition) => definition,
+            Err(detail) => return Ok(Err(detail)),
+        };
+        if self.parsed.len() >= KEPT_MAX {
+            self.parsed.retain(|_, parsed| Arc::strong_count(parsed) > 1);
+        }
+        let surroundings = Arc::new(Surroundings {
+            definition: Arc::new(definition),
+            keyring: self.keyring.clone(),
+            limits: self.limits.clone(),
+        });
+        self.parsed.insert(digest, Arc::clone(&surroundings));
+        Ok(Ok(surroundings))
+    }
+}
