@@ -22,7 +22,8 @@ use crate::lambda::arn::function_arn;
 use crate::rest::Problem;
 use crate::stream::{self, Streamed};
 
-const PREFIX: &str = "/function-urls/";
+/// What the path of every such address begins with.
+pub(crate) const PREFIX: &str = "/function-urls/";
 
 /// The address of an id, with a slash at its end.
 pub(crate) fn address(app: &App, id: &str) -> String {
