@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::codec::Writer;
+use crate::turn::GO_ON;
 use crate::{
     Batch, Cause, Command, Digest, Entry, Event as _, Execution, ExecutionId, Failure, Generation,
     KernelEvent, Machine, Operation, Outcome, Reply, Settlement, Stamp, Start, Task, TimerKind,
@@ -14,6 +15,7 @@ use crate::{
 pub struct Cell<M: Machine> {
     execution: Execution,
     state: M::State,
+    surroundings: M::Surroundings,
 }
 
 /// What wakes an execution.
@@ -31,6 +33,12 @@ pub enum Input<R> {
     TaskLost {
         operation: Operation,
         generation: Generation,
+    },
+    /// Somebody claims a task from its queue.
+    Claim {
+        operation: Operation,
+        generation: Generation,
+        by: String,
     },
     /// The receiver of a task has taken it over for good: nothing is sent again. What it leads to comes as a settle, if anything does.
     Accepted {
@@ -72,7 +80,13 @@ impl<M: Machine> Cell<M> {
         Self {
             execution: Execution::empty(id),
             state: M::State::default(),
+            surroundings: M::Surroundings::default(),
         }
+    }
+
+    /// Sets what its turns may look at beside its state.
+    pub fn surround(&mut self, surroundings: M::Surroundings) {
+        self.surroundings = surroundings;
     }
 
     #[must_use]
@@ -99,7 +113,7 @@ impl<M: Machine> Cell<M> {
     /// The payload of a task that is built late; `None` when the task has nothing left to do.
     #[must_use]
     pub fn late(&self, task: &Task) -> Option<M::Late> {
-        M::late(&self.execution, &self.state, task)
+        M::late(&self.execution, &self.state, &self.surroundings, task)
     }
 
     /// Applies a batch that an earlier turn returned.
@@ -150,9 +164,12 @@ impl<M: Machine> Cell<M> {
         let mut turn: Turn<'_, M> = Turn {
             execution: &mut self.execution,
             state: &mut self.state,
+            surroundings: &self.surroundings,
             entries: Vec::new(),
             seed,
             draws: 0,
+            events: 0,
+            bytes: 0,
         };
         // Quarantine must not run the machine: a due timer may be what makes it panic.
         if !matches!(input, Input::Quarantine { .. }) {
@@ -181,9 +198,17 @@ impl<M: Machine> Cell<M> {
 
 impl<M: Machine> Turn<'_, M> {
     fn fire_due(&mut self, beats: &BTreeMap<Operation, Timestamp>) {
-        while let Some((operation, kind)) = self.first_due(beats) {
+        // What is due behind a spent budget fires in the next turn.
+        while !self.is_spent()
+            && let Some((operation, kind)) = self.first_due(beats)
+        {
             self.clear_timer(operation, kind);
-            let _: Reply<M::Reply> = M::handle(self, Command::TimerDue { operation, kind });
+            let command = if (operation, kind) == GO_ON {
+                Command::GoOn
+            } else {
+                Command::TimerDue { operation, kind }
+            };
+            let _: Reply<M::Reply> = M::handle(self, command);
         }
     }
 
@@ -216,6 +241,20 @@ impl<M: Machine> Turn<'_, M> {
                 Command::TaskLost {
                     operation,
                     generation,
+                }
+            }
+            Input::Claim {
+                operation,
+                generation,
+                by,
+            } => {
+                if !self.take_back(operation, generation) {
+                    return Answer::Settled(Settlement::Superseded);
+                }
+                Command::Claimed {
+                    operation,
+                    generation,
+                    by,
                 }
             }
             Input::Accepted {
@@ -306,6 +345,7 @@ impl<R> Input<R> {
             Self::Settle { .. } => Cause::Settle,
             Self::Wake => Cause::Timer,
             Self::TaskLost { .. } => Cause::TaskLost,
+            Self::Claim { .. } => Cause::Claimed,
             Self::Accepted { .. } => Cause::Accepted,
             Self::Stop { .. } => Cause::Stop,
             Self::Pause { .. } => Cause::Pause,
@@ -338,6 +378,15 @@ impl<R> Input<R> {
             } => Input::TaskLost {
                 operation,
                 generation,
+            },
+            Self::Claim {
+                operation,
+                generation,
+                by,
+            } => Input::Claim {
+                operation,
+                generation,
+                by,
             },
             Self::Accepted {
                 operation,

@@ -111,10 +111,11 @@ pub enum Cause {
     Request = 9,
     Quarantine = 10,
     Accepted = 11,
+    Claimed = 12,
 }
 
 impl Cause {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Start,
         Self::Settle,
         Self::Timer,
@@ -126,6 +127,7 @@ impl Cause {
         Self::Request,
         Self::Quarantine,
         Self::Accepted,
+        Self::Claimed,
     ];
 }
 

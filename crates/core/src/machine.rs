@@ -21,6 +21,9 @@ pub trait Machine: Sized + 'static {
     type Reply: Send;
     /// What a task with a late payload carries.
     type Late: Send;
+    /// What a turn may look at and no journal holds: an immutable definition, keys, limits. Set by [`crate::Cell::surround`]; the default
+    /// where a machine needs none.
+    type Surroundings: Default + Send;
 
     fn handle(turn: &mut Turn<'_, Self>, command: Command<Self::Request>) -> Reply<Self::Reply>;
 
@@ -28,7 +31,12 @@ pub trait Machine: Sized + 'static {
     fn apply(state: &mut Self::State, event: &Self::Event, stamp: Stamp);
 
     /// Builds the payload of a task that asks for it at dispatch; `None` when there is nothing left to do for it.
-    fn late(execution: &Execution, state: &Self::State, task: &Task) -> Option<Self::Late>;
+    fn late(
+        execution: &Execution,
+        state: &Self::State,
+        surroundings: &Self::Surroundings,
+        task: &Task,
+    ) -> Option<Self::Late>;
 
     /// How a closed execution ended, for the one that waits for it.
     fn outcome(execution: &Execution, state: &Self::State) -> Outcome;
@@ -44,6 +52,11 @@ pub trait Event: Clone + fmt::Debug + PartialEq + Send + 'static {
     /// # Errors
     /// [`Corrupt`] when the bytes are not an event.
     fn decode(from: &mut Reader<'_>) -> Result<Self, Corrupt>;
+
+    /// How many bytes it takes, about: what a turn's budget counts.
+    fn weight(&self) -> usize {
+        0
+    }
 }
 
 /// When an event happened, and its number if it is public.
@@ -85,6 +98,14 @@ pub enum Command<R> {
         operation: Operation,
         generation: Generation,
     },
+    /// Somebody has claimed the operation's task from its queue, and the kernel has ended it: nobody else gets it.
+    Claimed {
+        operation: Operation,
+        generation: Generation,
+        by: String,
+    },
+    /// A turn ended at its budget, see [`Turn::go_on`]: here is the next one.
+    GoOn,
     /// Close the execution as stopped.
     Stop {
         failure: Option<Failure>,

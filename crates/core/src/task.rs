@@ -20,10 +20,14 @@ pub enum TargetKind {
     Parent = 6,
     /// A function or an address that hears of the end of an asynchronous call.
     Destination = 7,
+    /// A service that a state machine calls: its address is the resource.
+    Service = 8,
+    /// A log that hears what an execution did.
+    Log = 9,
 }
 
 impl TargetKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Function,
         Self::Execution,
         Self::Queue,
@@ -31,6 +35,8 @@ impl TargetKind {
         Self::Http,
         Self::Parent,
         Self::Destination,
+        Self::Service,
+        Self::Log,
     ];
 }
 

@@ -7,13 +7,31 @@ use crate::{
     Status, Target, TargetKind, Task, TaskPayload, Timer, TimerKind, Timestamp,
 };
 
+/// A turn ends after this many events, or this many bytes of them, so that others have their turn.
+const EVENTS_MAX: usize = 1_000;
+const BYTES_MAX: usize = 1024 * 1024;
+
+/// The timer of a turn that is to go on. It belongs to no operation, and at the same time all others fire before it.
+pub(crate) const GO_ON: (Operation, TimerKind) = (Operation(u32::MAX), TimerKind(u8::MAX));
+
 /// One turn of one execution.
 pub struct Turn<'a, M: Machine> {
     pub(crate) execution: &'a mut Execution,
     pub(crate) state: &'a mut M::State,
+    pub(crate) surroundings: &'a M::Surroundings,
     pub(crate) entries: Vec<Entry<M::Event>>,
     pub(crate) seed: u128,
     pub(crate) draws: u64,
+    pub(crate) events: usize,
+    pub(crate) bytes: usize,
+}
+
+impl<'a, M: Machine> Turn<'a, M> {
+    /// What was set beside the state; it outlives the turn.
+    #[must_use]
+    pub const fn surroundings(&self) -> &'a M::Surroundings {
+        self.surroundings
+    }
 }
 
 impl<M: Machine> Turn<'_, M> {
@@ -48,6 +66,8 @@ impl<M: Machine> Turn<'_, M> {
     /// Applies an event of the machine to its state and records it.
     pub fn emit(&mut self, event: M::Event) {
         use crate::Event as _;
+        self.events += 1;
+        self.bytes += event.weight();
         let event_id = event.is_public().then(|| self.execution.number_event());
         M::apply(
             self.state,
@@ -58,6 +78,23 @@ impl<M: Machine> Turn<'_, M> {
             },
         );
         self.entries.push(Entry::Machine(event));
+    }
+
+    /// Whether the turn has used up its budget: a machine that has more to do asks for the next one.
+    #[must_use]
+    pub const fn is_spent(&self) -> bool {
+        self.events >= EVENTS_MAX || self.bytes >= BYTES_MAX
+    }
+
+    /// Ends this turn's work for now: the machine is told [`crate::Command::GoOn`] in a turn of its own, behind the others that wait, and
+    /// after a crash too.
+    pub fn go_on(&mut self) {
+        self.set_timer(Timer {
+            operation: GO_ON.0,
+            kind: GO_ON.1,
+            due: self.now(),
+            heartbeat_ms: None,
+        });
     }
 
     pub(crate) fn record(&mut self, event: KernelEvent) {

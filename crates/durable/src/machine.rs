@@ -42,6 +42,7 @@ impl Machine for Durable {
     type Request = Request;
     type Reply = Reply;
     type Late = Late;
+    type Surroundings = ();
 
     fn handle(turn: &mut Turn<'_, Self>, command: Command<Request>) -> KernelReply<Reply> {
         match command {
@@ -70,6 +71,9 @@ impl Machine for Durable {
             Command::Pause { reason } => KernelReply::Own(pause::pause(turn, None, reason, true)),
             Command::Resume { reason } => KernelReply::Own(pause::resume(turn, None, reason)),
             Command::Redrive => redrive::redrive(turn),
+            // No task of this machine waits in a queue, and no turn of it comes near its budget.
+            Command::Claimed { .. } => KernelReply::Refused("nothing of it can be claimed"),
+            Command::GoOn => KernelReply::Done,
             Command::Request(request) => requested(turn, request),
         }
     }
@@ -78,7 +82,7 @@ impl Machine for Durable {
         apply::apply(state, event, stamp);
     }
 
-    fn late(execution: &Execution, state: &State, task: &Task) -> Option<Late> {
+    fn late(execution: &Execution, state: &State, (): &(), task: &Task) -> Option<Late> {
         if task.operation == EXECUTION {
             let invocation = invocation::late(execution, state, task)?;
             return Some(Late::Invocation(Box::new(invocation)));

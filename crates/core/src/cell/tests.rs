@@ -23,6 +23,8 @@ enum Ask {
     Timer(u32, u64, Option<u64>),
     Task(u32, u32),
     Draw,
+    /// Write this many lines, as many a turn as its budget allows.
+    Write(usize),
     Close,
     Nothing,
 }
@@ -60,6 +62,7 @@ impl Machine for Diary {
     type Request = Ask;
     type Reply = ();
     type Late = ();
+    type Surroundings = ();
 
     fn handle(turn: &mut Turn<'_, Self>, command: Command<Ask>) -> Reply<()> {
         let told = match &command {
@@ -106,10 +109,16 @@ impl Machine for Diary {
                         let chance = turn.chance();
                         turn.emit(Line::Drew(chance));
                     }
+                    Ask::Write(lines) => write(turn, lines),
                     Ask::Close => turn.close(Status::Succeeded),
                     Ask::Nothing => {}
                 }
                 Reply::Own(())
+            }
+            Command::GoOn => {
+                let written = drawn(turn.state());
+                write(turn, LINES.saturating_sub(written));
+                Reply::Done
             }
             _ => Reply::Done,
         }
@@ -119,7 +128,7 @@ impl Machine for Diary {
         state.push((event.clone(), stamp));
     }
 
-    fn late(_: &Execution, _: &Self::State, _: &Task) -> Option<()> {
+    fn late(_: &Execution, _: &Self::State, (): &(), _: &Task) -> Option<()> {
         None
     }
 
@@ -131,6 +140,25 @@ impl Machine for Diary {
     fn view(_: &Execution, _: &Self::State) -> View {
         View::default()
     }
+}
+
+/// What the tests let a diary write in all.
+const LINES: usize = 2_500;
+
+fn write(turn: &mut Turn<'_, Diary>, lines: usize) {
+    for _ in 0..lines {
+        if turn.is_spent() {
+            return turn.go_on();
+        }
+        turn.emit(Line::Drew(0));
+    }
+}
+
+fn drawn(state: &[(Line, Stamp)]) -> usize {
+    let drawn = state
+        .iter()
+        .filter(|(line, _)| matches!(line, Line::Drew(_)));
+    drawn.count()
 }
 
 fn task(operation: u32, generation: u32) -> Task {
@@ -448,4 +476,42 @@ fn a_task_keeps_its_idempotency_key_and_a_retry_gets_another() {
         task(3, 1).idempotency_key(id()),
         task(3, 2).idempotency_key(id())
     );
+}
+
+#[test]
+fn a_turn_ends_at_its_budget_and_goes_on_in_the_next_one() {
+    let mut run = Run::new();
+    run.step(100, Input::Request(Ask::Write(LINES)));
+    let first = drawn(run.cell.state());
+    assert_eq!(first, 1_000);
+    // The rest waits for its own turns, whatever else comes first, and each of them is a batch.
+    assert_eq!(run.cell.next_due(&BTreeMap::new()), Some(Timestamp(100)));
+    run.step(100, Input::Request(Ask::Timer(1, 0, None)));
+    assert!(drawn(run.cell.state()) < 2_000);
+    run.step(100, Input::Wake);
+    run.step(100, Input::Wake);
+    assert_eq!(drawn(run.cell.state()), LINES);
+    assert_eq!(run.cell.next_due(&BTreeMap::new()), None);
+    let told = run
+        .cell
+        .state()
+        .iter()
+        .filter(|(line, _)| *line == Line::Told("timer 1".to_owned()));
+    assert_eq!(told.count(), 1);
+}
+
+#[test]
+fn a_task_is_claimed_once() {
+    let mut run = Run::new();
+    run.step(100, Input::Request(Ask::Task(4, 0)));
+    let claim = |by: &str| Input::Claim {
+        operation: Operation(4),
+        generation: Generation(0),
+        by: by.to_owned(),
+    };
+    assert_eq!(run.step(110, claim("ann")), Answer::Done);
+    assert_eq!(run.cell.execution().task(Operation(4)), None);
+    let late = run.step(120, claim("bob"));
+    assert_eq!(late, Answer::Settled(Settlement::Superseded));
+    assert_eq!(run.journal.last().unwrap().cause, Cause::Claimed);
 }
