@@ -74,10 +74,11 @@ impl Owner {
                     task: bytes.finish(),
                 };
                 self.write(shard, Write::PutTask(row));
-                self.queues.push(id, &task, false);
+                self.enqueue(id, &task, false);
             }
             KernelEvent::TaskEnded { operation } => {
                 self.queues.end(id, operation);
+                self.offers.end(id, operation);
                 self.write(
                     shard,
                     Write::DeleteTask {
