@@ -216,6 +216,12 @@ impl Owner {
         }
     }
 
+    /// The task is over, wherever it stood.
+    pub(super) fn dequeue(&mut self, id: ExecutionId, operation: Operation) {
+        self.queues.end(id, operation);
+        self.offers.end(id, operation);
+    }
+
     /// Claims what may go out and releases it with the present group.
     pub(super) fn send_waiting(&mut self, now: Timestamp) {
         self.serve_pollers(now);

@@ -77,8 +77,7 @@ impl Owner {
                 self.enqueue(id, &task, false);
             }
             KernelEvent::TaskEnded { operation } => {
-                self.queues.end(id, operation);
-                self.offers.end(id, operation);
+                self.dequeue(id, operation);
                 self.write(
                     shard,
                     Write::DeleteTask {

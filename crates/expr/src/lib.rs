@@ -1,0 +1,5 @@
+//! What the Amazon States Language evaluates.
+//!
+//! Pure: the same arguments give the same value on every machine.
+
+pub mod json;
