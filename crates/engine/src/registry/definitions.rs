@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use everstep_asl::{Definition, Limits, Settings, Surroundings};
+use everstep_asl::machine::{Limits, Settings, Surroundings};
+use everstep_asl::Definition;
 use everstep_core::Digest;
 use everstep_core::token::Keyring;
 use everstep_store::Store;

@@ -22,7 +22,7 @@ pub(crate) fn public_events(
             Ok((batch.at, events.collect()))
         }
         ASL => {
-            let batch = Batch::<everstep_asl::Event>::decode(sequence, bytes)?;
+            let batch = Batch::<everstep_asl::machine::Event>::decode(sequence, bytes)?;
             let events = batch
                 .public()
                 .map(|(id, event)| (id, HistoryEvent::Asl(event.clone())));
@@ -50,17 +50,18 @@ pub(crate) fn resolve<'a>(
 ) -> Result<(), Unreadable> {
     let mut known = BTreeMap::new();
     for (sequence, bytes) in batches {
-        let batch = Batch::<everstep_asl::Event>::decode(*sequence, bytes)?;
+        let batch = Batch::<everstep_asl::machine::Event>::decode(*sequence, bytes)?;
         for entry in &batch.entries {
             if let everstep_core::Entry::Machine(event) = entry {
-                known.extend(event.documents().map(|document| (document.id(), document.clone())));
+                let documents = event.documents();
+                known.extend(documents.map(|document| (document.id(), document.clone())));
             }
         }
     }
     for event in events {
         match event {
             HistoryEvent::Durable(_) => {}
-            HistoryEvent::Asl(event) => event.resolve(|id| known.get(&id).cloned()),
+            HistoryEvent::Asl(event) => event.resolve(|_, id| known.get(&id).cloned()),
         }
     }
     Ok(())
@@ -74,7 +75,7 @@ pub(crate) fn quarantine_reason(
 ) -> Result<Option<String>, Unreadable> {
     let recorded = match machine {
         DURABLE => recorded(Batch::<everstep_durable::Event>::decode(sequence, bytes)?),
-        ASL => recorded(Batch::<everstep_asl::Event>::decode(sequence, bytes)?),
+        ASL => recorded(Batch::<everstep_asl::machine::Event>::decode(sequence, bytes)?),
         tag => return Err(Unreadable::tag("machine", tag)),
     };
     Ok(recorded.kernel.into_iter().find_map(|event| match event {

@@ -6,7 +6,7 @@ mod history;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use everstep_asl::Asl;
+use everstep_asl::machine::Asl;
 use everstep_core::{
     Answer, Batch, Cause, Cell, Entry, EventId, Execution, ExecutionId, Input, KernelEvent,
     Operation, Outcome, Payload, Sequence, Start, Task, Timestamp, View,
@@ -22,7 +22,7 @@ pub const DURABLE: u8 = 1;
 pub const ASL: u8 = 2;
 
 pub use definitions::definition_key;
-pub use everstep_asl::Limits as StateMachineLimits;
+pub use everstep_asl::machine::Limits as StateMachineLimits;
 pub(crate) use definitions::Definitions;
 pub(crate) use history::{missing, public_events, quarantine_reason, resolve};
 
@@ -30,21 +30,21 @@ pub(crate) use history::{missing, public_events, quarantine_reason, resolve};
 #[derive(Debug)]
 pub enum Request {
     Durable(everstep_durable::Request),
-    Asl(everstep_asl::Request),
+    Asl(everstep_asl::machine::Request),
 }
 
 /// What a machine answers to its own commands.
 #[derive(Debug)]
 pub enum Reply {
     Durable(everstep_durable::Reply),
-    Asl(everstep_asl::Reply),
+    Asl(everstep_asl::machine::Reply),
 }
 
 /// A payload that a machine builds at dispatch.
 #[derive(Debug)]
 pub enum Late {
     Durable(everstep_durable::Invocation),
-    Asl(everstep_asl::Late),
+    Asl(everstep_asl::machine::Late),
 }
 
 /// What a machine builds for a task that is dispatched.
@@ -58,7 +58,7 @@ pub(crate) enum Built {
 #[derive(Clone, Debug)]
 pub enum HistoryEvent {
     Durable(everstep_durable::Event),
-    Asl(everstep_asl::Event),
+    Asl(everstep_asl::machine::Event),
 }
 
 impl Resolved {
