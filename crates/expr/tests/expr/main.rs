@@ -1,3 +1,4 @@
 //! The crate through its public door.
 
+mod cases;
 mod json;
