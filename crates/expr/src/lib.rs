@@ -3,3 +3,4 @@
 //! Pure: the same arguments give the same value on every machine.
 
 pub mod json;
+pub mod jsonata;

@@ -4,6 +4,7 @@ mod children;
 mod fork;
 mod history;
 mod payloads;
+mod poll;
 mod redrive;
 
 use std::collections::BTreeMap;

@@ -1,3 +1,9 @@
 //! The crate through its public door.
 
 mod json;
+#[expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    reason = "the cases are files, and limits are held against a clock"
+)]
+mod jsonata;
