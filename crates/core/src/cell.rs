@@ -235,27 +235,23 @@ impl<M: Machine> Turn<'_, M> {
                 operation,
                 generation,
             } => {
-                if !self.take_back(operation, generation) {
-                    return Answer::Settled(Settlement::Superseded);
-                }
-                Command::TaskLost {
+                let lost = Command::TaskLost {
                     operation,
                     generation,
-                }
+                };
+                return self.without_task(operation, generation, lost);
             }
             Input::Claim {
                 operation,
                 generation,
                 by,
             } => {
-                if !self.take_back(operation, generation) {
-                    return Answer::Settled(Settlement::Superseded);
-                }
-                Command::Claimed {
+                let claimed = Command::Claimed {
                     operation,
                     generation,
                     by,
-                }
+                };
+                return self.without_task(operation, generation, claimed);
             }
             Input::Accepted {
                 operation,
@@ -291,10 +287,28 @@ impl<M: Machine> Turn<'_, M> {
             Input::Pause { reason } => Command::Pause { reason },
             Input::Resume { reason } => Command::Resume { reason },
         };
+        self.ask(command)
+    }
+
+    fn ask(&mut self, command: Command<M::Request>) -> Answer<M::Reply> {
         match M::handle(self, command) {
             Reply::Done => Answer::Done,
             Reply::Refused(why) => Answer::Refused(why),
             Reply::Own(reply) => Answer::Own(reply),
+        }
+    }
+
+    /// Tells the machine what became of a task that is out, and ends it.
+    fn without_task(
+        &mut self,
+        operation: Operation,
+        generation: Generation,
+        command: Command<M::Request>,
+    ) -> Answer<M::Reply> {
+        if self.take_back(operation, generation) {
+            self.ask(command)
+        } else {
+            Answer::Settled(Settlement::Superseded)
         }
     }
 

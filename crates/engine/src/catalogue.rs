@@ -11,7 +11,6 @@ mod urls;
 
 use std::collections::BTreeMap;
 
-use everstep_durable::{Destinations, FunctionArn, Settings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
@@ -169,36 +168,4 @@ pub struct Resolved {
     pub revision: Revision,
     /// How asynchronous calls by this qualifier are made.
     pub async_invoke: Option<AsyncInvoke>,
-}
-
-impl Resolved {
-    /// What an execution of it is begun with. `at` is the function's ARN, whose version is put right here.
-    #[must_use]
-    pub fn settings(&self, at: FunctionArn) -> Settings {
-        let config = &self.revision.config;
-        let function = FunctionArn {
-            name: self.revision.function.clone(),
-            version: self.version.clone(),
-            ..at
-        };
-        let durable = config
-            .durable
-            .map(|durable| (durable.execution_timeout_s, durable.retention_days));
-        let revision = self.revision.revision.clone();
-        let mut settings = Settings::new(function, revision, config.timeout_s, durable);
-        if durable.is_none() {
-            let said = self.async_invoke.clone().unwrap_or_default();
-            if let Some(retries) = said.retries_max {
-                settings.retry.delayed_max = retries;
-            }
-            let end = Destinations {
-                on_success: said.on_success,
-                on_failure: said.on_failure,
-                dead_letter: config.dead_letter.clone(),
-                age_max_s: said.age_max_s,
-            };
-            settings.end = Some(end).filter(|end| *end != Destinations::default());
-        }
-        settings
-    }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use everstep_core::{ExecutionId, Payload, Task};
 use tokio::sync::mpsc;
 
+use crate::catalogue::Resolved;
 use crate::{Handle, Late};
 
 /// A task that is durable and due to be sent.
@@ -40,6 +41,24 @@ pub struct Call {
     pub tenant_id: Option<String>,
     /// Where the parts of an answer go that the function streams; without it, and without streaming, the answer comes as a whole.
     pub parts: Option<mpsc::Sender<AnswerPart>>,
+}
+
+impl Call {
+    /// A call of what was resolved, under the ARN that it was named by.
+    #[must_use]
+    pub fn new(resolved: &Resolved, arn: String, request_id: String, payload: Bytes) -> Self {
+        Self {
+            address: resolved.revision.address(),
+            arn,
+            version: resolved.version.clone(),
+            request_id,
+            payload,
+            trace_id: None,
+            client_context: None,
+            tenant_id: None,
+            parts: None,
+        }
+    }
 }
 
 /// A part of an answer on its way.

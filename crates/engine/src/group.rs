@@ -13,6 +13,8 @@ use crate::exchange::{self, Message};
 use crate::input::Input;
 use crate::{Error, Handle};
 
+const BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// What waits for a commit to be durable.
 pub(crate) enum Release {
     /// Answers a caller: with `Err` when the commit failed.
@@ -29,6 +31,8 @@ pub(crate) enum Release {
 pub(crate) struct Group {
     pub number: u64,
     writes: BTreeMap<Shard, (Epoch, Vec<Write>)>,
+    /// Of its journal batches.
+    bytes: usize,
     pub releases: Vec<Release>,
 }
 
@@ -41,6 +45,9 @@ impl Group {
     }
 
     pub(crate) fn write(&mut self, shard: Shard, epoch: Epoch, write: Write) {
+        if let Write::Journal(row) = &write {
+            self.bytes += row.batch.len();
+        }
         self.writes
             .entry(shard)
             .or_insert_with(|| (epoch, Vec::new()))
@@ -51,6 +58,11 @@ impl Group {
     /// How many wait for this group.
     pub(crate) const fn waiting(&self) -> usize {
         self.releases.len()
+    }
+
+    /// Executions that could go on wait until it is written: they would fill the memory.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.bytes >= BYTES_MAX
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -1,13 +1,13 @@
 //! Everything that can wake the engine's loop: one closed list.
 
 use everstep_core::{
-    Answer, ExecutionId, Fork, Generation, Operation, Settlement, Start, StartKey, View,
+    Answer, ExecutionId, Fork, Generation, Operation, Settlement, Start, StartKey, Target, View,
 };
 use everstep_store::ExecutionRow;
 use tokio::sync::oneshot;
 
 use crate::registry::Taken;
-use crate::{Error, Reply, Request};
+use crate::{Error, Late, Reply, Request};
 
 pub(crate) type ReplyTo<T> = oneshot::Sender<Result<T, Error>>;
 
@@ -28,6 +28,15 @@ pub struct Snapshot {
     pub view: View,
     /// Operations whose last sign of life is known, in milliseconds since 1970.
     pub beats: Vec<(Operation, u64)>,
+}
+
+/// A task that somebody claimed from its queue.
+#[derive(Debug)]
+pub struct Claimed {
+    pub execution: ExecutionId,
+    pub operation: Operation,
+    pub generation: Generation,
+    pub work: Box<Late>,
 }
 
 /// A fork that is to be made.
@@ -84,6 +93,18 @@ pub(crate) enum Input {
         execution: ExecutionId,
         reply: ReplyTo<ExecutionRow>,
     },
+    /// Waits for a task of a queue and claims it.
+    Poll {
+        target: Target,
+        ticket: u64,
+        by: String,
+        reply: ReplyTo<Claimed>,
+    },
+    /// Waits no longer.
+    Withdraw {
+        target: Target,
+        ticket: u64,
+    },
     /// Answers with the name's owner once that is durable.
     Find {
         key: StartKey,
@@ -108,6 +129,8 @@ impl Input {
             | Self::Watch { execution, .. } => Some(*execution),
             Self::Start { .. }
             | Self::Fork { .. }
+            | Self::Poll { .. }
+            | Self::Withdraw { .. }
             | Self::Find { .. }
             | Self::Committed { .. }
             | Self::Shutdown => None,

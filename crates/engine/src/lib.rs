@@ -41,7 +41,7 @@ pub use handle::{
     ForkExecution, ForkVersion, Handle, HistoryCursor, HistoryItem, HistoryPage, SettleWith,
     StartExecution,
 };
-pub use input::{Snapshot, Started};
+pub use input::{Claimed, Snapshot, Started};
 pub use options::Options;
 pub use registry::{DURABLE, HistoryEvent, Late, Reply, Request};
 pub use start::{Engine, Parts};

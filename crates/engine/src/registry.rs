@@ -7,8 +7,10 @@ use everstep_core::{
     Answer, Batch, Cause, Cell, Entry, EventId, Execution, ExecutionId, Input, KernelEvent,
     Operation, Outcome, Payload, Sequence, Start, Task, Timestamp, View,
 };
-use everstep_durable::Durable;
+use everstep_durable::{Destinations, Durable, FunctionArn, Settings};
 use everstep_store::JournalRow;
+
+use crate::catalogue::Resolved;
 
 /// The registry's persisted number of the durable-functions machine.
 pub const DURABLE: u8 = 1;
@@ -42,6 +44,38 @@ pub(crate) enum Built {
 #[derive(Clone, Debug)]
 pub enum HistoryEvent {
     Durable(everstep_durable::Event),
+}
+
+impl Resolved {
+    /// What an execution of it is begun with. `at` is the function's ARN, whose version is put right here.
+    #[must_use]
+    pub fn settings(&self, at: FunctionArn) -> Settings {
+        let config = &self.revision.config;
+        let function = FunctionArn {
+            name: self.revision.function.clone(),
+            version: self.version.clone(),
+            ..at
+        };
+        let durable = config
+            .durable
+            .map(|durable| (durable.execution_timeout_s, durable.retention_days));
+        let revision = self.revision.revision.clone();
+        let mut settings = Settings::new(function, revision, config.timeout_s, durable);
+        if durable.is_none() {
+            let said = self.async_invoke.clone().unwrap_or_default();
+            if let Some(retries) = said.retries_max {
+                settings.retry.delayed_max = retries;
+            }
+            let end = Destinations {
+                on_success: said.on_success,
+                on_failure: said.on_failure,
+                dead_letter: config.dead_letter.clone(),
+                age_max_s: said.age_max_s,
+            };
+            settings.end = Some(end).filter(|end| *end != Destinations::default());
+        }
+        settings
+    }
 }
 
 /// An execution in memory, whatever its machine.
@@ -205,6 +239,14 @@ pub(crate) fn forked(
 /// The request that a fork's first turn answers.
 pub(crate) const fn go_on() -> Request {
     Request::Durable(everstep_durable::Request::GoOn)
+}
+
+/// What runs again, when a machine's reply says so.
+pub(crate) fn redriven(reply: Reply) -> Option<Vec<Operation>> {
+    match reply {
+        Reply::Durable(everstep_durable::Reply::Redriven { operations }) => Some(operations),
+        Reply::Durable(_) => None,
+    }
 }
 
 /// The public events of a persisted batch.

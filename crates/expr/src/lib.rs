@@ -6,5 +6,6 @@ mod cursor;
 pub mod expression;
 pub mod intrinsic;
 pub mod json;
+pub mod jsonata;
 pub mod path;
 pub mod template;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use everstep_core::{ExecutionId, Fork, Operation, Payload, Sequence, Shard, Start, StartKey};
+use everstep_core::{ExecutionId, Fork, Operation, Payload, Sequence, Start, StartKey};
 use everstep_store::Direction;
 use sha2::{Digest as _, Sha256};
 
@@ -50,17 +50,8 @@ impl Handle {
     pub async fn fork(&self, fork: ForkExecution) -> Result<Started, Error> {
         self.admit(Urgency::Start)?;
         let (mut start, taken) = self.source(fork.source, fork.at).await?;
-        let now = self.inner.clock.now();
-        let chance = fastrand::u64(..);
-        let definition = start.definition.name.clone();
-        let id = match &fork.name {
-            Some(name) => ExecutionId::new(now.0, chance, StartKey::new(&definition, name).shard()),
-            None => {
-                let shard = Shard(fastrand::u16(..everstep_core::SHARDS));
-                ExecutionId::new(now.0, chance, shard)
-            }
-        };
-        start.name = fork.name.unwrap_or_else(|| id.to_string());
+        let (id, name) = self.new_id(&start.definition.name, fork.name);
+        start.name = name;
         if let Some(version) = fork.version {
             start.definition.version = version.version;
             start.settings = version.settings;
@@ -81,7 +72,7 @@ impl Handle {
             execution: fork.source,
             operation: fork.at,
         });
-        let key = StartKey::new(&definition, &start.name);
+        let key = StartKey::new(&start.definition.name, &start.name);
         let wanted = Box::new(Forking {
             id,
             key,

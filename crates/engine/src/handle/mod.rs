@@ -4,6 +4,7 @@ mod children;
 mod fork;
 mod history;
 mod payloads;
+mod poll;
 mod redrive;
 
 use std::collections::BTreeMap;
@@ -146,26 +147,7 @@ impl Handle {
         } = start;
         // Asked here too, so that no blob is written for a start that is turned away.
         self.admit(Urgency::Start)?;
-        let now = self.inner.clock.now();
-        let chance = fastrand::u64(..);
-        let (id, name) = match name {
-            Some(name) => (
-                ExecutionId::new(
-                    now.0,
-                    chance,
-                    StartKey::new(&definition.name, &name).shard(),
-                ),
-                name,
-            ),
-            None => {
-                let id = ExecutionId::new(
-                    now.0,
-                    chance,
-                    everstep_core::Shard(fastrand::u16(..everstep_core::SHARDS)),
-                );
-                (id, id.to_string())
-            }
-        };
+        let (id, name) = self.new_id(&definition.name, name);
         let digest = start_digest(&definition, input.as_deref());
         let key = StartKey::new(&definition.name, &name);
         let input = match input {
@@ -190,6 +172,22 @@ impl Handle {
             reply,
         })
         .await
+    }
+
+    /// Id and name of a new execution. A name leads to its shard; one without a name goes by its id, in any shard.
+    fn new_id(&self, definition: &str, name: Option<String>) -> (ExecutionId, String) {
+        let (now, chance) = (self.inner.clock.now(), fastrand::u64(..));
+        match name {
+            Some(name) => {
+                let shard = StartKey::new(definition, &name).shard();
+                (ExecutionId::new(now.0, chance, shard), name)
+            }
+            None => {
+                let shard = everstep_core::Shard(fastrand::u16(..everstep_core::SHARDS));
+                let id = ExecutionId::new(now.0, chance, shard);
+                (id, id.to_string())
+            }
+        }
     }
 
     /// The execution that has this name below the definition.

@@ -3,8 +3,11 @@
 use everstep_core::{Answer, ExecutionId, Operation};
 
 use super::Handle;
+use crate::Error;
 use crate::pressure::Urgency;
-use crate::{Error, Reply};
+use crate::registry::redriven;
+
+const NO_REDRIVE: &str = "its machine has no redrive";
 
 impl Handle {
     /// Reopens a failed, timed out or stopped execution: what failed is undone, what succeeded keeps its result, and its code is run again.
@@ -14,17 +17,14 @@ impl Handle {
     /// [`Error::NotRedrivable`] when it runs or has succeeded, [`Error::UnknownExecution`], [`Error::Overloaded`], or the store's.
     pub async fn redrive(&self, id: ExecutionId) -> Result<Vec<Operation>, Error> {
         let input = everstep_core::Input::Redrive;
-        match self.turn(Urgency::Request, id, input).await? {
-            Answer::Own(Reply::Durable(everstep_durable::Reply::Redriven { operations })) => {
-                Ok(operations)
-            }
-            Answer::Refused(why) => Err(Error::NotRedrivable { id, why }),
-            Answer::Done | Answer::Settled(_) | Answer::AlreadyClosed | Answer::Own(_) => {
-                Err(Error::NotRedrivable {
-                    id,
-                    why: "its machine has no redrive",
-                })
-            }
-        }
+        let why = match self.turn(Urgency::Request, id, input).await? {
+            Answer::Own(reply) => match redriven(reply) {
+                Some(operations) => return Ok(operations),
+                None => NO_REDRIVE,
+            },
+            Answer::Refused(why) => why,
+            Answer::Done | Answer::Settled(_) | Answer::AlreadyClosed => NO_REDRIVE,
+        };
+        Err(Error::NotRedrivable { id, why })
     }
 }

@@ -4,6 +4,7 @@
 mod crash;
 mod fork;
 mod load;
+mod offers;
 mod queue;
 mod recovery;
 mod retention;
@@ -25,6 +26,7 @@ use crate::input::{Input, ReplyTo, Snapshot};
 use crate::registry::{AnyCell, Recorded};
 use crate::{Error, Options, Reply, Request};
 use crash::Crashes;
+use offers::{Offers, Poller};
 use queue::Queues;
 use starts::Starts;
 use wake::Wheel;
@@ -49,6 +51,7 @@ pub(crate) struct Owner {
     cells: HashMap<ExecutionId, Slot>,
     wheel: Wheel,
     queues: Queues,
+    offers: Offers,
     starts: Starts,
     watchers: HashMap<ExecutionId, Vec<ReplyTo<ExecutionRow>>>,
     beats: HashMap<ExecutionId, BTreeMap<Operation, Timestamp>>,
@@ -79,6 +82,7 @@ impl Owner {
         let epochs = store.acquire(shards)?.into_iter().collect();
         let mut owner = Self {
             queues: Queues::new(&options),
+            offers: Offers::default(),
             store,
             options,
             epochs,
@@ -171,6 +175,13 @@ impl Owner {
                 self.reply(reply, answer);
             }
             Input::Watch { execution, reply } => self.watch(execution, reply),
+            Input::Poll {
+                target,
+                ticket,
+                by,
+                reply,
+            } => self.poll(now, target, Poller { ticket, by, reply }),
+            Input::Withdraw { target, ticket } => self.offers.withdraw(&target, ticket),
             Input::Find { key, reply } => {
                 let answer = self.find(key);
                 self.reply(reply, answer);

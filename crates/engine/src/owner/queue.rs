@@ -207,8 +207,24 @@ fn release(cell: &AnyCell, task: &Task, repeated: bool) -> Option<Release> {
 }
 
 impl Owner {
+    /// A task goes out by itself, or waits for somebody to claim it.
+    pub(super) fn enqueue(&mut self, id: ExecutionId, task: &Task, repeated: bool) {
+        if task.target.kind == TargetKind::Queue {
+            self.offers.push(id, task);
+        } else {
+            self.queues.push(id, task, repeated);
+        }
+    }
+
+    /// The task is over, wherever it stood.
+    pub(super) fn dequeue(&mut self, id: ExecutionId, operation: Operation) {
+        self.queues.end(id, operation);
+        self.offers.end(id, operation);
+    }
+
     /// Claims what may go out and releases it with the present group.
     pub(super) fn send_waiting(&mut self, now: Timestamp) {
+        self.serve_pollers(now);
         while let Some((target, queued)) = self.queues.next() {
             if self.queues.claims.contains_key(&queued.key) {
                 // A former generation waited here; the present one is out already.
@@ -284,7 +300,7 @@ impl Owner {
                 Ok(Some(task)) if task.generation == claim.generation => {
                     self.queues.free(&claim.target);
                     match task.recovery {
-                        Recovery::Repeat | Recovery::LookUp => self.queues.push(id, &task, true),
+                        Recovery::Repeat | Recovery::LookUp => self.enqueue(id, &task, true),
                         Recovery::Lost => self.lose(now, id, &task),
                     }
                 }

@@ -25,7 +25,7 @@ impl Owner {
             self.lose(now, id, &task);
         }
         for (id, task) in others {
-            self.queues.push(id, &task, true);
+            self.enqueue(id, &task, true);
         }
         self.send_waiting(now);
         Ok(())

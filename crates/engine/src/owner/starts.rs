@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use everstep_core::{Answer, ExecutionId, Start, StartKey, Timestamp};
-use everstep_store::{StartRow, Write};
+use everstep_core::{Answer, ExecutionId, Input, Start, StartKey, Status, Timestamp};
+use everstep_store::{ExecutionRow, StartRow, Write};
 
 use super::{Owner, Slot};
-use crate::Error;
 use crate::input::{ReplyTo, Started};
-use crate::registry::AnyCell;
+use crate::registry::{AnyCell, Recorded};
+use crate::{Error, Request};
 
 type Taken = (ExecutionId, [u8; 32]);
 
@@ -38,8 +38,33 @@ impl Starts {
     }
 }
 
+/// An execution that begins: by a start, or as a fork with a batch that it has not lived through.
+pub(super) struct Newcomer {
+    pub key: StartKey,
+    pub digest: [u8; 32],
+    pub row: ExecutionRow,
+    pub cell: AnyCell,
+    pub beginning: Option<Recorded>,
+    pub first: Input<Request>,
+}
+
+/// The row of an execution that begins now.
+pub(super) fn new_row(now: Timestamp, id: ExecutionId, start: &Start) -> ExecutionRow {
+    ExecutionRow {
+        id,
+        definition: start.definition.name.clone(),
+        version: start.definition.version.clone(),
+        machine: start.definition.machine,
+        name: start.name.clone(),
+        status: Status::Running,
+        started: now,
+        closed: None,
+        attributes: start.attributes.clone(),
+    }
+}
+
 impl Owner {
-    pub(super) fn name_owner(&self, key: StartKey) -> Result<Option<Taken>, Error> {
+    fn name_owner(&self, key: StartKey) -> Result<Option<Taken>, Error> {
         if let Some((_, taken)) = self.starts.names.get(&key) {
             return Ok(*taken);
         }
@@ -50,7 +75,7 @@ impl Owner {
     }
 
     /// The name is this execution's from here on.
-    pub(super) fn take_name(&mut self, key: StartKey, id: ExecutionId, digest: [u8; 32]) {
+    fn take_name(&mut self, key: StartKey, id: ExecutionId, digest: [u8; 32]) {
         let group = self.group.number;
         self.starts.names.insert(key, (group, Some((id, digest))));
     }
@@ -80,60 +105,61 @@ impl Owner {
         digest: [u8; 32],
         start: Start,
     ) -> Result<Started, Error> {
-        if let Some((existing, first)) = self.name_owner(key)? {
-            return if first == digest {
-                Ok(Started {
-                    id: existing,
-                    existing: true,
-                })
-            } else {
-                Err(Error::NameTaken { id: existing })
-            };
+        if let Some(known) = self.known(key, digest)? {
+            return Ok(known);
         }
-        let row = everstep_store::ExecutionRow {
-            id,
-            definition: start.definition.name.clone(),
-            version: start.definition.version.clone(),
-            machine: start.definition.machine,
-            name: start.name.clone(),
-            status: everstep_core::Status::Running,
-            started: now,
-            closed: None,
-            attributes: start.attributes.clone(),
-        };
+        let row = new_row(now, id, &start);
         let cell = AnyCell::new(row.machine, id).ok_or(Error::Refused {
             id,
             why: "no machine runs this definition",
         })?;
-        let group = self.group.number;
-        self.cells.insert(
-            id,
-            Slot {
-                cell,
-                row: row.clone(),
-                group,
-                touched: self.tick,
-            },
-        );
-        let ran = self.run(now, id, everstep_core::Input::Start(start));
-        let recorded = match ran {
+        let newcomer = Newcomer {
+            key,
+            digest,
+            row,
+            cell,
+            beginning: None,
+            first: Input::Start(start),
+        };
+        self.begin(now, newcomer)
+    }
+
+    /// The execution that has the name already: the same one when it began with the same content.
+    pub(super) fn known(&self, key: StartKey, digest: [u8; 32]) -> Result<Option<Started>, Error> {
+        match self.name_owner(key)? {
+            None => Ok(None),
+            Some((id, first)) if first == digest => Ok(Some(Started { id, existing: true })),
+            Some((id, _)) => Err(Error::NameTaken { id }),
+        }
+    }
+
+    /// Runs the first turn of a new execution and writes its rows; a refusal leaves nothing behind.
+    pub(super) fn begin(&mut self, now: Timestamp, new: Newcomer) -> Result<Started, Error> {
+        let id = new.row.id;
+        let slot = Slot {
+            cell: new.cell,
+            row: new.row.clone(),
+            group: self.group.number,
+            touched: self.tick,
+        };
+        self.cells.insert(id, slot);
+        let ran = match self.run(now, id, new.first) {
             Ok((Answer::Refused(why), _)) => Err(Error::Refused { id, why }),
             Ok((_, recorded)) => Ok(recorded),
             Err(error) => Err(error),
         };
-        let recorded = recorded.inspect_err(|_| self.forget(id))?;
-        self.take_name(key, id, digest);
-        self.write(
-            id.shard(),
-            Write::Start(StartRow {
-                key,
-                execution: id,
-                digest,
-            }),
-        );
-        self.write(id.shard(), Write::Execution { row, was: None });
-        if let Some(recorded) = recorded {
-            self.record(now, id, recorded);
+        let recorded = ran.inspect_err(|_| self.forget(id))?;
+        self.take_name(new.key, id, new.digest);
+        let start = StartRow {
+            key: new.key,
+            execution: id,
+            digest: new.digest,
+        };
+        self.write(id.shard(), Write::Start(start));
+        let (row, was) = (new.row, None);
+        self.write(id.shard(), Write::Execution { row, was });
+        for batch in new.beginning.into_iter().chain(recorded) {
+            self.record(now, id, batch);
         }
         Ok(Started {
             id,

@@ -12,6 +12,8 @@ const HORIZON_MS: u64 = 3_600_000;
 const PAGE: usize = 4_096;
 /// Executions woken in a row before commands have their turn again.
 const WAKES: usize = 256;
+/// How many wakes a turn counts that used up its budget.
+const SPENT: usize = 31;
 /// When an execution is tried again that could not be woken.
 const AGAIN_MS: u64 = 100;
 
@@ -43,7 +45,8 @@ impl Wheel {
 impl Owner {
     /// When the loop has to look again although nobody calls: a timer, a lease, or the next load of timers.
     pub(crate) fn next_wake(&self) -> Timestamp {
-        let timer = self.next_timer();
+        // While a full group waits for its turn, so do the timers: the commit of the one before wakes the loop.
+        let timer = self.next_timer().filter(|_| !self.group.is_full());
         let lease = self.queues.next_lease();
         // Half an hour before the loaded ones run out, the next hour is read.
         let reload = Timestamp(self.wheel.loaded_until.0.saturating_sub(HORIZON_MS / 2));
@@ -87,19 +90,22 @@ impl Owner {
         if now.after_ms(HORIZON_MS / 2) >= self.wheel.loaded_until {
             self.load_timers(now)?;
         }
-        for _ in 0..WAKES {
+        let mut wakes = 0;
+        while wakes < WAKES && !self.group.is_full() {
             let Some((due, id)) = self.wheel.due.first().copied() else {
                 break;
             };
             if due > now {
                 break;
             }
+            wakes += 1;
             self.wheel.due.remove(&(due, id));
             self.tick += 1;
             match self.turn(now, id, everstep_core::Input::Wake) {
-                // A heartbeat moves its timer without a row, so the next time is asked for here.
+                // A heartbeat moves its timer without a row, so the next time is asked for here. What is due still has spent its turn.
                 Ok(_) => {
-                    if let Some(next) = self.next_due(id).filter(|next| *next > now) {
+                    if let Some(next) = self.next_due(id) {
+                        wakes += if next > now { 0 } else { SPENT };
                         self.wheel.set(next, id);
                     }
                 }

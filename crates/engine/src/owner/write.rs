@@ -74,10 +74,10 @@ impl Owner {
                     task: bytes.finish(),
                 };
                 self.write(shard, Write::PutTask(row));
-                self.queues.push(id, &task, false);
+                self.enqueue(id, &task, false);
             }
             KernelEvent::TaskEnded { operation } => {
-                self.queues.end(id, operation);
+                self.dequeue(id, operation);
                 self.write(
                     shard,
                     Write::DeleteTask {

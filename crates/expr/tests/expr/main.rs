@@ -2,3 +2,9 @@
 
 mod cases;
 mod json;
+#[expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    reason = "the cases are files, and limits are held against a clock"
+)]
+mod jsonata;

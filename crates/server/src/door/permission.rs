@@ -6,8 +6,8 @@ use hyper::http::request::Parts;
 
 use super::refusal::TARGET;
 use super::{Caller, Refusal};
-use crate::gateway;
 use crate::http::App;
+use crate::{function_urls, gateway};
 
 /// What a caller must be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,6 @@ pub(crate) enum Need {
     Extend(ExecutionId),
 }
 
-const FUNCTION_URLS: &str = "/function-urls/";
-
 /// What everybody may send: signs of life, and answers that carry a token of their own.
 pub(super) fn is_public(app: &App, head: &Parts) -> bool {
     let path = head.uri.path();
@@ -40,7 +38,7 @@ pub(super) fn is_public(app: &App, head: &Parts) -> bool {
 
 /// Whether what is behind the door decides by itself whom it answers: functions with addresses of their own, and signed links.
 pub(super) fn asks_itself(head: &Parts) -> bool {
-    head.uri.path().starts_with(FUNCTION_URLS) || is_link(head)
+    head.uri.path().starts_with(function_urls::PREFIX) || is_link(head)
 }
 
 /// Whether a request reads one artifact by a signed link. It speaks for itself: `artifacts` looks at it.

@@ -18,11 +18,12 @@ use hyper::{Method, StatusCode};
 use crate::door::{Caller, Need};
 use crate::errors::Code;
 use crate::http::{self, App};
-use crate::lambda::arn::function_arn;
+use crate::lambda::arn::named_arn;
 use crate::rest::Problem;
 use crate::stream::{self, Streamed};
 
-const PREFIX: &str = "/function-urls/";
+/// What the path of every such address begins with.
+pub(crate) const PREFIX: &str = "/function-urls/";
 
 /// The address of an id, with a slash at its end.
 pub(crate) fn address(app: &App, id: &str) -> String {
@@ -98,23 +99,9 @@ async fn call(
     let qualifier = Some(owner.qualifier.as_str()).filter(|it| *it != "$LATEST");
     let resolved = app.handle.route(name, qualifier, None).await?;
     let request_id = uuid::Uuid::new_v4().to_string();
-    let event = event::write(app, head, body, &url.id, path, &request_id);
-    let arn = function_arn(&app.options, name, qualifier.unwrap_or_default());
-    let call = Call {
-        address: resolved.revision.address(),
-        arn: if qualifier.is_some() {
-            arn.qualified()
-        } else {
-            arn.unqualified()
-        },
-        version: resolved.version,
-        request_id,
-        payload: Bytes::from(event),
-        trace_id: None,
-        client_context: None,
-        tenant_id: None,
-        parts: None,
-    };
+    let event = Bytes::from(event::write(app, head, body, &url.id, path, &request_id));
+    let arn = named_arn(&app.options, name, qualifier);
+    let call = Call::new(&resolved, arn, request_id, event);
     let called = if url.streamed {
         match stream::call(app, call).await? {
             Streamed::Parts(parts) => return streamed::respond(parts).await,

@@ -11,7 +11,7 @@ use hyper::http::request::Parts;
 
 use crate::errors::Code;
 use crate::http::{self, App};
-use crate::lambda::arn::function_arn;
+use crate::lambda::arn::named_arn;
 use crate::rest::Problem;
 use pattern::Found;
 
@@ -51,23 +51,9 @@ async fn answer_by(
     }
     let request_id = uuid::Uuid::new_v4().to_string();
     let payload = Bytes::from(event::write(app, head, &body, &found, &request_id));
-    let arn = function_arn(&app.options, name, qualifier.unwrap_or_default());
-    let called = app.handle.call(Call {
-        address: resolved.revision.address(),
-        arn: if qualifier.is_some() {
-            arn.qualified()
-        } else {
-            arn.unqualified()
-        },
-        version: resolved.version,
-        request_id,
-        payload,
-        trace_id: None,
-        client_context: None,
-        tenant_id: None,
-        parts: None,
-    });
-    match called.await?.result {
+    let arn = named_arn(&app.options, name, qualifier);
+    let call = Call::new(&resolved, arn, request_id, payload);
+    match app.handle.call(call).await?.result {
         Ok(result) => answer::read(&result),
         Err(error) => {
             let error = String::from_utf8_lossy(&error);

@@ -120,6 +120,15 @@ pub(crate) fn function_arn(options: &Options, name: &str, version: &str) -> Func
     }
 }
 
+/// The ARN of a function as it was named: with a qualifier only if one was given.
+pub(crate) fn named_arn(options: &Options, name: &str, qualifier: Option<&str>) -> String {
+    let arn = function_arn(options, name, qualifier.unwrap_or_default());
+    match qualifier {
+        Some(_) => arn.qualified(),
+        None => arn.unqualified(),
+    }
+}
+
 pub(crate) fn execution_arn(options: &Options, row: &ExecutionRow) -> String {
     function_arn(options, &row.definition, &row.version).execution(&row.name, row.id)
 }

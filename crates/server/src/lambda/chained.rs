@@ -3,7 +3,7 @@
 use everstep_core::Failure;
 use everstep_durable::InvokeTarget;
 
-use super::arn::{FunctionName, function_arn};
+use super::arn::{FunctionName, named_arn};
 use super::errors::Error;
 use crate::http::App;
 use crate::start;
@@ -32,8 +32,7 @@ pub(super) async fn target(app: &App, name: &str) -> Result<InvokeTarget, Error>
     let resolved = match app.handle.route(&function.name, qualifier, None).await {
         Ok(resolved) => resolved,
         Err(everstep_engine::Error::UnknownEntry { .. }) => {
-            let arn = function_arn(&app.options, &function.name, qualifier.unwrap_or_default());
-            let arn = qualifier.map_or_else(|| arn.unqualified(), |_| arn.qualified());
+            let arn = named_arn(&app.options, &function.name, qualifier);
             return missing(
                 "ResourceNotFoundException",
                 format!("Function not found: {arn}"),

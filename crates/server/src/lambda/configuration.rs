@@ -11,9 +11,10 @@ use super::errors::Error;
 const TIMEOUT_S_MAX: u32 = 5_400;
 const MEMORY_MB: std::ops::RangeInclusive<u32> = 128..=32_768;
 const STORAGE_MB: std::ops::RangeInclusive<i64> = 512..=32_768;
-const EXECUTION_TIMEOUT_S_MAX: u32 = 31_622_400;
+/// 366 days, as AWS's `DurableConfig` has it.
+pub(crate) const EXECUTION_TIMEOUT_S_MAX: u32 = 31_622_400;
 const RETENTION_DAYS_DEFAULT: u16 = 14;
-const RETENTION_DAYS_MAX: u16 = 90;
+pub(crate) const RETENTION_DAYS_MAX: u16 = 90;
 const ENVIRONMENT_BYTES_MAX: usize = 4 << 10;
 const DESCRIPTION_MAX: usize = 256;
 const HANDLER_MAX: usize = 128;

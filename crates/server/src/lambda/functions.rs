@@ -114,13 +114,7 @@ impl Call<'_> {
 
     /// The function's ARN as the caller named it: with a qualifier only if one was given.
     pub(super) fn arn(&self, name: &arn::FunctionName) -> String {
-        let qualifier = name.qualifier.as_deref();
-        let arn = arn::function_arn(&self.app.options, &name.name, qualifier.unwrap_or_default());
-        if qualifier.is_some() {
-            arn.qualified()
-        } else {
-            arn.unqualified()
-        }
+        arn::named_arn(&self.app.options, &name.name, name.qualifier.as_deref())
     }
 
     /// AWS names the ARN of what it does not find.

@@ -283,16 +283,12 @@ impl Call<'_> {
         resolved: &Resolved,
         payload: Bytes,
     ) -> Result<everstep_engine::Call, Error> {
+        let request_id = uuid::Uuid::new_v4().to_string();
         Ok(everstep_engine::Call {
-            address: resolved.revision.address(),
-            version: resolved.version.clone(),
-            arn: self.arn(function),
-            request_id: uuid::Uuid::new_v4().to_string(),
-            payload,
             trace_id: self.owned_header(TRACE_ID)?,
             client_context: self.client_context()?,
             tenant_id: self.owned_header(TENANT_ID)?,
-            parts: None,
+            ..everstep_engine::Call::new(resolved, self.arn(function), request_id, payload)
         })
     }
 

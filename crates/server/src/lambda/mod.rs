@@ -38,6 +38,7 @@ use hyper::header::HeaderMap;
 use crate::door::{Caller, Need};
 use crate::http::{self, App};
 use crate::query::Query;
+pub(crate) use configuration::{EXECUTION_TIMEOUT_S_MAX, RETENTION_DAYS_MAX};
 use errors::Error;
 pub(crate) use pauses::REASON_CHARACTERS_MAX;
 use route::{Operation, Target};

@@ -22,23 +22,22 @@ pub(super) fn refused(head: &Parts, operation: Operation, name: &Name) -> Option
     Some(refuse_aws(&denied))
 }
 
-/// What an operation needs, by AWS's name of it; nothing where it will be refused for another reason. What is not named here changes
-/// something.
+/// What an operation needs; nothing where it will be refused for another reason. What is neither named here nor a GET changes something.
 fn need(method: &Method, operation: Operation, name: &Name) -> Option<Need> {
-    Some(match format!("{operation:?}").as_str() {
-        "CheckpointDurableExecution" | "GetDurableExecutionState" => {
+    Some(match operation {
+        Operation::CheckpointDurableExecution | Operation::GetDurableExecutionState => {
             Need::Extend(execution_id(&name.first).ok()?)
         }
-        "Invoke"
-        | "InvokeAsync"
-        | "InvokeWithResponseStream"
-        | "StopDurableExecution"
-        | "SendDurableExecutionCallbackSuccess"
-        | "SendDurableExecutionCallbackFailure"
-        | "SendDurableExecutionCallbackHeartbeat" => Need::Operate,
-        "PauseDurableExecution" | "ResumeDurableExecution" | "DeleteDurableExecution" => {
-            Need::Supervise
-        }
+        Operation::Invoke
+        | Operation::InvokeAsync
+        | Operation::InvokeWithResponseStream
+        | Operation::StopDurableExecution
+        | Operation::SendDurableExecutionCallbackSuccess
+        | Operation::SendDurableExecutionCallbackFailure
+        | Operation::SendDurableExecutionCallbackHeartbeat => Need::Operate,
+        Operation::PauseDurableExecution
+        | Operation::ResumeDurableExecution
+        | Operation::DeleteDurableExecution => Need::Supervise,
         _ if method == Method::GET => Need::Read,
         _ => Need::Administer,
     })

@@ -9,7 +9,7 @@ use everstep_engine::{Code, Revision};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::arn::function_arn;
+use super::arn::named_arn;
 use super::configuration::DurableConfigWire;
 use super::reply;
 use crate::Options;
@@ -91,7 +91,6 @@ pub(super) fn show(
     secrets: bool,
 ) -> ConfigurationOut {
     let config = revision.config.clone();
-    let arn = function_arn(options, &revision.function, qualifier.unwrap_or_default());
     let (code_size, code_sha256) = match &revision.code {
         Code::Archive { sha256, size } => (*size, base64_of_hex(sha256)),
         Code::Folder { .. } | Code::Elsewhere(_) => (0, String::new()),
@@ -101,11 +100,7 @@ pub(super) fn show(
         .dead_letter
         .map(|target| json!({ "TargetArn": target }));
     ConfigurationOut {
-        function_arn: if qualifier.is_some() {
-            arn.qualified()
-        } else {
-            arn.unqualified()
-        },
+        function_arn: named_arn(options, &revision.function, qualifier),
         function_name: revision.function.clone(),
         runtime: config.runtime_name,
         role: config.role,

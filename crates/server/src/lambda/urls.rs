@@ -44,10 +44,10 @@ impl UrlIn {
 }
 
 fn show(call: &Call<'_>, function: &str, qualifier: &str, url: &FunctionUrl) -> Value {
-    let arn = arn::function_arn(&call.app.options, function, qualifier);
+    let qualifier = Some(qualifier).filter(|qualifier| *qualifier != LATEST);
     let mut shown = json!({
         "FunctionUrl": crate::function_urls::address(call.app, &url.id),
-        "FunctionArn": if qualifier == LATEST { arn.unqualified() } else { arn.qualified() },
+        "FunctionArn": arn::named_arn(&call.app.options, function, qualifier),
         "AuthType": if url.signed { "AWS_IAM" } else { "NONE" },
         "InvokeMode": if url.streamed { "RESPONSE_STREAM" } else { "BUFFERED" },
         "CreationTime": aws_time(url.created_ms),

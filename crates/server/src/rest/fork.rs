@@ -9,18 +9,17 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use everstep_core::{Operation, OperationStatus, ViewOperation};
 use everstep_durable::Mode;
-use everstep_engine::{Error, ForkExecution, ForkVersion, Snapshot};
+use everstep_engine::{ForkExecution, ForkVersion, Snapshot};
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::executions::{Row, id};
-use super::{Problem, read_json, time};
+use super::{Problem, check_name, not_begun, read_json, time};
 use crate::attributes;
 use crate::errors::Code;
 use crate::http::App;
-use crate::lambda::arn::{execution_arn, is_word};
 use crate::start;
 
 #[derive(Deserialize)]
@@ -64,14 +63,7 @@ pub(super) async fn fork(
     };
     let forked = match app.handle.fork(fork).await {
         Ok(forked) => forked,
-        Err(Error::NameTaken { id }) => {
-            let arn = execution_arn(&app.options, &app.handle.row(id).await?);
-            return Err(Problem::new(
-                Code::Conflict,
-                format!("The name is taken by {arn}, which was started with something else"),
-            ));
-        }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(not_begun(&app, error).await),
     };
     let begun = app.handle.snapshot(forked.id).await?;
     let row = Row::of(&app, &begun.row);
@@ -91,10 +83,7 @@ pub(super) async fn fork(
 
 fn check(app: &App, request: &ForkIn) -> Result<(), Problem> {
     let invalid = |detail: String| Problem::new(Code::InvalidParameter, detail);
-    if request.name.as_ref().is_some_and(|name| !is_word(name, 64)) {
-        let detail = "A name has 1 to 64 letters, digits, hyphens and underscores";
-        return Err(invalid(detail.to_owned()));
-    }
+    check_name(request.name.as_deref())?;
     attributes::check(&request.attributes).map_err(invalid)?;
     let limit = app.options.limits.invoke_bytes_max;
     match &request.input {

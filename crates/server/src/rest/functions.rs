@@ -12,11 +12,10 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::{Problem, read_json};
+use super::{Problem, check_name, not_begun, read_json};
 use crate::attributes;
 use crate::errors::Code;
 use crate::http::App;
-use crate::lambda::arn::{execution_arn, is_word};
 use crate::start::{Start, start as start_execution};
 
 #[derive(Deserialize)]
@@ -38,12 +37,7 @@ pub(super) async fn start(
     body: Body,
 ) -> Result<Response, Problem> {
     let request: StartIn = read_json(&app, body).await?;
-    if request.name.as_ref().is_some_and(|name| !is_word(name, 64)) {
-        return Err(Problem::new(
-            Code::InvalidParameter,
-            "A name has 1 to 64 letters, digits, hyphens and underscores",
-        ));
-    }
+    check_name(request.name.as_deref())?;
     attributes::check(&request.attributes)
         .map_err(|detail| Problem::new(Code::InvalidParameter, detail))?;
     let input = request.input.map_or(Bytes::from_static(b"{}"), |input| {
@@ -84,13 +78,6 @@ pub(super) async fn start(
             let answer = json!({ "id": running.id.to_string(), "arn": running.arn, "existing": running.existing });
             Ok((status, Json(answer)).into_response())
         }
-        Err(everstep_engine::Error::NameTaken { id }) => {
-            let arn = execution_arn(&app.options, &app.handle.row(id).await?);
-            Err(Problem::new(
-                Code::Conflict,
-                format!("The name is taken by {arn}, which was started with something else"),
-            ))
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(not_begun(&app, error).await),
     }
 }

@@ -17,11 +17,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use everstep_core::Timestamp;
+use everstep_engine::Error;
 use hyper::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
 use crate::errors::Code;
 use crate::http::{self, App};
+use crate::lambda::arn::{execution_arn, is_word};
 
 pub(crate) use problem::Problem;
 
@@ -84,10 +86,53 @@ pub(crate) fn time(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
+/// The name that an execution is to be given.
+fn check_name(name: Option<&str>) -> Result<(), Problem> {
+    if name.is_none_or(|name| is_word(name, 64)) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::InvalidParameter,
+        "A name has 1 to 64 letters, digits, hyphens and underscores",
+    ))
+}
+
+/// Why an execution did not begin; a name that is taken leads to who has it.
+async fn not_begun(app: &App, error: Error) -> Problem {
+    let Error::NameTaken { id } = error else {
+        return error.into();
+    };
+    match app.handle.row(id).await {
+        Ok(row) => {
+            let arn = execution_arn(&app.options, &row);
+            let text = format!("The name is taken by {arn}, which was started with something else");
+            Problem::new(Code::Conflict, text)
+        }
+        Err(error) => error.into(),
+    }
+}
+
+/// Reads a body that is a JSON object, or is not there.
+async fn read_json_or_default<T: DeserializeOwned + Default>(
+    app: &App,
+    body: Body,
+) -> Result<T, Problem> {
+    let limits = app.options.limits;
+    let bytes = http::read(body, limits.body_bytes_max, limits.body_timeout).await?;
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    object(&bytes)
+}
+
 /// Reads a body that is a JSON object.
 pub(crate) async fn read_json<T: DeserializeOwned>(app: &App, body: Body) -> Result<T, Problem> {
     let limits = app.options.limits;
     let bytes = http::read(body, limits.body_bytes_max, limits.body_timeout).await?;
+    object(&bytes)
+}
+
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let refused = |why: String| Problem::new(Code::MalformedJson, why);
     // Serde would take an array for the members in their order.
     if bytes.trim_ascii_start().first() == Some(&b'[') {
@@ -95,6 +140,6 @@ pub(crate) async fn read_json<T: DeserializeOwned>(app: &App, body: Body) -> Res
             "The body can't be read: it is an array, not an object".to_owned(),
         ));
     }
-    serde_json::from_slice(&bytes)
+    serde_json::from_slice(bytes)
         .map_err(|error| refused(format!("The body can't be read: {error}")))
 }

@@ -8,10 +8,10 @@ use everstep_durable as durable;
 use everstep_engine as engine;
 use serde::Deserialize;
 
-use super::Problem;
 use super::executions::{Row, id};
+use super::{Problem, read_json_or_default};
 use crate::errors::Code;
-use crate::http::{self, App};
+use crate::http::App;
 use crate::lambda::REASON_CHARACTERS_MAX;
 
 #[derive(Default, Deserialize)]
@@ -58,17 +58,7 @@ pub(super) async fn delete(
 }
 
 async fn reason(app: &App, body: Body) -> Result<Option<String>, Problem> {
-    let limits = app.options.limits;
-    let bytes = http::read(body, limits.body_bytes_max, limits.body_timeout).await?;
-    let asked = if bytes.is_empty() {
-        Ok(ReasonIn::default())
-    } else {
-        serde_json::from_slice(&bytes)
-    };
-    let asked = asked.map_err(|error| {
-        let detail = format!("The body can't be read: {error}");
-        Problem::new(Code::MalformedJson, detail)
-    })?;
+    let asked: ReasonIn = read_json_or_default(app, body).await?;
     let characters = asked.reason.as_deref().unwrap_or_default().chars().count();
     if characters > REASON_CHARACTERS_MAX {
         let detail = format!("A reason has at most {REASON_CHARACTERS_MAX} characters");

@@ -9,15 +9,12 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Problem, read_json};
+use super::{Problem, not_begun, read_json};
 use crate::errors::Code;
 use crate::http::App;
-use crate::lambda::arn::{execution_arn, is_word};
+use crate::lambda::arn::is_word;
+use crate::lambda::{EXECUTION_TIMEOUT_S_MAX, RETENTION_DAYS_MAX};
 use crate::start::{Start, start as start_execution};
-
-/// Seconds: 366 days, as AWS's `DurableConfig` has it.
-const TIMEOUT_MAX_S: u32 = 31_622_400;
-const RETENTION_MAX_DAYS: u16 = 90;
 
 /// Members that SAM CLI sends beside these, `AccountId` among them, are not looked at: one server is one account.
 #[derive(Deserialize)]
@@ -45,13 +42,15 @@ impl StartIn {
             );
         }
         let timeout = self.execution_timeout_seconds;
-        if timeout.is_some_and(|seconds| !(1..=TIMEOUT_MAX_S).contains(&seconds)) {
-            return Err(format!("ExecutionTimeoutSeconds is 1 to {TIMEOUT_MAX_S}"));
+        if timeout.is_some_and(|seconds| !(1..=EXECUTION_TIMEOUT_S_MAX).contains(&seconds)) {
+            return Err(format!(
+                "ExecutionTimeoutSeconds is 1 to {EXECUTION_TIMEOUT_S_MAX}"
+            ));
         }
         let days = self.execution_retention_period_days;
-        if days.is_some_and(|days| !(1..=RETENTION_MAX_DAYS).contains(&days)) {
+        if days.is_some_and(|days| !(1..=RETENTION_DAYS_MAX).contains(&days)) {
             return Err(format!(
-                "ExecutionRetentionPeriodDays is 1 to {RETENTION_MAX_DAYS}"
+                "ExecutionRetentionPeriodDays is 1 to {RETENTION_DAYS_MAX}"
             ));
         }
         let input = self.input.as_deref().unwrap_or("{}");
@@ -97,13 +96,6 @@ pub(super) async fn start(State(app): State<App>, body: Body) -> Result<Response
             let answer = json!({ "ExecutionArn": running.arn });
             Ok((StatusCode::OK, Json(answer)).into_response())
         }
-        Err(everstep_engine::Error::NameTaken { id }) => {
-            let arn = execution_arn(&app.options, &app.handle.row(id).await?);
-            Err(Problem::new(
-                Code::Conflict,
-                format!("Execution already started: {arn}"),
-            ))
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(not_begun(&app, error).await),
     }
 }

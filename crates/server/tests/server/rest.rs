@@ -69,6 +69,16 @@ async fn a_named_start_is_one_execution_and_lists_are_filtered() {
         )
         .await;
     other.is_problem(409, "E0113");
+    let detail = other.json()["detail"].to_string();
+    let sam = world
+        .post(
+            "/start-durable-execution",
+            &json!({ "FunctionName": "puppet", "ExecutionName": "n-1", "Input": "2" }),
+        )
+        .await;
+    sam.is_problem(409, "E0113");
+    assert!(detail.contains("The name is taken by arn:"), "{detail}");
+    assert_eq!(sam.json()["detail"].to_string(), detail);
     let listed = async |query: &str| {
         world.get(&format!("/executions?{query}")).await.json()["executions"]
             .as_array()
@@ -129,4 +139,24 @@ async fn agents_have_names() {
         .send(Method::PUT, "/agents/x", &[], wrong)
         .await
         .is_problem(400, "E0112");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reason_is_an_object_or_not_there() {
+    let world = World::new().await;
+    let (arn, _, _jobs) = world.waiting("puppet", json!({})).await;
+    let id = arn.rsplit('/').next().expect("an id");
+    let pause = async |body: &'static str| {
+        let path = format!("/executions/{id}/pause");
+        world.send(Method::POST, &path, &[], body).await
+    };
+    for refused in [r#"["the night"]"#, " ", "7"] {
+        pause(refused).await.is_problem(400, "E0102");
+    }
+    assert_eq!(pause("").await.json()["status"], "PAUSED");
+    let path = format!("/executions/{id}/resume");
+    let resumed = world
+        .send(Method::POST, &path, &[], r#"{ "reason": "morning" }"#)
+        .await;
+    assert_eq!(resumed.json()["status"], "RUNNING");
 }
