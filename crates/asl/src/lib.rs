@@ -1,0 +1,3 @@
+//! Machine 2: the Amazon States Language.
+
+pub mod machine;
