@@ -56,7 +56,12 @@ impl Value {
 
     /// The bytes of [`Value::to_text`], counted without building it.
     pub fn len_utf8(&self) -> usize {
-        write::len(self)
+        write::len_within(self, usize::MAX).unwrap_or(usize::MAX)
+    }
+
+    /// Whether the text has more bytes than that, found out by looking at no more than that many.
+    pub fn is_longer_than(&self, bytes: usize) -> bool {
+        write::len_within(self, bytes).is_none()
     }
 
     /// Levels of arrays and objects: 0 for a scalar, 1 for `[]`. Known without a walk; after a removal from an object it may be too high.
@@ -162,7 +167,7 @@ impl Eq for Value {}
 
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_text())
+        f.pad(&self.to_text())
     }
 }
 

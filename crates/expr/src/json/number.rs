@@ -84,7 +84,7 @@ impl Number {
         }
     }
 
-    pub(super) fn len_utf8(&self) -> usize {
+    pub(crate) fn len_utf8(&self) -> usize {
         match &self.0 {
             Form::Integer(value) => {
                 let digits = value.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1;

@@ -1,0 +1,174 @@
+//! One expression: parsed once, evaluated in any number of scopes.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use jsonata_core::ast::{AstNode, BinaryOp};
+use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
+use jsonata_core::parser;
+use jsonata_core::value::JValue;
+
+use super::chance::Chance;
+use super::convert::{self, Input};
+use super::error::{EvaluationError, SyntaxError};
+use super::functions::{self, Supply};
+use super::references::{self, References, STATES};
+use super::scope::{Limits, Scope};
+use super::shape::Shape;
+use super::{guard, walk};
+use crate::json::Value;
+
+/// A JSONata program. Clones share the parsed form, in any thread.
+#[derive(Clone)]
+pub struct Program(Arc<Parsed>);
+
+struct Parsed {
+    text: Arc<str>,
+    ast: AstNode,
+    shape: Shape,
+    references: References,
+}
+
+impl Program {
+    /// Parses the text between `{%` and `%}`.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        let text = text.trim();
+        // The library has panicked on texts before; a definition that it cannot read is only a bad definition.
+        let parsed = catch_unwind(|| parser::parse(text)).map_err(|_| SyntaxError::Program {
+            code: None,
+            message: "the expression cannot be parsed".to_owned(),
+        })?;
+        let mut ast = parsed.map_err(|error| SyntaxError::from_library(&error))?;
+        refuse_later_operators(&ast)?;
+        let shape = Shape::of(&ast);
+        let references = references::of(&ast);
+        guard::install(&mut ast);
+        let text = text.into();
+        Ok(Self(Arc::new(Parsed {
+            text,
+            ast,
+            shape,
+            references,
+        })))
+    }
+
+    /// The text, without white space around it.
+    pub fn text(&self) -> &Arc<str> {
+        &self.0.text
+    }
+
+    /// The variables it takes from outside, sorted; `$states` is not among them.
+    pub fn variables(&self) -> &[Arc<str>] {
+        &self.0.references.variables
+    }
+
+    /// The program's value in the scope. No value at all is an error.
+    pub fn evaluate(
+        &self,
+        scope: &mut dyn Scope,
+        limits: &Limits,
+    ) -> Result<Value, EvaluationError> {
+        if let Some(result) = self.0.shape.evaluate(scope) {
+            return result;
+        }
+        // The library is large and indexes without asking. Whatever it stumbles over must fail this state, not the whole turn.
+        let result = catch_unwind(AssertUnwindSafe(|| self.run(scope, limits)));
+        result.unwrap_or_else(|_| {
+            Err(EvaluationError::thrown(
+                "The expression cannot be evaluated",
+            ))
+        })
+    }
+
+    fn run(&self, scope: &mut dyn Scope, limits: &Limits) -> Result<Value, EvaluationError> {
+        let references = &self.0.references;
+        let supply = Supply {
+            now_ms: scope.now_ms(),
+            chance: Rc::new(RefCell::new(self.chance(scope))),
+            limits: *limits,
+        };
+        let options = EvaluatorOptions {
+            timeout_ms: Some(limits.time_ms),
+            max_stack_depth: Some(limits.depth),
+            max_sequence_length: Some(limits.items),
+            ..EvaluatorOptions::default()
+        };
+        let mut input = Input::default();
+        let mut evaluator = Evaluator::with_options(self.context(scope, &mut input), options);
+        let mentions = |name: &str| {
+            name == guard::CONCATENATE || references.names.iter().any(|known| &**known == name)
+        };
+        let value = functions::register(&mut evaluator, &supply, mentions)
+            .and_then(|()| evaluator.evaluate(&self.0.ast, &JValue::Undefined))
+            .map_err(|error| EvaluationError::from_library(&error))?;
+        convert::from_library(&value, &input, limits.bytes)
+    }
+
+    fn chance(&self, scope: &mut dyn Scope) -> Chance {
+        if self
+            .0
+            .references
+            .names
+            .iter()
+            .any(|name| functions::draws(name))
+        {
+            Chance::new(scope.chance(), scope.chance())
+        } else {
+            Chance::new(0, 0)
+        }
+    }
+
+    fn context(&self, scope: &dyn Scope, input: &mut Input) -> Context {
+        let references = &self.0.references;
+        let mut context = Context::new();
+        if !references.states.is_empty() {
+            let fields = references.states.iter().filter_map(|field| {
+                let value = scope.states(*field)?;
+                Some((field.name().to_owned(), input.read(&value)))
+            });
+            context.bind(STATES.to_owned(), convert::object(fields));
+        }
+        for name in &references.names {
+            if let Some(value) = scope.variable(name) {
+                context.bind(name.to_string(), input.read(&value));
+            }
+        }
+        context
+    }
+}
+
+/// JSONata 2.1 has operators that Step Functions' 2.0.6 has not.
+fn refuse_later_operators(ast: &AstNode) -> Result<(), SyntaxError> {
+    let mut left = vec![ast];
+    while let Some(node) = left.pop() {
+        match node {
+            AstNode::Binary {
+                op: BinaryOp::Coalesce,
+                ..
+            } => return Err(SyntaxError::Operator { operator: "?" }),
+            AstNode::Binary {
+                op: BinaryOp::Default,
+                ..
+            } => return Err(SyntaxError::Operator { operator: ":" }),
+            _ => walk::children(node, &mut |child| left.push(child)),
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{% {} %}}", self.0.text)
+    }
+}
+
+impl PartialEq for Program {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.text == other.0.text
+    }
+}
+
+impl Eq for Program {}
