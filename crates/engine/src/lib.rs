@@ -43,9 +43,7 @@ pub use handle::{
 };
 pub use input::{Claimed, Snapshot, Started};
 pub use options::Options;
-pub use registry::{
-    ASL, DURABLE, HistoryEvent, Late, Reply, Request, StateMachineLimits, definition_key,
-};
+pub use registry::{ASL, DURABLE, HistoryEvent, Late, Reply, Request, StateMachineLimits};
 pub use start::{Engine, Parts};
 pub use storage::Storage;
 

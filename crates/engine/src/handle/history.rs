@@ -52,7 +52,8 @@ impl Handle {
                     let rows = store.journal(id, sequence, Direction::Forward, 1)?;
                     Ok(rows.into_iter().next().map(|row| (row.sequence, row.batch)))
                 });
-                read.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()
+                read.filter_map(Result::transpose)
+                    .collect::<Result<Vec<_>, _>>()
             });
             let events = page.items.iter_mut().map(|item| &mut item.event);
             resolve(events, &batches.await?).map_err(|corrupt| Error::Damaged {

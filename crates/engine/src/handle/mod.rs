@@ -411,7 +411,11 @@ impl Handle {
         self.gated_row(Urgency::Read, id).await
     }
 
-    pub(super) async fn gated_row(&self, urgency: Urgency, id: ExecutionId) -> Result<ExecutionRow, Error> {
+    pub(super) async fn gated_row(
+        &self,
+        urgency: Urgency,
+        id: ExecutionId,
+    ) -> Result<ExecutionRow, Error> {
         self.ask(urgency, |reply| Input::Row {
             execution: id,
             reply,

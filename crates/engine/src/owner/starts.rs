@@ -113,7 +113,8 @@ impl Owner {
             id,
             why: "no machine runs this definition",
         })?;
-        self.definitions.surround(&mut cell, Some(&start.settings))?;
+        self.definitions
+            .surround(&mut cell, Some(&start.settings))?;
         let newcomer = Newcomer {
             key,
             digest,

@@ -3,23 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use everstep_asl::machine::{Limits, Settings, Surroundings};
 use everstep_asl::Definition;
+use everstep_asl::machine::{Catalogue, Limits, Settings, Surroundings};
 use everstep_core::Digest;
 use everstep_core::token::Keyring;
 use everstep_store::Store;
 
 use super::AnyCell;
 use crate::Error;
+use crate::catalogue::{definition_text, has_activity};
 
 /// How many parsed definitions are kept beside those that executions in memory hold.
 const KEPT_MAX: usize = 1_024;
-
-/// The catalogue entry of a definition's text.
-#[must_use]
-pub fn definition_key(digest: &Digest) -> String {
-    format!("definition/{}", digest.hex())
-}
 
 /// Parses each definition once.
 pub(crate) struct Definitions {
@@ -59,7 +54,7 @@ impl Definitions {
             .ok_or_else(|| damaged("its journal names no definition".to_owned()))?;
         let surroundings = self.of(digest)?;
         let surroundings = surroundings
-            .map_err(|detail| damaged(format!("{}: {detail}", definition_key(&digest))))?;
+            .map_err(|detail| damaged(format!("its definition {}: {detail}", digest.hex())))?;
         cell.surround(Some(surroundings));
         Ok(())
     }
@@ -69,27 +64,37 @@ impl Definitions {
         if let Some(parsed) = self.parsed.get(&digest) {
             return Ok(Ok(Arc::clone(parsed)));
         }
-        let Some((_, bytes)) = self.store.catalogue(&definition_key(&digest))? else {
+        let Some(text) = definition_text(&*self.store, &digest)? else {
             return Ok(Err("it is gone".to_owned()));
         };
-        let parsed = std::str::from_utf8(&bytes)
-            .map_err(|error| error.to_string())
-            .and_then(|text| {
-                Definition::parse(text).map_err(|found| everstep_asl::message_for_create(&found))
-            });
+        // It was accepted once, perhaps by a build that knew less.
+        let parsed = Definition::parse(&text);
         let definition = match parsed {
             Ok(definition) => definition,
-            Err(detail) => return Ok(Err(detail)),
+            Err(found) => return Ok(Err(everstep_asl::message_for_create(&found))),
         };
         if self.parsed.len() >= KEPT_MAX {
-            self.parsed.retain(|_, parsed| Arc::strong_count(parsed) > 1);
+            self.parsed
+                .retain(|_, parsed| Arc::strong_count(parsed) > 1);
         }
         let surroundings = Arc::new(Surroundings {
             definition: Arc::new(definition),
             keyring: self.keyring.clone(),
             limits: self.limits.clone(),
+            catalogue: Some(Arc::new(Activities(Arc::clone(&self.store)))),
         });
         self.parsed.insert(digest, Arc::clone(&surroundings));
         Ok(Ok(surroundings))
+    }
+}
+
+/// What machines look up when a state begins.
+struct Activities(Arc<dyn Store>);
+
+impl Catalogue for Activities {
+    fn has_activity(&self, arn: &str) -> bool {
+        let name = arn.rsplit(':').next().unwrap_or_default();
+        // A store that can't be read ends the engine at the next commit; the state waits for its worker until then.
+        has_activity(&*self.0, name).unwrap_or(true)
     }
 }

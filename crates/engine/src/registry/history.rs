@@ -75,7 +75,9 @@ pub(crate) fn quarantine_reason(
 ) -> Result<Option<String>, Unreadable> {
     let recorded = match machine {
         DURABLE => recorded(Batch::<everstep_durable::Event>::decode(sequence, bytes)?),
-        ASL => recorded(Batch::<everstep_asl::machine::Event>::decode(sequence, bytes)?),
+        ASL => recorded(Batch::<everstep_asl::machine::Event>::decode(
+            sequence, bytes,
+        )?),
         tag => return Err(Unreadable::tag("machine", tag)),
     };
     Ok(recorded.kernel.into_iter().find_map(|event| match event {

@@ -21,9 +21,8 @@ pub const DURABLE: u8 = 1;
 /// And that of the Amazon States Language's.
 pub const ASL: u8 = 2;
 
-pub use definitions::definition_key;
-pub use everstep_asl::machine::Limits as StateMachineLimits;
 pub(crate) use definitions::Definitions;
+pub use everstep_asl::machine::Limits as StateMachineLimits;
 pub(crate) use history::{missing, public_events, quarantine_reason, resolve};
 
 /// A command that only one machine knows.
@@ -239,7 +238,10 @@ impl AnyCell {
 
 /// A request that is another machine's.
 const fn foreign() -> (Answer<Reply>, Option<Recorded>) {
-    (Answer::Refused("its machine does not know the request"), None)
+    (
+        Answer::Refused("its machine does not know the request"),
+        None,
+    )
 }
 
 /// Whether a machine looks into payloads: then they stay in the journal, however large.

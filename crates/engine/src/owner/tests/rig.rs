@@ -59,8 +59,15 @@ impl Rig {
         let disk = Disk::default();
         let store: Arc<dyn Store> = Arc::new(Memory::open(&disk).expect("a store"));
         let now = Timestamp(1_000_000);
-        let owner =
-            Owner::open(Arc::clone(&store), options.clone(), keyring(), &shards, now, 1).expect("an owner");
+        let owner = Owner::open(
+            Arc::clone(&store),
+            options.clone(),
+            keyring(),
+            &shards,
+            now,
+            1,
+        )
+        .expect("an owner");
         Self {
             disk,
             owner,
@@ -92,8 +99,15 @@ impl Rig {
         drop(owner);
         drop(store);
         let store: Arc<dyn Store> = Arc::new(Memory::open(&disk).expect("the store again"));
-        let owner = Owner::open(Arc::clone(&store), options.clone(), keyring(), &shards, now, chance)
-            .expect("an owner again");
+        let owner = Owner::open(
+            Arc::clone(&store),
+            options.clone(),
+            keyring(),
+            &shards,
+            now,
+            chance,
+        )
+        .expect("an owner again");
         Self {
             disk,
             owner,
