@@ -9,6 +9,7 @@ use crate::cursor::{Cursor, SyntaxError, SyntaxErrorKind};
 use crate::intrinsic::Call;
 use crate::json::{DEPTH_MAX, Value};
 use crate::path::{PathError, Steps};
+use crate::work::{EXPRESSION_STEPS_MAX, Work};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -73,14 +74,21 @@ impl Expression {
     }
 
     pub fn evaluate(&self, scope: &mut dyn Scope) -> Result<Value, Error> {
+        self.evaluate_within(scope, &mut Work::new(EXPRESSION_STEPS_MAX))
+    }
+
+    pub(crate) fn evaluate_within(
+        &self,
+        scope: &mut dyn Scope,
+        work: &mut Work,
+    ) -> Result<Value, Error> {
         let value = match &self.form {
             // What a path finds is part of a value that was within the limit.
             Form::Query(query) => {
-                return query
-                    .read(scope)
-                    .map_err(|missing| Error::Path(Box::new(missing)));
+                let found = query.read(scope, work);
+                return found.map_err(|missing| Error::Path(Box::new(missing)));
             }
-            Form::Call(call) => call.evaluate(&self.text, scope)?,
+            Form::Call(call) => call.evaluate(&self.text, scope, work)?,
         };
         if value.depth() > DEPTH_MAX {
             return Err(Error::TooDeep {
@@ -140,7 +148,7 @@ impl Query {
         })
     }
 
-    pub fn read(&self, scope: &dyn Scope) -> Result<Value, Missing> {
+    pub fn read(&self, scope: &dyn Scope, work: &mut Work) -> Result<Value, Missing> {
         let root = match &self.source {
             Source::Input => scope.input(),
             Source::Context => scope.context(),
@@ -150,7 +158,7 @@ impl Query {
             },
         };
         self.steps
-            .read(root)
+            .read(root, work)
             .map_err(|path| self.missing(Some(path)))
     }
 

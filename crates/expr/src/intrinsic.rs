@@ -64,4 +64,6 @@ pub enum Reason {
     Holes { holes: usize, arguments: usize },
     #[error("a brace of the template has no partner")]
     Brace,
+    #[error("it takes too many steps")]
+    Work,
 }

@@ -59,9 +59,10 @@ impl Value {
         write::len_within(self, usize::MAX).unwrap_or(usize::MAX)
     }
 
-    /// Whether the text has more bytes than that, found out by looking at no more than that many.
-    pub fn is_longer_than(&self, bytes: usize) -> bool {
-        write::len_within(self, bytes).is_none()
+    /// As [`Value::len_utf8`], if the text has no more bytes than that. It looks at no more than that many: values share their parts, so
+    /// that one that takes little room can have an endless text.
+    pub fn len_within(&self, bytes_max: usize) -> Option<usize> {
+        write::len_within(self, bytes_max)
     }
 
     /// Levels of arrays and objects: 0 for a scalar, 1 for `[]`. Known without a walk; after a removal from an object it may be too high.

@@ -9,3 +9,4 @@ pub mod json;
 pub mod jsonata;
 pub mod path;
 pub mod template;
+mod work;

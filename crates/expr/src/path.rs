@@ -12,6 +12,9 @@ pub use reference::{ReferencePath, SetError};
 
 use crate::cursor::Cursor;
 use crate::json::Value;
+use crate::work::{EXPRESSION_STEPS_MAX, Work};
+pub(crate) use compare::has;
+
 use filter::Filter;
 use function::Function;
 use std::fmt;
@@ -50,7 +53,7 @@ impl Path {
 
     /// The value at a definite path, which is an error if there is none; of any other path the list of all matches, which may be empty.
     pub fn read(&self, root: &Value) -> Result<Value, PathError> {
-        self.steps.read(root)
+        self.steps.read(root, &mut Work::new(EXPRESSION_STEPS_MAX))
     }
 }
 
@@ -93,8 +96,8 @@ pub enum PathError {
         function: &'static str,
         path: String,
     },
-    #[error("The path {path} takes more than {limit} steps")]
-    TooMuchWork { path: String, limit: usize },
+    #[error("The path {path} takes too many steps")]
+    TooMuchWork { path: String },
 }
 
 /// What stands behind `$`, without it.

@@ -3,6 +3,7 @@
 use crate::cursor;
 use crate::expression::{self, Expression, Scope};
 use crate::json::{DEPTH_MAX, Map, Value};
+use crate::work::{EXPRESSION_STEPS_MAX, TEMPLATE_STEPS_MAX, Work};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -87,7 +88,7 @@ impl Template {
 
     /// The value. A template without expressions is its own value, shared and not copied.
     pub fn evaluate(&self, scope: &mut dyn Scope) -> Result<Value, Error> {
-        let value = self.0.evaluate(scope)?;
+        let value = self.0.evaluate(scope, &mut Work::new(TEMPLATE_STEPS_MAX))?;
         if value.depth() > DEPTH_MAX {
             return Err(Error::TooDeep { limit: DEPTH_MAX });
         }
@@ -176,10 +177,13 @@ fn expression(
 }
 
 impl Node {
-    fn evaluate(&self, scope: &mut dyn Scope) -> Result<Value, Error> {
+    fn evaluate(&self, scope: &mut dyn Scope, work: &mut Work) -> Result<Value, Error> {
         match self {
             Self::Constant(value) => Ok(value.clone()),
-            Self::Expression { field, expression } => match expression.evaluate(scope) {
+            Self::Expression { field, expression } => match work
+                .limited(EXPRESSION_STEPS_MAX, |work| {
+                    expression.evaluate_within(scope, work)
+                }) {
                 Ok(value) => Ok(value),
                 // Only here, the service takes an index beyond the end for null.
                 Err(expression::Error::Path(missing)) if missing.is_last_index() => Ok(Value::Null),
@@ -191,14 +195,14 @@ impl Node {
             Self::Object(members) => {
                 let mut map = Map::with_capacity(members.len());
                 for (key, node) in members {
-                    map.insert(key.clone(), node.evaluate(scope)?);
+                    map.insert(key.clone(), node.evaluate(scope, work)?);
                 }
                 Ok(map.into())
             }
             Self::Array(nodes) => {
                 let mut items = Vec::with_capacity(nodes.len());
                 for node in nodes {
-                    items.push(node.evaluate(scope)?);
+                    items.push(node.evaluate(scope, work)?);
                 }
                 Ok(items.into())
             }

@@ -4,19 +4,37 @@ use super::call::Arguments;
 use super::{Failure, RANGE_ITEMS_MAX, Reason, json};
 use crate::expression::Scope;
 use crate::json::Value;
+use crate::path::has;
+use crate::work::Work;
 use std::collections::BTreeSet;
 
-pub(super) fn array(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Value, Failure> {
+pub(super) fn array(
+    arguments: &Arguments<'_>,
+    _: &mut dyn Scope,
+    _: &mut Work,
+) -> Result<Value, Failure> {
     Ok(arguments.values().to_vec().into())
 }
 
-pub(super) fn contains(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Value, Failure> {
+pub(super) fn contains(
+    arguments: &Arguments<'_>,
+    _: &mut dyn Scope,
+    work: &mut Work,
+) -> Result<Value, Failure> {
     let [array, wanted] = arguments.take("2")?;
-    Ok(arguments.array(1, array)?.contains(wanted).into())
+    arguments.array(1, array)?;
+    let found = has(array, wanted, work);
+    found
+        .map(Value::from)
+        .map_err(|used_up| arguments.used_up(used_up))
 }
 
 /// The index loses its fraction. An empty array gives null for every index, as the service does.
-pub(super) fn get_item(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Value, Failure> {
+pub(super) fn get_item(
+    arguments: &Arguments<'_>,
+    _: &mut dyn Scope,
+    _: &mut Work,
+) -> Result<Value, Failure> {
     let [array, index] = arguments.take("2")?;
     let array = arguments.array(1, array)?;
     let index = arguments.truncated(2, index)?;
@@ -34,7 +52,11 @@ pub(super) fn get_item(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<V
     })
 }
 
-pub(super) fn length(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Value, Failure> {
+pub(super) fn length(
+    arguments: &Arguments<'_>,
+    _: &mut dyn Scope,
+    _: &mut Work,
+) -> Result<Value, Failure> {
     let [array] = arguments.take("1")?;
     let length = arguments.array(1, array)?.len();
     i64::try_from(length)
@@ -42,7 +64,11 @@ pub(super) fn length(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Val
         .map_err(|_| arguments.failure(Reason::Range(length.to_string())))
 }
 
-pub(super) fn partition(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Value, Failure> {
+pub(super) fn partition(
+    arguments: &Arguments<'_>,
+    _: &mut dyn Scope,
+    _: &mut Work,
+) -> Result<Value, Failure> {
     let [array, size] = arguments.take("2")?;
     let array = arguments.array(1, array)?;
     let size = arguments.truncated(2, size)?;
@@ -56,7 +82,11 @@ pub(super) fn partition(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<
 }
 
 /// From the first number to the second, both included, in steps of the third.
-pub(super) fn range(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Value, Failure> {
+pub(super) fn range(
+    arguments: &Arguments<'_>,
+    _: &mut dyn Scope,
+    _: &mut Work,
+) -> Result<Value, Failure> {
     let [first, last, step] = arguments.take("3")?;
     let first = i128::from(arguments.truncated(1, first)?);
     let last = i128::from(arguments.truncated(2, last)?);
@@ -77,10 +107,14 @@ pub(super) fn range(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Valu
 }
 
 /// The first of every group of equal items.
-pub(super) fn unique(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Value, Failure> {
+pub(super) fn unique(
+    arguments: &Arguments<'_>,
+    _: &mut dyn Scope,
+    work: &mut Work,
+) -> Result<Value, Failure> {
     let [value] = arguments.take("1")?;
     let array = arguments.array(1, value)?;
-    json::check_text(arguments, value)?;
+    json::check_text(arguments, value, work)?;
     let mut seen = BTreeSet::new();
     let first = array.iter().filter(|item| seen.insert(identity(item)));
     Ok(Vec::from_iter(first.cloned()).into())

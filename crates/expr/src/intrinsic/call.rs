@@ -4,6 +4,7 @@ use super::{CALLS_MAX, Failure, Reason, array, encode, format, json, math, text}
 use crate::cursor::{Cursor, SyntaxError, SyntaxErrorKind};
 use crate::expression::{Error, Query, Scope};
 use crate::json::{Array, Map, Number, Value};
+use crate::work::{UsedUp, Work};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ pub(super) struct Arguments<'a> {
     pub written: Option<&'a str>,
 }
 
-type Apply = fn(&Arguments<'_>, &mut dyn Scope) -> Result<Value, Failure>;
+type Apply = fn(&Arguments<'_>, &mut dyn Scope, &mut Work) -> Result<Value, Failure>;
 
 struct Function {
     name: &'static str,
@@ -155,16 +156,23 @@ impl Call {
     }
 
     /// Applies it; `expression` is the whole text that the errors quote.
-    pub fn evaluate(&self, expression: &Arc<str>, scope: &mut dyn Scope) -> Result<Value, Error> {
+    pub fn evaluate(
+        &self,
+        expression: &Arc<str>,
+        scope: &mut dyn Scope,
+        work: &mut Work,
+    ) -> Result<Value, Error> {
         let mut values = Vec::with_capacity(self.arguments.len());
         for argument in &self.arguments {
             values.push(match argument {
                 Argument::Value(value) | Argument::Text { value, .. } => value.clone(),
-                Argument::Query(query) => query.read(scope).map_err(|missing| Error::Argument {
-                    expression: expression.clone(),
-                    missing: Box::new(missing),
-                })?,
-                Argument::Call(call) => call.evaluate(expression, scope)?,
+                Argument::Query(query) => {
+                    query.read(scope, work).map_err(|missing| Error::Argument {
+                        expression: expression.clone(),
+                        missing: Box::new(missing),
+                    })?
+                }
+                Argument::Call(call) => call.evaluate(expression, scope, work)?,
             });
         }
         let written = match self.arguments.first() {
@@ -176,7 +184,7 @@ impl Call {
             values,
             written,
         };
-        (self.function.apply)(&arguments, scope).map_err(|failure| Error::Intrinsic {
+        (self.function.apply)(&arguments, scope, work).map_err(|failure| Error::Intrinsic {
             expression: expression.clone(),
             failure,
         })
@@ -246,6 +254,16 @@ impl Arguments<'_> {
             function: self.function,
             reason,
         }
+    }
+
+    /// Pays for what is done with so many bytes of text.
+    pub fn charge_text(&self, bytes: usize, work: &mut Work) -> Result<(), Failure> {
+        work.charge(bytes / 16)
+            .map_err(|used_up| self.used_up(used_up))
+    }
+
+    pub fn used_up(&self, UsedUp: UsedUp) -> Failure {
+        self.failure(Reason::Work)
     }
 
     /// All of them.

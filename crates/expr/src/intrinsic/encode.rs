@@ -4,6 +4,7 @@ use super::call::Arguments;
 use super::{ENCODED_CHARACTERS_MAX, Failure, Reason, json};
 use crate::expression::Scope;
 use crate::json::Value;
+use crate::work::Work;
 use base64::Engine;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::DecodePaddingMode;
@@ -13,10 +14,11 @@ use sha2::Digest;
 pub(super) fn base64_encode(
     arguments: &Arguments<'_>,
     _: &mut dyn Scope,
+    work: &mut Work,
 ) -> Result<Value, Failure> {
     let [text] = arguments.take("1")?;
     let text = arguments.text(1, text)?;
-    check_characters(arguments, text)?;
+    check_characters(arguments, text, work)?;
     Ok(STANDARD.encode(text).into())
 }
 
@@ -24,6 +26,7 @@ pub(super) fn base64_encode(
 pub(super) fn base64_decode(
     arguments: &Arguments<'_>,
     _: &mut dyn Scope,
+    work: &mut Work,
 ) -> Result<Value, Failure> {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &ALPHABET,
@@ -33,7 +36,7 @@ pub(super) fn base64_decode(
     );
     let [text] = arguments.take("1")?;
     let text = arguments.text(1, text)?;
-    check_characters(arguments, text)?;
+    check_characters(arguments, text, work)?;
     let belongs = |c: char| match c {
         '-' => Some('+'),
         '_' => Some('/'),
@@ -55,17 +58,21 @@ pub(super) fn base64_decode(
 }
 
 /// Of what is not a string, its JSON text is hashed.
-pub(super) fn hash(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Value, Failure> {
+pub(super) fn hash(
+    arguments: &Arguments<'_>,
+    _: &mut dyn Scope,
+    work: &mut Work,
+) -> Result<Value, Failure> {
     let [data, algorithm] = arguments.take("2")?;
     let algorithm = arguments.text(2, algorithm)?;
     let data = match data.as_str() {
         Some(text) => text.to_owned(),
         None => {
-            json::check_text(arguments, data)?;
+            json::check_text(arguments, data, work)?;
             data.to_text()
         }
     };
-    check_characters(arguments, &data)?;
+    check_characters(arguments, &data, work)?;
     Ok(match algorithm {
         "MD5" => hex(&md5::Md5::digest(&data)),
         "SHA-1" => hex(&sha1::Sha1::digest(&data)),
@@ -82,7 +89,8 @@ fn hex(bytes: &[u8]) -> Value {
     String::from_iter(digits).into()
 }
 
-fn check_characters(arguments: &Arguments<'_>, text: &str) -> Result<(), Failure> {
+fn check_characters(arguments: &Arguments<'_>, text: &str, work: &mut Work) -> Result<(), Failure> {
+    arguments.charge_text(text.len(), work)?;
     if text.chars().count() > ENCODED_CHARACTERS_MAX {
         return Err(arguments.failure(Reason::Characters(ENCODED_CHARACTERS_MAX)));
     }

@@ -4,8 +4,13 @@ use super::call::Arguments;
 use super::{Failure, Reason, TEXT_BYTES_MAX};
 use crate::expression::Scope;
 use crate::json::Value;
+use crate::work::Work;
 
-pub(super) fn format(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Value, Failure> {
+pub(super) fn format(
+    arguments: &Arguments<'_>,
+    _: &mut dyn Scope,
+    work: &mut Work,
+) -> Result<Value, Failure> {
     let Some((template, values)) = arguments.values().split_first() else {
         return Err(arguments.count("1 or more"));
     };
@@ -42,6 +47,7 @@ pub(super) fn format(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Val
             arguments: values.len(),
         }));
     }
+    arguments.charge_text(out.len(), work)?;
     Ok(out.into())
 }
 

@@ -4,9 +4,14 @@ use super::call::Arguments;
 use super::{Failure, Reason};
 use crate::expression::Scope;
 use crate::json::Value;
+use crate::work::Work;
 
 /// Both are rounded, halves up, and they and their sum are integers of 32 bits.
-pub(super) fn add(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Value, Failure> {
+pub(super) fn add(
+    arguments: &Arguments<'_>,
+    _: &mut dyn Scope,
+    _: &mut Work,
+) -> Result<Value, Failure> {
     let [a, b] = arguments.take("2")?;
     let sum = rounded(arguments, 1, a)? + rounded(arguments, 2, b)?;
     let sum = i32::try_from(sum).map_err(|_| arguments.failure(Reason::Range(sum.to_string())))?;
@@ -31,7 +36,11 @@ fn rounded(arguments: &Arguments<'_>, place: usize, value: &Value) -> Result<i64
 }
 
 /// A whole number from the first up to, not including, the second; the same one for the same seed.
-pub(super) fn random(arguments: &Arguments<'_>, scope: &mut dyn Scope) -> Result<Value, Failure> {
+pub(super) fn random(
+    arguments: &Arguments<'_>,
+    scope: &mut dyn Scope,
+    _: &mut Work,
+) -> Result<Value, Failure> {
     let (start, end, seed) = match arguments.values() {
         [start, end] => (start, end, None),
         [start, end, seed] => (start, end, Some(seed)),

@@ -4,11 +4,17 @@ use super::Failure;
 use super::call::Arguments;
 use crate::expression::Scope;
 use crate::json::Value;
+use crate::work::Work;
 
 /// Every character of the second argument splits the first, and empty parts are left out.
-pub(super) fn split(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Value, Failure> {
+pub(super) fn split(
+    arguments: &Arguments<'_>,
+    _: &mut dyn Scope,
+    work: &mut Work,
+) -> Result<Value, Failure> {
     let [text, splitters] = arguments.take("2")?;
     let text = arguments.text(1, text)?;
+    arguments.charge_text(text.len(), work)?;
     let splitters: Vec<char> = arguments.text(2, splitters)?.chars().collect();
     let parts = text
         .split(splitters.as_slice())
@@ -17,7 +23,11 @@ pub(super) fn split(arguments: &Arguments<'_>, _: &mut dyn Scope) -> Result<Valu
 }
 
 /// A UUID of version 4. Arguments are ignored, as the service does.
-pub(super) fn uuid(_: &Arguments<'_>, scope: &mut dyn Scope) -> Result<Value, Failure> {
+pub(super) fn uuid(
+    _: &Arguments<'_>,
+    scope: &mut dyn Scope,
+    _: &mut Work,
+) -> Result<Value, Failure> {
     let (high, low) = (scope.chance(), scope.chance());
     let high = high & !0xF000 | 0x4000;
     let low = low & !(0b11 << 62) | 0b10 << 62;

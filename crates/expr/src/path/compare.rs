@@ -1,7 +1,7 @@
 //! The operators of filters.
 
-use super::read::{UsedUp, Work};
 use crate::json::Value;
+use crate::work::{UsedUp, Work};
 use std::cmp::Ordering;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Operator {
         self,
         left: Option<&Value>,
         right: Option<&Value>,
-        work: &mut Work<'_>,
+        work: &mut Work,
     ) -> Result<bool, UsedUp> {
         let (left, right) = match (self, left, right) {
             (_, Some(left), Some(right)) => (left, right),
@@ -76,7 +76,7 @@ impl Operator {
 }
 
 /// Equality by value that pays for what it looks at.
-fn equal(left: &Value, right: &Value, work: &mut Work<'_>) -> Result<bool, UsedUp> {
+fn equal(left: &Value, right: &Value, work: &mut Work) -> Result<bool, UsedUp> {
     work.charge(1)?;
     match (left, right) {
         (Value::String(a), Value::String(b)) => {
@@ -125,7 +125,7 @@ fn order(left: &Value, right: &Value) -> Option<Ordering> {
     }
 }
 
-fn has(list: &Value, wanted: &Value, work: &mut Work<'_>) -> Result<bool, UsedUp> {
+pub(crate) fn has(list: &Value, wanted: &Value, work: &mut Work) -> Result<bool, UsedUp> {
     for item in list.as_array().into_iter().flatten() {
         if equal(item, wanted, work)? {
             return Ok(true);
@@ -134,7 +134,7 @@ fn has(list: &Value, wanted: &Value, work: &mut Work<'_>) -> Result<bool, UsedUp
     Ok(false)
 }
 
-fn subset(left: &Value, right: &Value, work: &mut Work<'_>) -> Result<bool, UsedUp> {
+fn subset(left: &Value, right: &Value, work: &mut Work) -> Result<bool, UsedUp> {
     let (Value::Array(items), Value::Array(_)) = (left, right) else {
         return Ok(false);
     };
@@ -146,7 +146,7 @@ fn subset(left: &Value, right: &Value, work: &mut Work<'_>) -> Result<bool, Used
     Ok(true)
 }
 
-fn any(left: &Value, right: &Value, work: &mut Work<'_>) -> Result<bool, UsedUp> {
+fn any(left: &Value, right: &Value, work: &mut Work) -> Result<bool, UsedUp> {
     for item in left.as_array().into_iter().flatten() {
         if has(right, item, work)? {
             return Ok(true);
@@ -155,7 +155,7 @@ fn any(left: &Value, right: &Value, work: &mut Work<'_>) -> Result<bool, UsedUp>
     Ok(false)
 }
 
-fn contains(left: &Value, right: &Value, work: &mut Work<'_>) -> Result<bool, UsedUp> {
+fn contains(left: &Value, right: &Value, work: &mut Work) -> Result<bool, UsedUp> {
     match (left, right) {
         (Value::String(text), Value::String(part)) => {
             work.charge(text.len() / 16)?;

@@ -2,10 +2,11 @@
 
 use super::compare::{Operator, SYMBOLS, WORDS};
 use super::parse::{self, NESTING_MAX};
-use super::read::{Found, UsedUp, Work};
+use super::read::{Found, Reading};
 use super::{Steps, SyntaxError, SyntaxErrorKind};
 use crate::cursor::Cursor;
 use crate::json::Value;
+use crate::work::UsedUp;
 use regex::{Regex, RegexBuilder};
 
 /// Larger programs are refused when the path is parsed.
@@ -29,11 +30,11 @@ pub(super) enum Operand {
 }
 
 impl Filter {
-    pub fn accepts(&self, item: &Value, work: &mut Work<'_>) -> Result<bool, UsedUp> {
+    pub fn accepts(&self, item: &Value, reading: &mut Reading<'_>) -> Result<bool, UsedUp> {
         match self {
             Self::Any(filters) => {
                 for filter in filters {
-                    if filter.accepts(item, work)? {
+                    if filter.accepts(item, reading)? {
                         return Ok(true);
                     }
                 }
@@ -41,29 +42,29 @@ impl Filter {
             }
             Self::All(filters) => {
                 for filter in filters {
-                    if !filter.accepts(item, work)? {
+                    if !filter.accepts(item, reading)? {
                         return Ok(false);
                     }
                 }
                 Ok(true)
             }
-            Self::Not(filter) => Ok(!filter.accepts(item, work)?),
-            Self::Exists(operand) => Ok(match operand.value(item, work)? {
+            Self::Not(filter) => Ok(!filter.accepts(item, reading)?),
+            Self::Exists(operand) => Ok(match operand.value(item, reading)? {
                 Some(Value::Array(matches)) if operand.is_list() => !matches.is_empty(),
                 value => value.is_some(),
             }),
             Self::Compare(left, operator, right) => {
-                let left = left.value(item, work)?;
-                let right = right.value(item, work)?;
-                operator.holds(left.as_ref(), right.as_ref(), work)
+                let left = left.value(item, reading)?;
+                let right = right.value(item, reading)?;
+                operator.holds(left.as_ref(), right.as_ref(), reading.work)
             }
             Self::Matches(operand, regex) => {
-                let text = match operand.value(item, work)? {
+                let text = match operand.value(item, reading)? {
                     Some(Value::String(text)) => text.to_string(),
                     Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_text(),
                     _ => return Ok(false),
                 };
-                work.charge(1 + text.len() / 4)?;
+                reading.work.charge(1 + text.len() / 4)?;
                 Ok(regex.is_match(&text))
             }
         }
@@ -71,11 +72,11 @@ impl Filter {
 }
 
 impl Operand {
-    fn value(&self, item: &Value, work: &mut Work<'_>) -> Result<Option<Value>, UsedUp> {
+    fn value(&self, item: &Value, reading: &mut Reading<'_>) -> Result<Option<Value>, UsedUp> {
         let found = match self {
             Self::Literal(value) => return Ok(Some(value.clone())),
-            Self::Root(steps) => steps.evaluate(work.root, work)?,
-            Self::Item(steps) => steps.evaluate(item, work)?,
+            Self::Root(steps) => steps.evaluate(reading.root, reading)?,
+            Self::Item(steps) => steps.evaluate(item, reading)?,
         };
         Ok(match found {
             Found::Value(value) => Some(value),

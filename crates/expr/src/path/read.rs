@@ -2,40 +2,23 @@
 
 use super::{PathError, Selector, Slice, Step, Steps};
 use crate::json::{Array, Map, Value};
+use crate::work::{UsedUp, Work};
 
-/// Values that one read may touch. It ends `$..*..*..*` early and is far beyond what a payload of the service's size needs.
-const WORK_MAX: usize = 1_000_000;
-
-/// How much of a read's allowance is left, and the root that its filters may name.
-pub(super) struct Work<'a> {
+/// What a read's filters may name, and the steps it may take.
+pub(super) struct Reading<'a> {
     pub root: &'a Value,
-    left: usize,
-}
-
-/// The allowance is used up.
-#[derive(Debug)]
-pub(super) struct UsedUp;
-
-impl Work<'_> {
-    pub fn charge(&mut self, amount: usize) -> Result<(), UsedUp> {
-        self.left = self.left.checked_sub(amount).ok_or(UsedUp)?;
-        Ok(())
-    }
+    pub work: &'a mut Work,
 }
 
 impl Steps {
-    pub fn read(&self, root: &Value) -> Result<Value, PathError> {
+    pub fn read(&self, root: &Value, work: &mut Work) -> Result<Value, PathError> {
         if let Some(found) = self.walk(root) {
             return found.cloned();
         }
-        let mut work = Work {
-            root,
-            left: WORK_MAX,
-        };
-        let found = self.evaluate(root, &mut work);
+        let mut reading = Reading { root, work };
+        let found = self.evaluate(root, &mut reading);
         let found = found.map_err(|UsedUp| PathError::TooMuchWork {
             path: self.to_string(),
-            limit: WORK_MAX,
         })?;
         match found {
             Found::Value(value) => Ok(value),
@@ -105,16 +88,20 @@ impl Steps {
     }
 
     /// Any path, without telling why it finds nothing.
-    pub(super) fn evaluate(&self, root: &Value, work: &mut Work<'_>) -> Result<Found, UsedUp> {
+    pub(super) fn evaluate(
+        &self,
+        root: &Value,
+        reading: &mut Reading<'_>,
+    ) -> Result<Found, UsedUp> {
         let mut found = vec![root];
         let last = self.list.len().saturating_sub(1);
         for (place, step) in self.list.iter().enumerate() {
             if let Selector::Names(names) = &step.selector
                 && place == last
             {
-                return self.members(&found, step.deep, names, work);
+                return self.members(&found, step.deep, names, reading);
             }
-            found = step.apply_all(&found, work)?;
+            found = step.apply_all(&found, reading)?;
         }
         let is_one = self.list.iter().all(|step| {
             !step.deep && matches!(step.selector, Selector::Name(_) | Selector::Index(_))
@@ -133,16 +120,16 @@ impl Steps {
         found: &[&Value],
         deep: bool,
         names: &[std::sync::Arc<str>],
-        work: &mut Work<'_>,
+        reading: &mut Reading<'_>,
     ) -> Result<Found, UsedUp> {
         let found = if deep {
-            below(found, work)?
+            below(found, reading)?
         } else {
             found.to_vec()
         };
         let mut objects = Vec::new();
         for map in found.iter().filter_map(|value| value.as_object()) {
-            work.charge(names.len())?;
+            reading.work.charge(names.len())?;
             let named = names
                 .iter()
                 .filter_map(|name| Some((name.clone(), map.get(name)?.clone())));
@@ -182,16 +169,16 @@ impl Step {
     fn apply_all<'v>(
         &self,
         found: &[&'v Value],
-        work: &mut Work<'_>,
+        reading: &mut Reading<'_>,
     ) -> Result<Vec<&'v Value>, UsedUp> {
         let mut out = Vec::new();
         if self.deep {
-            for value in below(found, work)? {
-                self.selector.apply(value, true, &mut out, work)?;
+            for value in below(found, reading)? {
+                self.selector.apply(value, true, &mut out, reading)?;
             }
         } else {
             for value in found {
-                self.selector.apply(value, false, &mut out, work)?;
+                self.selector.apply(value, false, &mut out, reading)?;
             }
         }
         Ok(out)
@@ -204,7 +191,7 @@ impl Selector {
         value: &'v Value,
         deep: bool,
         out: &mut Vec<&'v Value>,
-        work: &mut Work<'_>,
+        reading: &mut Reading<'_>,
     ) -> Result<(), UsedUp> {
         let before = out.len();
         match (self, value) {
@@ -221,27 +208,27 @@ impl Selector {
             (Self::Filter(_), Value::Array(_)) if deep => {}
             (Self::Filter(filter), Value::Array(items)) => {
                 for item in items.iter() {
-                    work.charge(1)?;
-                    if filter.accepts(item, work)? {
+                    reading.work.charge(1)?;
+                    if filter.accepts(item, reading)? {
                         out.push(item);
                     }
                 }
             }
-            (Self::Filter(filter), Value::Object(_)) if filter.accepts(value, work)? => {
+            (Self::Filter(filter), Value::Object(_)) if filter.accepts(value, reading)? => {
                 out.push(value);
             }
             _ => {}
         }
-        work.charge(1 + out.len() - before)
+        reading.work.charge(1 + out.len() - before)
     }
 }
 
 /// The values and everything below them, parents first.
-fn below<'v>(found: &[&'v Value], work: &mut Work<'_>) -> Result<Vec<&'v Value>, UsedUp> {
+fn below<'v>(found: &[&'v Value], reading: &mut Reading<'_>) -> Result<Vec<&'v Value>, UsedUp> {
     let mut out = Vec::new();
     let mut open: Vec<&Value> = found.iter().rev().copied().collect();
     while let Some(value) = open.pop() {
-        work.charge(1)?;
+        reading.work.charge(1)?;
         out.push(value);
         match value {
             Value::Array(items) => open.extend(items.iter().rev()),

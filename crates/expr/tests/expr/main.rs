@@ -8,3 +8,4 @@ mod json;
     reason = "the cases are files, and limits are held against a clock"
 )]
 mod jsonata;
+mod limits;
