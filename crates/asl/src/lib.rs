@@ -15,6 +15,7 @@ pub mod choice;
 pub mod definition;
 mod diagnostic;
 mod document;
+mod express;
 pub mod machine;
 mod parse;
 mod references;
