@@ -35,6 +35,10 @@ use crate::document::{Data, Node};
 /// Machines inside machines are refused beyond this depth: it keeps the walk within the stack.
 const MACHINE_DEPTH_MAX: usize = 32;
 
+/// So many findings are told, and so much text. A definition of a megabyte could have far more of both.
+const FINDINGS_MAX: usize = 1_000;
+const FINDINGS_BYTES_MAX: usize = 1_048_576;
+
 /// What the service calls a state that `TestState` got without a name.
 const LONE_NAME: &str = "StateName";
 
@@ -105,8 +109,10 @@ struct Reader<'t> {
     graph_findings: Vec<Diagnostic>,
     /// One state without a machine: its transitions lead outside.
     is_lone: bool,
-    /// Names of variables that the machines around this one set.
-    outer_variables: Vec<Arc<str>>,
+    /// How much text the findings are.
+    findings_bytes: usize,
+    /// The variables that each machine around this one sets, the outermost first.
+    outer_variables: Vec<Arc<HashSet<String>>>,
 }
 
 impl<'t> Reader<'t> {
@@ -120,6 +126,7 @@ impl<'t> Reader<'t> {
             findings: Vec::new(),
             graph_findings: Vec::new(),
             is_lone: false,
+            findings_bytes: 0,
             outer_variables: Vec::new(),
         }
     }
@@ -162,11 +169,14 @@ impl<'t> Reader<'t> {
 
     /// A definition if nothing is wrong, or all that is wrong, in the order of the text.
     fn finish(mut self, definition: Option<Definition>) -> Result<Definition, Vec<Diagnostic>> {
-        let is_error = |found: &Diagnostic| found.severity == Severity::Error;
-        if !self.findings.iter().any(is_error) {
+        let is_shapeless = |found: &Diagnostic| {
+            found.severity == Severity::Error && found.code != Code::MissingTransitionTarget
+        };
+        if !self.findings.iter().any(is_shapeless) {
             self.findings.append(&mut self.graph_findings);
         }
         self.findings.sort_by_key(|found| found.offset);
+        let is_error = |found: &Diagnostic| found.severity == Severity::Error;
         let states: Option<Vec<State>> = self.states.into_iter().collect();
         match (definition, states) {
             (Some(mut definition), Some(states)) if !self.findings.iter().any(is_error) => {
@@ -199,16 +209,36 @@ impl<'t> Reader<'t> {
         state_id(index)
     }
 
+    fn has_room(&self) -> bool {
+        self.findings.len() + self.graph_findings.len() < FINDINGS_MAX
+            && self.findings_bytes < FINDINGS_BYTES_MAX
+    }
+
+    fn has_error(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|found| found.severity == Severity::Error)
+    }
+
     fn error(&mut self, node: &Node<'_>, place: &Place<'_>, message: impl Into<String>) {
         self.find(Code::SchemaValidationFailed, node, place, message);
     }
 
     fn find(&mut self, code: Code, node: &Node<'_>, place: &Place<'_>, message: impl Into<String>) {
+        let severity = code.severity();
+        // One error must get through, or a definition with many warnings would be taken.
+        let is_first_error = severity == Severity::Error && !self.has_error();
+        if !self.has_room() && !is_first_error {
+            return;
+        }
+        let message = message.into();
+        let location = place.to_string();
+        self.findings_bytes += message.len() + location.len();
         self.findings.push(Diagnostic {
-            severity: code.severity(),
+            severity,
             code,
-            message: message.into(),
-            location: Some(place.to_string()),
+            message,
+            location: Some(location),
             offset: node.start,
         });
     }

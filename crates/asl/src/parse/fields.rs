@@ -253,8 +253,14 @@ impl<'t> Reader<'t> {
             ("JSONPath", QueryLanguage::JsonPath),
             ("JSONata", QueryLanguage::Jsonata),
         ];
-        self.one_of(object, "QueryLanguage", &LANGUAGES)
-            .unwrap_or(around)
+        match (
+            object.get("QueryLanguage"),
+            self.one_of(object, "QueryLanguage", &LANGUAGES),
+        ) {
+            (None, _) => around,
+            // What is not exactly JSONPath is treated as JSONata, beside what is said of the field.
+            (Some(_), named) => named.unwrap_or(QueryLanguage::Jsonata),
+        }
     }
 
     /// Complains of fields that a state of that type and language cannot have.

@@ -17,7 +17,7 @@ impl<'t> Reader<'t> {
         if !graph.ends {
             // The service gives no place for the outermost machine.
             let location = (graph.depth > 0).then(|| machine.place.to_string());
-            self.graph_findings.push(Diagnostic {
+            self.find_in_graph(Diagnostic {
                 severity: Severity::Error,
                 code: Code::MissingEndState,
                 message: "Workflow has no terminal state".into(),
@@ -27,16 +27,24 @@ impl<'t> Reader<'t> {
             return;
         }
         for index in lost(graph, states.members.len()) {
-            let Some(member) = states.members.get(index) else {
+            let Some(member) = states.members.get(index).filter(|_| self.has_room()) else {
                 continue;
             };
-            self.graph_findings.push(Diagnostic {
+            self.find_in_graph(Diagnostic {
                 severity: Severity::Error,
                 code: Code::MissingTransitionTarget,
                 message: format!("State \"{}\" is not reachable.", member.name),
                 location: Some(states.place.field(&member.name).to_string()),
                 offset: member.value.start,
             });
+        }
+    }
+
+    fn find_in_graph(&mut self, found: Diagnostic) {
+        if self.has_room() || self.graph_findings.is_empty() {
+            self.findings_bytes +=
+                found.message.len() + found.location.as_ref().map_or(0, String::len);
+            self.graph_findings.push(found);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Machines: the states of one, and what leads from one to another.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::fields::Object;
@@ -30,7 +30,7 @@ pub(super) struct Graph<'n> {
     /// How many machines are around it.
     pub depth: usize,
     /// The variables that its states set.
-    pub variables: Vec<Arc<str>>,
+    pub variables: Arc<HashSet<String>>,
 }
 
 impl<'n> Graph<'n> {
@@ -43,7 +43,7 @@ impl<'n> Graph<'n> {
             edges: Vec::new(),
             ends: false,
             depth,
-            variables: Vec::new(),
+            variables: Arc::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Variables, and fields that only one language has.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Reader;
@@ -40,10 +41,9 @@ impl<'t> Reader<'t> {
         graph: &Graph<'_>,
         object: &Object<'_, 't>,
     ) -> Option<Machine> {
-        let outer = self.outer_variables.len();
-        self.outer_variables.extend_from_slice(&graph.variables);
+        self.outer_variables.push(graph.variables.clone());
         let machine = self.machine(object, graph.depth + 1);
-        self.outer_variables.truncate(outer);
+        self.outer_variables.pop();
         machine
     }
 
@@ -73,7 +73,11 @@ impl<'t> Reader<'t> {
             let name = member.name.strip_suffix(".$").unwrap_or(&member.name);
             if let Some(problem) = refused(name) {
                 self.error(&member.value, &place, problem);
-            } else if self.outer_variables.iter().any(|outer| &**outer == name) {
+            } else if self
+                .outer_variables
+                .iter()
+                .any(|outer| outer.contains(name))
+            {
                 self.error(
                     &member.value,
                     &place,
@@ -85,8 +89,8 @@ impl<'t> Reader<'t> {
 }
 
 /// The variables that the states of a machine set, those of machines inside them apart.
-pub(super) fn assigned_in(states: &Object<'_, '_>) -> Vec<Arc<str>> {
-    let mut names = Vec::new();
+pub(super) fn assigned_in(states: &Object<'_, '_>) -> Arc<HashSet<String>> {
+    let mut names = HashSet::new();
     for state in states.members {
         let state = &state.value;
         names_of(state, &mut names);
@@ -98,16 +102,18 @@ pub(super) fn assigned_in(states: &Object<'_, '_>) -> Vec<Arc<str>> {
             }
         }
     }
-    names
+    Arc::new(names)
 }
 
-fn names_of(node: &Node<'_>, names: &mut Vec<Arc<str>>) {
+fn names_of(node: &Node<'_>, names: &mut HashSet<String>) {
     if let Some(Data::Object(members)) = node.get("Assign").map(|assign| &assign.data) {
-        names.extend(
-            members
-                .iter()
-                .map(|member| Arc::from(member.name.strip_suffix(".$").unwrap_or(&member.name))),
-        );
+        names.extend(members.iter().map(|member| {
+            member
+                .name
+                .strip_suffix(".$")
+                .unwrap_or(&member.name)
+                .to_owned()
+        }));
     }
 }
 

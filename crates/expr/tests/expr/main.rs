@@ -9,3 +9,4 @@ mod json;
 )]
 mod jsonata;
 mod limits;
+mod properties;
