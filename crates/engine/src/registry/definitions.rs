@@ -71,7 +71,7 @@ impl Definitions {
         let parsed = Definition::parse(&text);
         let definition = match parsed {
             Ok(definition) => definition,
-            Err(found) => return Ok(Err(everstep_asl::message_for_create(&found))),
+            Err(found) => return Ok(Err(everstep_asl::message_for_create(&text, &found))),
         };
         if self.parsed.len() >= KEPT_MAX {
             self.parsed

@@ -261,7 +261,9 @@ impl Rig {
         let last = self.sent.iter().rev().find(|work| work.execution == id)?;
         match &last.payload {
             WorkPayload::Late(late) => {
-                let Late::Durable(invocation) = &**late;
+                let Late::Durable(invocation) = &**late else {
+                    panic!("not an invocation");
+                };
                 Some(invocation)
             }
             WorkPayload::Stored(_) => None,
