@@ -37,9 +37,20 @@ fn ids_follow_the_text_and_inner_machines_come_behind() {
         .map(|branch| (branch.start, branch.states.clone()))
         .collect();
     assert_eq!(starts, [(StateId(2), 2..3), (StateId(4), 3..5)]);
+    let own: Vec<_> = definition
+        .states_of(&definition.machine)
+        .map(|(id, state)| (id, state.kind.as_str()))
+        .collect();
+    assert_eq!(own, [(StateId(0), "Succeed"), (StateId(1), "Parallel")]);
     assert_eq!(definition.find("E"), Some(StateId(4)));
     assert_eq!(definition.find("F"), None);
     assert!(definition.get(StateId(5)).is_none());
+}
+
+#[test]
+fn a_definition_is_shared_by_all_its_executions() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Definition>();
 }
 
 #[test]
