@@ -154,7 +154,17 @@ impl<'t> Reader<'t> {
             }
         };
         match Program::parse(inner) {
-            Ok(program) => Some(Some(program)),
+            Ok(program) => {
+                for name in program.unbound() {
+                    self.find(
+                        Code::UnsupportedJsonataExpression,
+                        node,
+                        place,
+                        format!("Reference to '{name}' at the top level is not supported."),
+                    );
+                }
+                Some(Some(program))
+            }
             Err(error) => {
                 // The service leaves out JSONata's own code of the error.
                 let message = match error {
