@@ -1,6 +1,6 @@
 //! What is too deep, too long or too much ends with an error; what expressions tell about themselves.
 
-use crate::cases::Given;
+use crate::given::Given;
 use everstep_expr::expression::{Error, Expression};
 use everstep_expr::intrinsic::{RANGE_ITEMS_MAX, Reason};
 use everstep_expr::json::{DEPTH_MAX, Map, Value};
