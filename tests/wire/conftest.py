@@ -23,6 +23,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 
 REGION = "us-west-2"
 ROLE = "arn:aws:iam::000000000000:role/test"
@@ -212,3 +213,39 @@ def puppet(create: Callable[..., str], executions: Executions, tmp_path: Path) -
     for one in made:
         one.client.stop_durable_execution(DurableExecutionArn=one.arn)
         one.answer({"Status": "PENDING"})
+
+
+@pytest.fixture(scope="session")
+def states(endpoint: str) -> Any:
+    """Step Functions, without the prefix that boto3 puts in front of the host of synchronous calls."""
+    config = Config(read_timeout=120, max_pool_connections=16, inject_host_prefix=False, retries={"mode": "standard", "total_max_attempts": 1})
+    return boto3.client("stepfunctions", endpoint_url=endpoint, region_name=REGION, config=config, **KEYS)
+
+
+@pytest.fixture(scope="session")
+def machine(states: Any) -> Iterator[Callable[..., str]]:
+    """Creates a state machine of this definition and returns its ARN; all are deleted at the end."""
+    arns: list[str] = []
+
+    def make(definition: Any, **fields: Any) -> str:
+        fields = {"name": f"wire-{secrets.token_hex(4)}", "roleArn": ROLE, **fields}
+        arns.append(states.create_state_machine(definition=json.dumps(definition), **fields)["stateMachineArn"])
+        return arns[-1]
+
+    yield make
+    for arn in arns:
+        states.delete_state_machine(stateMachineArn=arn)
+
+
+@pytest.fixture
+def refused() -> Callable[..., str]:
+    """Makes a call that fails in this way; returns the message."""
+
+    def call(code: str, operation: Callable[..., Any], **fields: Any) -> str:
+        with pytest.raises(ClientError) as raised:
+            operation(**fields)
+        error = raised.value.response["Error"]
+        assert error["Code"] == code, error
+        return error["Message"]
+
+    return call

@@ -19,6 +19,7 @@ type Member = fn(&Request<'_>) -> Result<bool>;
 
 const MEMBERS: &[(&str, Member)] = &[
     ("afl", crate::conformance_afl::run),
+    ("asl", crate::conformance_asl::run),
     ("durable", crate::conformance_durable::run),
     ("durable-js", crate::conformance_durable::javascript),
     ("durable-rust", crate::conformance_durable::rust),

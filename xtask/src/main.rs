@@ -19,6 +19,7 @@ mod binary;
 mod check;
 mod conformance;
 mod conformance_afl;
+mod conformance_asl;
 mod conformance_crash;
 mod conformance_durable;
 mod counts;

@@ -14,11 +14,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Failed;
 use crate::functions::Functions;
-use crate::host::HostArguments;
+use crate::host::{FunctionEnvironment, HostArguments};
 use crate::{keys, output, parent};
 
 /// How often files of keys and certificates are looked at.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// Runs a server, with its log, until it has ended.
+pub fn run(server: impl Future<Output = Result<()>>) -> Result<()> {
+    log();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(server)
+}
 
 /// Where a server keeps things and how its functions run.
 pub struct Ground<'a> {
@@ -27,8 +36,7 @@ pub struct Ground<'a> {
     pub logs: &'a Logs,
     /// Where functions reach the server.
     pub url: &'a str,
-    pub python: &'a Path,
-    pub region: &'a str,
+    pub environment: &'a FunctionEnvironment,
     pub host: &'a HostArguments,
 }
 
@@ -43,8 +51,7 @@ impl Ground<'_> {
     pub async fn host(&self) -> Result<FunctionHost> {
         let scratch = self.data.join("scratch");
         let mut options = HostOptions::new(self.logs.clone(), scratch, self.url.to_owned());
-        options.python = self.python.to_owned();
-        options.region = self.region.to_owned();
+        self.environment.apply(&mut options);
         self.host.apply(&mut options);
         FunctionHost::start(options).await.map_err(unhosted)
     }
@@ -64,7 +71,7 @@ impl Ground<'_> {
         let mut watching = JoinSet::new();
         if let Some(folder) = &self.host.functions {
             let with = (handle, dispatcher, host);
-            let mut functions = Functions::new(folder, self.data, self.region, with)?;
+            let mut functions = Functions::new(folder, self.data, &self.environment.region, with)?;
             functions.load(true).await;
             watching.spawn(async move {
                 if let Err(error) = functions.watch().await {
@@ -260,7 +267,7 @@ fn states(files: &[PathBuf]) -> Vec<Option<(u64, std::time::SystemTime)>> {
 }
 
 /// Logs as JSON lines on standard error; `EVERSTEP_LOG` says how much.
-pub fn log() {
+fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("EVERSTEP_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,everstep=info"));
     tracing_subscriber::fmt()

@@ -9,10 +9,11 @@ use clap::{Args, ValueEnum};
 use everstep_engine::{ClockMode, Handle, Storage};
 use everstep_server::{Key, Role, Server};
 
+use crate::bounds::Bounds;
 use crate::client::{KEY_FILE, URL_FILE};
 use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
 use crate::error::Failed;
-use crate::host::HostArguments;
+use crate::host::{FunctionEnvironment, HostArguments};
 use crate::keys::{self, KEYS_FILE};
 use crate::log_options::LogOptions;
 use crate::output;
@@ -37,18 +38,10 @@ pub struct Dev {
     /// Folder that the researcher reads; without it the shipped corpus
     #[arg(long, value_name = "DIR")]
     pub sources: Option<PathBuf>,
-    /// Python interpreter for functions that name none of their own
-    #[arg(long, default_value = "python3", env = "EVERSTEP_PYTHON")]
-    pub python: PathBuf,
-    /// Region in the ARNs
-    #[arg(long, default_value = "us-east-1", env = "AWS_REGION", value_parser = crate::arguments::region)]
-    pub region: String,
-    /// Operations that one execution may have; AWS stops at 3,000
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_operations: u32,
-    /// Bytes of payloads and errors that one execution may hold; AWS stops at 100 MB
-    #[arg(long, value_name = "N", default_value_t = 10_000_000_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub max_execution_bytes: u64,
+    #[command(flatten)]
+    pub environment: FunctionEnvironment,
+    #[command(flatten)]
+    pub bounds: Bounds,
     #[command(flatten)]
     pub host: HostArguments,
     #[command(flatten)]
@@ -76,11 +69,7 @@ impl ClockArgument {
 
 impl Dev {
     pub fn run(self) -> Result<()> {
-        composition::log();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(self.serve())
+        composition::run(self.serve())
     }
 
     async fn serve(self) -> Result<()> {
@@ -99,8 +88,7 @@ impl Dev {
             data: &data,
             logs: &logs,
             url: &url,
-            python: &self.python,
-            region: &self.region,
+            environment: &self.environment,
             host: &self.host,
         };
         let host = ground.host().await?;
@@ -112,17 +100,13 @@ impl Dev {
         let engine = ground.engine(&dispatcher, &self.storage(&data), self.clock.mode())?;
         let handle = engine.handle().clone();
         let (ring, keys) = KeyRing::open(data.join(KEYS_FILE), vec![local_key, agents_key])?;
-        let options = everstep_server::Options {
-            region: self.region.clone(),
+        let mut options = everstep_server::Options {
+            region: self.environment.region.clone(),
             logs: Some(logs.clone()),
-            limits: everstep_server::Limits {
-                execution_operations_max: self.max_operations,
-                execution_bytes_max: self.max_execution_bytes,
-                ..Default::default()
-            },
             door: ring.door(&host, keys == 0),
             ..Default::default()
         };
+        self.bounds.apply(&mut options.limits);
         let options = self.with_routes(options);
         let stop = options.shutdown.clone();
         // What was in flight at a crash runs already; it is answered only now, when the agents have their new addresses.

@@ -38,3 +38,21 @@ impl HostArguments {
         options.memory_enforced = !self.no_memory_limit;
     }
 }
+
+#[derive(Args, Clone, Debug)]
+pub struct FunctionEnvironment {
+    /// Python interpreter for functions that name none of their own
+    #[arg(long, default_value = "python3", env = "EVERSTEP_PYTHON")]
+    python: PathBuf,
+    /// Region in the ARNs
+    #[arg(long, default_value = "us-east-1", env = "AWS_REGION", value_parser = crate::arguments::region)]
+    pub region: String,
+}
+
+impl FunctionEnvironment {
+    /// Puts what was asked for into a host's options.
+    pub fn apply(&self, options: &mut HostOptions) {
+        options.python.clone_from(&self.python);
+        options.region.clone_from(&self.region);
+    }
+}

@@ -2,6 +2,7 @@
 
 mod afl;
 mod arguments;
+mod bounds;
 mod client;
 mod composition;
 mod dev;

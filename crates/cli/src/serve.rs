@@ -11,10 +11,11 @@ use everstep_engine::{ClockMode, Storage};
 use everstep_logs::Logs;
 use everstep_server::{Code, Door, Limits, Options, Server, Tls};
 
+use crate::bounds::Bounds;
 use crate::client::URL_FILE;
 use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
 use crate::error::Failed;
-use crate::host::HostArguments;
+use crate::host::{FunctionEnvironment, HostArguments};
 use crate::keys::{self, Place};
 use crate::log_options::LogOptions;
 use crate::output;
@@ -46,12 +47,8 @@ pub struct Serve {
     open_metrics: bool,
     #[command(flatten)]
     host: HostArguments,
-    /// Python interpreter for functions that name none of their own
-    #[arg(long, default_value = "python3", env = "EVERSTEP_PYTHON")]
-    python: PathBuf,
-    /// Region in the ARNs
-    #[arg(long, default_value = "us-east-1", env = "AWS_REGION", value_parser = crate::arguments::region)]
-    region: String,
+    #[command(flatten)]
+    environment: FunctionEnvironment,
     #[command(flatten)]
     logs: LogOptions,
     /// Connections at one time; further ones wait
@@ -63,21 +60,13 @@ pub struct Serve {
     /// Seconds for a request's body to arrive
     #[arg(long, default_value_t = Limits::default().body_timeout.as_secs(), value_name = "SECONDS")]
     body_timeout: u64,
-    /// Operations that one execution may have; AWS stops at 3,000
-    #[arg(long, value_name = "N", default_value_t = Limits::default().execution_operations_max, value_parser = clap::value_parser!(u32).range(1..))]
-    max_operations: u32,
-    /// Bytes of payloads and errors that one execution may hold; AWS stops at 100 MB
-    #[arg(long, value_name = "N", default_value_t = Limits::default().execution_bytes_max, value_parser = clap::value_parser!(u64).range(1..))]
-    max_execution_bytes: u64,
+    #[command(flatten)]
+    bounds: Bounds,
 }
 
 impl Serve {
     pub fn run(self) -> Result<()> {
-        composition::log();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(self.serve())
+        composition::run(self.serve())
     }
 
     async fn serve(self) -> Result<()> {
@@ -99,8 +88,7 @@ impl Serve {
             data: &data,
             logs: &logs,
             url: &url,
-            python: &self.python,
-            region: &self.region,
+            environment: &self.environment,
             host: &self.host,
         };
         let host = ground.host().await?;
@@ -151,21 +139,21 @@ impl Serve {
     }
 
     fn options(&self, logs: &Logs, door: Door, public: &str, tls: Option<Tls>) -> Options {
+        let mut limits = Limits {
+            connections_max: self.max_connections.max(1),
+            head_timeout: Duration::from_secs(self.head_timeout.max(1)),
+            body_timeout: Duration::from_secs(self.body_timeout.max(1)),
+            ..Limits::default()
+        };
+        self.bounds.apply(&mut limits);
         Options {
             listen: self.listen,
-            region: self.region.clone(),
+            region: self.environment.region.clone(),
             logs: Some(logs.clone()),
             public_url: Some(public.to_owned()),
             tls,
             door,
-            limits: Limits {
-                connections_max: self.max_connections.max(1),
-                head_timeout: Duration::from_secs(self.head_timeout.max(1)),
-                body_timeout: Duration::from_secs(self.body_timeout.max(1)),
-                execution_operations_max: self.max_operations,
-                execution_bytes_max: self.max_execution_bytes,
-                ..Limits::default()
-            },
+            limits,
             ..Options::default()
         }
     }

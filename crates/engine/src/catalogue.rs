@@ -1,12 +1,14 @@
-//! What can be run: functions with their revisions, versions and aliases, and agents. Revisions are immutable; everything else changes by
-//! compare-and-set.
+//! What can be run: functions and state machines with their revisions, versions and aliases, activities and agents. Revisions are immutable;
+//! everything else changes by compare-and-set.
 
+mod activities;
 mod entries;
 mod functions;
 mod layers;
 mod reserved;
 mod running;
 mod settings;
+mod state_machines;
 mod urls;
 
 use std::collections::BTreeMap;
@@ -14,11 +16,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
+pub use activities::ActivityRecord;
 pub use layers::{LayerRecord, LayerUse, LayerVersion};
 pub use reserved::Reserved;
 pub use running::{Remote, Scaling};
 pub use settings::{
     AsyncInvoke, FunctionSettings, FunctionUrl, Policy, Provisioned, RuntimeUpdates,
+};
+pub use state_machines::{
+    Encryption, LogLevel, MachineAlias, MachineLogging, MachineRoute, MachineVersion,
+    StateMachineKind, StateMachineRecord, StateMachineRevision, definition_text,
+    machine_definition,
 };
 pub use urls::UrlOwner;
 

@@ -48,4 +48,4 @@ pub use start::{Engine, Parts};
 pub use storage::Storage;
 
 // What front ends meet in answers: they hold a handle, never the store.
-pub use everstep_store::{Cursor, Direction, ExecutionRow, ListFilter, Page, blobs};
+pub use everstep_store::{Cursor, Direction, ExecutionRow, ListFilter, Page, Reopened, blobs};

@@ -88,6 +88,7 @@ mod tests {
             started: Timestamp(1),
             closed: None,
             attributes: std::collections::BTreeMap::new(),
+            reopened: None,
         };
         let writes = vec![Write::Execution { row, was: None }];
         let (shard, epoch) = epochs[0];

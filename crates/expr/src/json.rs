@@ -56,7 +56,13 @@ impl Value {
 
     /// The bytes of [`Value::to_text`], counted without building it.
     pub fn len_utf8(&self) -> usize {
-        write::len(self)
+        write::len_within(self, usize::MAX).unwrap_or(usize::MAX)
+    }
+
+    /// As [`Value::len_utf8`], if the text has no more bytes than that. It looks at no more than that many: values share their parts, so
+    /// that one that takes little room can have an endless text.
+    pub fn len_within(&self, bytes_max: usize) -> Option<usize> {
+        write::len_within(self, bytes_max)
     }
 
     /// Levels of arrays and objects: 0 for a scalar, 1 for `[]`. Known without a walk; after a removal from an object it may be too high.
@@ -162,7 +168,7 @@ impl Eq for Value {}
 
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_text())
+        f.pad(&self.to_text())
     }
 }
 

@@ -21,6 +21,7 @@ mod references;
 mod scope;
 mod shape;
 mod template;
+mod unbound;
 mod walk;
 
 pub use error::{EvaluationError, Expected, SyntaxError};

@@ -1,6 +1,12 @@
 //! What the Amazon States Language evaluates.
 //!
-//! Pure: the same arguments give the same value on every machine.
+//! Pure: chance arrives through [`expression::Scope`], and the same arguments give the same value on every machine.
 
+mod cursor;
+pub mod expression;
+pub mod intrinsic;
 pub mod json;
 pub mod jsonata;
+pub mod path;
+pub mod template;
+mod work;

@@ -2,6 +2,7 @@
 //!
 //! - `lambda`: AWS Lambda's API with durable functions, as unmodified AWS SDKs speak it.
 //! - `logs`: CloudWatch Logs' API over captured logs.
+//! - `states`: AWS Step Functions' API over the catalogue's state machines and their executions.
 //! - `rest`: our own API, for the CLI and for people with curl.
 //! - `callbacks`: answers of agents and people, in the research workflow's shape and as A2A pushes.
 //! - `artifacts`: objects by bucket and key, and links to them that expire.
@@ -39,6 +40,7 @@ pub mod replay;
 mod rest;
 mod server;
 mod start;
+mod states;
 mod stream;
 mod tls;
 

@@ -19,7 +19,9 @@ use crate::errors::Code;
 use crate::http::App;
 use crate::rest::Problem;
 use crate::tls::Tls;
-use crate::{Options, artifacts, callbacks, door, function_urls, gateway, lambda, logs, rest};
+use crate::{
+    Options, artifacts, callbacks, door, function_urls, gateway, lambda, logs, rest, states,
+};
 
 /// The server could not begin to listen.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +122,9 @@ fn router(app: App) -> Router {
 
 /// AWS's paths, then the routes of functions; both are matched by hand, on the raw path.
 async fn elsewhere(State(app): State<App>, request: hyper::Request<Body>) -> Response {
+    if states::speaks(&request) {
+        return states::serve(app, request).await;
+    }
     if logs::speaks(&request) {
         return logs::serve(app, request).await;
     }

@@ -44,6 +44,7 @@ fn write(store: &Fjall) -> Result<(), Error> {
         started: Timestamp(1_700_000_000_000),
         closed: None,
         attributes: std::collections::BTreeMap::new(),
+        reopened: None,
     };
     let begun = ExecutionRow {
         id: ExecutionId::new(1_700_000_000_500, 2, shard),

@@ -23,7 +23,9 @@ pub use faulty::{Call, Fault, Faults, Faulty};
 pub use fjall::Fjall;
 pub use memory::{Disk, Memory};
 pub use store::{Committed, Cursor, Direction, Error, ListFilter, Page, Store};
-pub use write::{Commit, ExecutionRow, JournalRow, ListKey, StartRow, TaskRow, TimerRow, Write};
+pub use write::{
+    Commit, ExecutionRow, JournalRow, ListKey, Reopened, StartRow, TaskRow, TimerRow, Write,
+};
 
 /// The format that this build writes and the newest that it reads.
 pub const FORMAT: u32 = 1;

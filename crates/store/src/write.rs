@@ -80,6 +80,15 @@ pub struct ExecutionRow {
     pub closed: Option<Timestamp>,
     /// What it is found by, beside its name. They never change.
     pub attributes: BTreeMap<String, String>,
+    /// How often it was reopened after its end.
+    pub reopened: Option<Reopened>,
+}
+
+/// That an execution went on after its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reopened {
+    pub count: u32,
+    pub last: Timestamp,
 }
 
 impl ExecutionRow {

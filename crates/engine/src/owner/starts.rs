@@ -60,6 +60,7 @@ pub(super) fn new_row(now: Timestamp, id: ExecutionId, start: &Start) -> Executi
         started: now,
         closed: None,
         attributes: start.attributes.clone(),
+        reopened: None,
     }
 }
 

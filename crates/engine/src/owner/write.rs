@@ -2,7 +2,7 @@
 
 use everstep_core::codec::Writer;
 use everstep_core::{ExecutionId, KernelEvent, Shard, Status, Timestamp};
-use everstep_store::{JournalRow, TaskRow, TimerRow, Write};
+use everstep_store::{JournalRow, Reopened, TaskRow, TimerRow, Write};
 
 use super::Owner;
 use crate::registry::Recorded;
@@ -97,9 +97,20 @@ impl Owner {
             KernelEvent::Closed { status } => self.move_row(id, status),
             KernelEvent::Quarantined { .. } => self.move_row(id, Status::Quarantined),
             KernelEvent::Marked { status } => self.move_row(id, status),
-            KernelEvent::Reopened => self.move_row(id, Status::Running),
+            KernelEvent::Reopened => self.reopen(id),
             KernelEvent::Started(_) | KernelEvent::Opened { .. } => {}
         }
+    }
+
+    fn reopen(&mut self, id: ExecutionId) {
+        if let Some(slot) = self.cells.get_mut(&id) {
+            let before = slot.row.reopened.map_or(0, |before| before.count);
+            slot.row.reopened = Some(Reopened {
+                count: before.saturating_add(1),
+                last: slot.cell.execution().now(),
+            });
+        }
+        self.move_row(id, Status::Running);
     }
 
     /// Status, lists and retention move in one commit.

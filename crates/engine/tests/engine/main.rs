@@ -8,5 +8,6 @@ mod fork;
 mod history;
 mod overload;
 mod restart;
+mod state_machines;
 mod time;
 mod world;

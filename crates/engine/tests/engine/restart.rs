@@ -48,3 +48,36 @@ async fn a_folder_opened_again_goes_on_with_names_tokens_callbacks_and_tasks() {
     assert!(rows.iter().all(|row| row.status == Status::Succeeded));
     shutdown(engine).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_count_how_often_an_execution_was_redriven() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let storage = Storage::Folder(folder.path().to_owned());
+    let (forward, mut works) = Forward::new();
+    let engine = Engine::open(&storage, forward, Options::default()).expect("an engine");
+    let handle = engine.handle().clone();
+    let id = handle.start(named("n")).await.expect("started").id;
+    let _first = invoked(&mut works).await;
+    assert_eq!(handle.row(id).await.expect("a row").reopened, None);
+    for count in [1, 2] {
+        let stopped = handle.stop(id, None).await.expect("stopped");
+        handle.redrive(id).await.expect("redriven");
+        let reopened = handle.row(id).await.expect("a row").reopened;
+        let reopened = reopened.expect("it says so");
+        assert_eq!(reopened.count, count);
+        assert!(Some(reopened.last) >= stopped.closed);
+    }
+    shutdown(engine).await;
+    drop(handle);
+
+    let (forward, _works) = Forward::new();
+    let engine = Engine::open(&storage, forward, Options::default()).expect("an engine again");
+    let listed = engine.handle().list(ListFilter::default(), None, 10).await;
+    let rows = listed.expect("read").rows;
+    let counts: Vec<_> = rows
+        .iter()
+        .map(|row| row.reopened.map(|it| it.count))
+        .collect();
+    assert_eq!(counts, [Some(2)]);
+    shutdown(engine).await;
+}

@@ -19,11 +19,19 @@ enum Form {
 impl Number {
     /// A number from a text that the caller knows to be one of JSON's grammar.
     pub(super) fn from_grammar(text: &str) -> Self {
-        let is_canonical = text.bytes().all(|b| b.is_ascii_digit() || b == b'-') && text != "-0";
-        match text.parse() {
-            Ok(value) if is_canonical => Self(Form::Integer(value)),
-            _ => Self(Form::Text(text.into())),
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, text),
+        };
+        // So many digits fit for certain; `-0` is not the text of an integer.
+        if digits.len() <= 18 && text != "-0" && digits.bytes().all(|b| b.is_ascii_digit()) {
+            let magnitude = digits
+                .bytes()
+                .fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+            let value = if negative { -magnitude } else { magnitude };
+            return Self(Form::Integer(value));
         }
+        Self(Form::Text(text.into()))
     }
 
     /// The shortest text that reads back as the same float, whole ones without a fraction, as JavaScript prints them.
@@ -84,7 +92,7 @@ impl Number {
         }
     }
 
-    pub(super) fn len_utf8(&self) -> usize {
+    pub(crate) fn len_utf8(&self) -> usize {
         match &self.0 {
             Form::Integer(value) => {
                 let digits = value.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1;

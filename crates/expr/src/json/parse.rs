@@ -50,6 +50,7 @@ pub(super) fn parse(bytes: &[u8], depth_max: usize) -> Result<Value, Error> {
         at: 0,
         levels: depth_max,
         depth_max,
+        keys: Default::default(),
     };
     let value = parser.document();
     value.map_err(|kind| locate(text, parser.at, kind))
@@ -77,11 +78,25 @@ struct Parser<'a> {
     at: usize,
     levels: usize,
     depth_max: usize,
+    /// Keys that were read before, by [`slot`]: documents repeat few of them often, and sharing one is cheaper than making it.
+    keys: [Option<Arc<str>>; SLOTS],
+}
+
+const SLOTS: usize = 32;
+
+fn slot(key: &str) -> usize {
+    let bytes = key.as_bytes();
+    let ends = [bytes.first(), bytes.get(bytes.len() / 2), bytes.last()];
+    let mixed = ends
+        .into_iter()
+        .flatten()
+        .fold(bytes.len(), |sum, byte| sum * 31 + usize::from(*byte));
+    mixed % SLOTS
 }
 
 type Parsed<T> = Result<T, ErrorKind>;
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     fn document(&mut self) -> Parsed<Value> {
         self.space();
         let value = self.value()?;
@@ -177,7 +192,7 @@ impl Parser<'_> {
             if self.peek() != Some(b'"') {
                 return Err(self.unexpected());
             }
-            let key = self.string()?;
+            let key = self.key()?;
             self.space();
             if self.peek() != Some(b':') {
                 return Err(self.unexpected());
@@ -236,13 +251,35 @@ impl Parser<'_> {
         Ok(Value::Number(Number::from_grammar(text)))
     }
 
-    fn string(&mut self) -> Parsed<Arc<str>> {
+    fn key(&mut self) -> Parsed<Arc<str>> {
+        let start = self.at;
+        let Some(text) = self.simple_string() else {
+            self.at = start;
+            return self.string();
+        };
+        match self.keys.get_mut(slot(text)) {
+            Some(Some(known)) if **known == *text => Ok(known.clone()),
+            Some(place) => Ok(place.insert(text.into()).clone()),
+            None => Ok(text.into()),
+        }
+    }
+
+    /// A string without escapes.
+    fn simple_string(&mut self) -> Option<&'a str> {
         self.at += 1;
         let start = self.at;
         self.plain();
-        if self.peek() == Some(b'"') {
-            let text = self.text.get(start..self.at).unwrap_or_default();
-            self.at += 1;
+        if self.peek() != Some(b'"') {
+            return None;
+        }
+        let text = self.text.get(start..self.at);
+        self.at += 1;
+        text
+    }
+
+    fn string(&mut self) -> Parsed<Arc<str>> {
+        let start = self.at + 1;
+        if let Some(text) = self.simple_string() {
             return Ok(text.into());
         }
         let mut out = String::new();
@@ -266,8 +303,14 @@ impl Parser<'_> {
     /// Goes on to the next byte that means something inside a string.
     fn plain(&mut self) {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let (words, _) = rest.as_chunks();
+        let plain = words
+            .iter()
+            .take_while(|word| !has_special(u64::from_le_bytes(**word)));
+        let skipped = plain.count() * 8;
+        let rest = rest.get(skipped..).unwrap_or_default();
         let special = |b: &u8| *b == b'"' || *b == b'\\' || *b < 0x20;
-        self.at += rest.iter().position(special).unwrap_or(rest.len());
+        self.at += skipped + rest.iter().position(special).unwrap_or(rest.len());
     }
 
     fn escape(&mut self) -> Parsed<char> {
@@ -319,4 +362,15 @@ impl Parser<'_> {
         }
         Ok(code)
     }
+}
+
+/// Whether one of the eight bytes is a quote, a backslash or a control character. A byte behind such a one may count as well.
+fn has_special(word: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    // Borrows out of a byte that is below the subtracted one; bytes from 0x80 on are masked out by the complement.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+    let quote = word ^ (ONES * 0x22);
+    let backslash = word ^ (ONES * 0x5C);
+    (below(word, 0x20) | below(quote, 1) | below(backslash, 1)) != 0
 }

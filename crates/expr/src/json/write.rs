@@ -34,24 +34,43 @@ pub(super) fn write(value: &Value, out: &mut String) {
     }
 }
 
-pub(super) fn len(value: &Value) -> usize {
+/// The bytes of the text, if there are no more than `left`.
+pub(super) fn len_within(value: &Value, left: usize) -> Option<usize> {
+    let remains = shorten(value, left)?;
+    Some(left - remains)
+}
+
+/// What is left of `left` bytes behind the text.
+fn shorten(value: &Value, left: usize) -> Option<usize> {
     match value {
-        Value::Null | Value::Bool(true) => 4,
-        Value::Bool(false) => 5,
-        Value::Number(number) => number.len_utf8(),
-        Value::String(text) => string_len(text),
+        Value::Null | Value::Bool(true) => left.checked_sub(4),
+        Value::Bool(false) => left.checked_sub(5),
+        Value::Number(number) => left.checked_sub(number.len_utf8()),
+        Value::String(text) => shorten_string(text, left),
         Value::Array(items) => {
             let commas = items.len().saturating_sub(1);
-            2 + commas + items.iter().map(len).sum::<usize>()
+            let left = left.checked_sub(2 + commas)?;
+            items
+                .iter()
+                .try_fold(left, |left, item| shorten(item, left))
         }
         Value::Object(map) => {
-            let commas = map.len().saturating_sub(1);
-            let members = map
-                .iter()
-                .map(|(key, value)| string_len(key) + 1 + len(value));
-            2 + commas + members.sum::<usize>()
+            let (colons, commas) = (map.len(), map.len().saturating_sub(1));
+            let left = left.checked_sub(2 + colons + commas)?;
+            map.iter().try_fold(left, |left, (key, member)| {
+                shorten(member, shorten_string(key, left)?)
+            })
         }
     }
+}
+
+fn shorten_string(text: &str, left: usize) -> Option<usize> {
+    let left = left.checked_sub(text.len() + 2)?;
+    let more = text
+        .bytes()
+        .filter_map(escape)
+        .map(|escaped| escaped.len() - 1);
+    left.checked_sub(more.sum())
 }
 
 /// How a byte stands inside quotes, if not as itself. Bytes of longer characters always stand as themselves.
@@ -90,14 +109,6 @@ fn string(text: &str, out: &mut String) {
     }
     out.push_str(text.get(written..).unwrap_or_default());
     out.push('"');
-}
-
-fn string_len(text: &str) -> usize {
-    let more = text
-        .bytes()
-        .filter_map(escape)
-        .map(|escaped| escaped.len() - 1);
-    text.len() + 2 + more.sum::<usize>()
 }
 
 pub(super) fn integer(value: i64, out: &mut String) {

@@ -66,6 +66,11 @@ impl Program {
         &self.0.references.variables
     }
 
+    /// What it reads from a context item where there is none, sorted: names, `$` and `$$`. Step Functions refuses such a program.
+    pub fn unbound(&self) -> &[Arc<str>] {
+        &self.0.references.unbound
+    }
+
     /// The program's value in the scope. No value at all is an error.
     pub fn evaluate(
         &self,

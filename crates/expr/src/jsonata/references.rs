@@ -7,6 +7,7 @@ use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 
 use super::functions;
 use super::scope::StatesField;
+use super::unbound;
 use super::walk;
 
 /// The name of the variable that Step Functions binds itself.
@@ -21,6 +22,8 @@ pub(super) struct References {
     pub(super) names: Vec<Arc<str>>,
     /// The fields of `$states` it may read.
     pub(super) states: Vec<StatesField>,
+    /// What it reads from a context item where there is none: names, `$` and `$$`.
+    pub(super) unbound: Vec<Arc<str>>,
 }
 
 pub(super) fn of(ast: &AstNode) -> References {
@@ -39,6 +42,7 @@ pub(super) fn of(ast: &AstNode) -> References {
             .into_iter()
             .filter(|field| walk.states.contains(field))
             .collect(),
+        unbound: unbound::of(ast),
     }
 }
 

@@ -1,5 +1,8 @@
 //! The crate through its public door.
 
+mod cases;
+mod given;
+mod invariants;
 mod json;
 #[expect(
     clippy::disallowed_methods,
@@ -7,3 +10,5 @@ mod json;
     reason = "the cases are files, and limits are held against a clock"
 )]
 mod jsonata;
+mod limits;
+mod properties;

@@ -41,6 +41,8 @@ fn is_local(text: &str) -> bool {
     let host = uri.host().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let host = host.trim_end_matches('.').to_ascii_lowercase();
+    // AWS's clients put `sync-` in front of the host of some operations of Step Functions.
+    let host = host.strip_prefix("sync-").unwrap_or(&host);
     host.parse::<IpAddr>().is_ok()
         || !host.contains('.')
         || host.ends_with(".localhost")
@@ -67,6 +69,8 @@ mod tests {
             "a.localhost:1",
             "everstep:9070",
             "host.docker.internal:9070",
+            "sync-127.0.0.1:9070",
+            "sync-localhost:9070",
         ] {
             assert_eq!(checked(HOST, host), Ok(()), "{host}");
         }
@@ -75,6 +79,7 @@ mod tests {
             "example.org:9070",
             "127.0.0.1.example.org",
             "localhost.example.org:80",
+            "sync-example.org",
             "a b",
         ] {
             assert_eq!(checked(HOST, host), Err(Refusal::Foreign), "{host}");

@@ -7,6 +7,7 @@ use hyper::http::request::Parts;
 use super::refusal::TARGET;
 use super::{Caller, Refusal};
 use crate::http::App;
+use crate::states;
 use crate::{function_urls, gateway};
 
 /// What a caller must be allowed.
@@ -107,7 +108,7 @@ pub(super) fn rest(app: &App, head: &Parts, caller: &Caller) -> Result<(), Refus
     caller.must(need, &format!("{} {path}", head.method))
 }
 
-/// AWS's JSON protocol: CloudWatch Logs. What does not look by its name changes something.
+/// AWS's JSON protocols: Step Functions, and CloudWatch Logs, of which what does not look by its name changes something.
 ///
 /// # Errors
 /// As [`rest`].
@@ -124,11 +125,12 @@ pub(super) fn json(head: &Parts, caller: &Caller) -> Result<(), Refusal> {
     let target = head
         .headers
         .get(TARGET)
-        .and_then(|target| target.to_str().ok());
-    let (_, operation) = target
-        .unwrap_or_default()
-        .rsplit_once('.')
+        .and_then(|target| target.to_str().ok())
         .unwrap_or_default();
+    if let Some(operation) = target.strip_prefix(states::SERVICE) {
+        return caller.must(states::need(operation), &format!("states:{operation}"));
+    }
+    let (_, operation) = target.rsplit_once('.').unwrap_or_default();
     let need = if LOOKS.iter().any(|word| operation.starts_with(word)) {
         Need::Read
     } else {

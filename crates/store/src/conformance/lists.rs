@@ -4,7 +4,7 @@ use everstep_core::{Epoch, Shard, Status, Timestamp};
 
 use super::sample::{ONE, TWO, acquire, commit, moved, new, row};
 use super::{Place, open};
-use crate::{Cursor, Error, ExecutionRow, ListFilter, Store, Write};
+use crate::{Cursor, Error, ExecutionRow, ListFilter, Reopened, Store, Write};
 
 /// Forty executions of two definitions and two versions in two shards; every fourth closed, several started in the same millisecond.
 fn fill(store: &dyn Store) -> Vec<ExecutionRow> {
@@ -17,6 +17,10 @@ fn fill(store: &dyn Store) -> Vec<ExecutionRow> {
                 definition: definition.to_owned(),
                 version: (number % 2).to_string(),
                 attributes: attributes(number),
+                reopened: number.is_multiple_of(5).then_some(Reopened {
+                    count: 2,
+                    last: Timestamp(number),
+                }),
                 ..row(1_000 + number / 4, number, shard)
             };
             commit(store, shard, epoch, vec![new(begun.clone())]);

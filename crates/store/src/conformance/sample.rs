@@ -28,6 +28,7 @@ pub fn row(started: u64, number: u64, shard: Shard) -> ExecutionRow {
         started: Timestamp(started),
         closed: None,
         attributes: std::collections::BTreeMap::new(),
+        reopened: None,
     }
 }
 

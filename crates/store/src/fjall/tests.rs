@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::row::{Family, seal, unseal};
 use super::{catalogue, execution, expire, journal, start, task, timer};
-use crate::{Error, ExecutionRow, JournalRow, StartRow, TaskRow, TimerRow};
+use crate::{Error, ExecutionRow, JournalRow, Reopened, StartRow, TaskRow, TimerRow};
 
 fn any_id() -> impl Strategy<Value = ExecutionId> {
     any::<[u8; 16]>().prop_map(ExecutionId::from_bytes)
@@ -24,9 +24,21 @@ fn any_row() -> impl Strategy<Value = ExecutionRow> {
         any::<u64>(),
         any::<Option<u64>>(),
         prop::collection::btree_map("\\PC{1,9}", "\\PC{0,9}", 0..3),
+        any::<Option<(u32, u64)>>(),
     )
         .prop_map(
-            |(id, definition, version, machine, name, status, started, closed, attributes)| {
+            |(
+                id,
+                definition,
+                version,
+                machine,
+                name,
+                status,
+                started,
+                closed,
+                attributes,
+                reopened,
+            )| {
                 ExecutionRow {
                     id,
                     definition,
@@ -37,6 +49,10 @@ fn any_row() -> impl Strategy<Value = ExecutionRow> {
                     started: Timestamp(started),
                     closed: closed.map(Timestamp),
                     attributes,
+                    reopened: reopened.map(|(count, last)| Reopened {
+                        count,
+                        last: Timestamp(last),
+                    }),
                 }
             },
         )

@@ -1,0 +1,157 @@
+//! AWS Step Functions' API (JSON 1.0, `POST /` with `X-Amz-Target: AWSStepFunctions.OPERATION`), as botocore 1.44.5 models it.
+//!
+//! State machines and activities lie in the catalogue, executions are the engine's. StartSyncExecution and TestState may come to a host that
+//! begins with `sync-`: any host is taken.
+
+mod activities;
+mod aliases;
+mod arn;
+mod configuration;
+mod constraints;
+mod definitions;
+mod deletion;
+mod errors;
+mod machines;
+mod page;
+mod permission;
+mod routing;
+mod shown;
+mod tags;
+mod updates;
+mod versions;
+
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use everstep_engine::Handle;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Request, StatusCode};
+use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
+
+use crate::http::{self, App};
+use crate::options::Options;
+use errors::Error;
+pub(crate) use permission::need;
+
+const TARGET: &str = "x-amz-target";
+/// What the names of this service's operations begin with.
+pub(crate) const SERVICE: &str = "AWSStepFunctions.";
+
+/// Whether a request names an operation of this service.
+pub(crate) fn speaks(request: &Request<Body>) -> bool {
+    let target = request.headers().get(TARGET);
+    request.uri().path() == "/"
+        && target.is_some_and(|target| target.as_bytes().starts_with(SERVICE.as_bytes()))
+}
+
+/// A request of this API.
+struct Call<'a> {
+    app: &'a App,
+    body: Bytes,
+}
+
+pub(crate) async fn serve(app: App, request: Request<Body>) -> Response {
+    let (head, body) = request.into_parts();
+    let target = head
+        .headers
+        .get(TARGET)
+        .and_then(|target| target.to_str().ok())
+        .and_then(|target| target.strip_prefix(SERVICE));
+    let limits = &app.options.limits;
+    let answer = match http::read(body, limits.body_bytes_max, limits.body_timeout).await {
+        Ok(body) => dispatch(target.unwrap_or_default(), Call { app: &app, body }).await,
+        Err(error) => Err(Error::of_body(error)),
+    };
+    answer.unwrap_or_else(|error| {
+        tracing::debug!(%error, "a request was refused");
+        error.into_response()
+    })
+}
+
+async fn dispatch(operation: &str, call: Call<'_>) -> Result<Response, Error> {
+    match operation {
+        "CreateActivity" => activities::create(&call).await,
+        "CreateStateMachine" => machines::create(&call).await,
+        "CreateStateMachineAlias" => aliases::create(&call).await,
+        "DeleteActivity" => activities::delete(&call).await,
+        "DeleteStateMachine" => machines::delete(&call).await,
+        "DeleteStateMachineAlias" => aliases::delete(&call).await,
+        "DeleteStateMachineVersion" => versions::delete(&call).await,
+        "DescribeActivity" => activities::describe(&call).await,
+        "DescribeStateMachine" => machines::describe(&call).await,
+        "DescribeStateMachineAlias" => aliases::describe(&call).await,
+        "ListActivities" => activities::list(&call).await,
+        "ListStateMachineAliases" => aliases::list(&call).await,
+        "ListStateMachineVersions" => versions::list(&call).await,
+        "ListStateMachines" => machines::list(&call).await,
+        "ListTagsForResource" => tags::list(&call).await,
+        "PublishStateMachineVersion" => versions::publish(&call).await,
+        "TagResource" => tags::tag(&call).await,
+        "UntagResource" => tags::untag(&call).await,
+        "UpdateStateMachine" => updates::update(&call).await,
+        "UpdateStateMachineAlias" => aliases::update(&call).await,
+        "ValidateStateMachineDefinition" => definitions::validate(&call),
+        _ => Err(Error::UnknownOperation),
+    }
+}
+
+impl Call<'_> {
+    fn input<Input: DeserializeOwned>(&self) -> Result<Input, Error> {
+        let body: &[u8] = if self.body.is_empty() {
+            b"{}"
+        } else {
+            &self.body
+        };
+        serde_json::from_slice(body).map_err(|error| Error::Malformed {
+            reason: error.to_string(),
+        })
+    }
+
+    fn handle(&self) -> &Handle {
+        &self.app.handle
+    }
+
+    fn options(&self) -> &Options {
+        &self.app.options
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.app.handle.clock().now().0
+    }
+}
+
+/// AWS's time in JSON: seconds since 1970 with milliseconds behind the point.
+#[derive(Clone, Copy, Debug)]
+struct Seconds(u64);
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(self.0 as f64 / 1000.0)
+    }
+}
+
+fn answer(body: &impl Serialize) -> Response {
+    respond(StatusCode::OK, body)
+}
+
+/// `{}`
+fn nothing() -> Response {
+    answer(&serde_json::Map::new())
+}
+
+fn respond(status: StatusCode, body: &impl Serialize) -> Response {
+    // Only a map with keys that are no texts can't be written, and there is none.
+    let bytes = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/x-amz-json-1.0"),
+    );
+    if let Ok(id) = HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()) {
+        headers.insert("x-amzn-requestid", id);
+    }
+    response
+}
