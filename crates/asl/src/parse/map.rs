@@ -104,10 +104,7 @@ impl<'t> Reader<'t> {
             }
             None => Some(Processing::Inline),
         };
-        let machine = match processing {
-            Some(Processing::Distributed(_)) => self.distributed_machine(graph, &processor),
-            Some(Processing::Inline) | None => self.inner_machine(graph, &processor),
-        };
+        let machine = self.machine(&processor, graph.depth + 1);
         Some((machine?, processing?))
     }
 
