@@ -88,8 +88,8 @@ impl Definition {
         crate::parse::definition(text)
     }
 
-    /// Reads and checks a state on its own, as `TestState` takes it. Its transitions lead to states that are not there: they are kept as
-    /// the state's name says, and [`Definition::target`] knows it.
+    /// Reads and checks a state on its own, as `TestState` takes it. The states to which it leads are there too, by their names, and
+    /// succeed.
     pub fn parse_state(text: &str) -> Result<Definition, Vec<Diagnostic>> {
         crate::parse::lone_state(text)
     }
@@ -111,6 +111,16 @@ impl Definition {
         (0u32..)
             .zip(&self.states)
             .map(|(id, state)| (StateId(id), state))
+    }
+
+    /// The states of one machine, those of machines inside them apart.
+    pub fn states_of(&self, machine: &Machine) -> impl Iterator<Item = (StateId, &State)> {
+        let first = usize::try_from(machine.states.start).unwrap_or(usize::MAX);
+        machine
+            .states
+            .clone()
+            .map(StateId)
+            .zip(self.states.get(first..).unwrap_or_default())
     }
 
     /// The state of that name, in whatever machine it is.

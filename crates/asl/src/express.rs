@@ -13,9 +13,7 @@ impl Definition {
     }
 
     fn look(&self, machine: &Machine, place: &str, findings: &mut Vec<Diagnostic>) {
-        let all = self.states();
-        let own = all.filter(|(id, _)| machine.states.contains(&id.0));
-        for (_, state) in own {
+        for (_, state) in self.states_of(machine) {
             let place = format!("{place}/States/{}", state.name);
             match &state.kind {
                 Kind::Task(task) => {

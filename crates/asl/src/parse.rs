@@ -111,8 +111,6 @@ struct Reader<'t> {
     is_lone: bool,
     /// How much text the findings are.
     findings_bytes: usize,
-    /// The variables that each machine around this one sets, the outermost first.
-    outer_variables: Vec<Arc<HashSet<String>>>,
 }
 
 impl<'t> Reader<'t> {
@@ -127,7 +125,6 @@ impl<'t> Reader<'t> {
             graph_findings: Vec::new(),
             is_lone: false,
             findings_bytes: 0,
-            outer_variables: Vec::new(),
         }
     }
 
@@ -176,6 +173,8 @@ impl<'t> Reader<'t> {
             self.findings.append(&mut self.graph_findings);
         }
         self.findings.sort_by_key(|found| found.offset);
+        // A field that is read for two reasons is told once.
+        self.findings.dedup();
         let is_error = |found: &Diagnostic| found.severity == Severity::Error;
         let states: Option<Vec<State>> = self.states.into_iter().collect();
         match (definition, states) {

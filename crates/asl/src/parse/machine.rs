@@ -1,11 +1,10 @@
 //! Machines: the states of one, and what leads from one to another.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::fields::Object;
 use super::place::Place;
-use super::scope::assigned_in;
 use super::{MACHINE_DEPTH_MAX, Reader, state_id};
 use crate::definition::{Machine, StateId};
 use crate::diagnostic::Code;
@@ -29,8 +28,6 @@ pub(super) struct Graph<'n> {
     pub ends: bool,
     /// How many machines are around it.
     pub depth: usize,
-    /// The variables that its states set.
-    pub variables: Arc<HashSet<String>>,
 }
 
 impl<'n> Graph<'n> {
@@ -43,7 +40,6 @@ impl<'n> Graph<'n> {
             edges: Vec::new(),
             ends: false,
             depth,
-            variables: Arc::default(),
         }
     }
 }
@@ -70,7 +66,6 @@ impl<'t> Reader<'t> {
         let base = self.states.len();
         let first = state_id(base).0;
         let mut graph = Graph::new(first, depth);
-        graph.variables = assigned_in(&states);
         for member in states.members {
             let id = state_id(self.states.len());
             self.states.push(None);

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use super::Reader;
 use super::fields::Object;
 use super::machine::Graph;
+use super::place::Place;
 use super::setting::PathKind;
 use super::table;
 use crate::definition::{
     ExecutionType, Flow, Items, Machine, Map, Payload, Processing, QueryLanguage, Setting,
 };
 use crate::diagnostic::Code;
+use crate::document::{Data, Node};
 
 /// A label has at most so many characters.
 const LABEL_CHARACTERS_MAX: usize = 40;
@@ -102,10 +104,7 @@ impl<'t> Reader<'t> {
             }
             None => Some(Processing::Inline),
         };
-        let machine = match processing {
-            Some(Processing::Distributed(_)) => self.distributed_machine(graph, &processor),
-            Some(Processing::Inline) | None => self.inner_machine(graph, &processor),
-        };
+        let machine = self.machine(&processor, graph.depth + 1);
         Some((machine?, processing?))
     }
 
@@ -156,9 +155,25 @@ impl<'t> Reader<'t> {
                 )
                 .map_or(Items::Input, Items::Path)
             }
-            QueryLanguage::Jsonata => self
-                .jsonata_template(object, "Items")
-                .map_or(Items::Input, Items::Jsonata),
+            QueryLanguage::Jsonata => {
+                if let Some(node) = object.get("Items") {
+                    self.items_type(node, &object.place.field("Items"));
+                }
+                self.jsonata_template(object, "Items")
+                    .map_or(Items::Input, Items::Jsonata)
+            }
+        }
+    }
+
+    /// Items are an array, an object or a program that gives one of them.
+    fn items_type(&mut self, node: &Node<'t>, place: &Place<'_>) {
+        let is_possible = match &node.data {
+            Data::Array(_) | Data::Object(_) => true,
+            Data::String(text) => text.starts_with("{%") || text.ends_with("%}"),
+            Data::Null | Data::Bool(_) | Data::Number(_) => false,
+        };
+        if !is_possible {
+            self.wrong_type(node, place, "Array");
         }
     }
 

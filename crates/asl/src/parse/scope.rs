@@ -1,13 +1,9 @@
 //! Variables, and fields that only one language has.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
 use super::Reader;
 use super::fields::Object;
-use super::machine::Graph;
-use crate::definition::{Machine, QueryLanguage};
-use crate::document::{Data, Node};
+use crate::definition::QueryLanguage;
+use crate::document::Data;
 
 /// A variable's name has at most so many characters.
 const VARIABLE_CHARACTERS_MAX: usize = 80;
@@ -35,30 +31,6 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Reads a machine inside a state of another one. It may read the other's variables, but not set them.
-    pub(super) fn inner_machine(
-        &mut self,
-        graph: &Graph<'_>,
-        object: &Object<'_, 't>,
-    ) -> Option<Machine> {
-        self.outer_variables.push(graph.variables.clone());
-        let machine = self.machine(object, graph.depth + 1);
-        self.outer_variables.pop();
-        machine
-    }
-
-    /// Reads a machine that runs in executions of its own, which do not see the variables around it.
-    pub(super) fn distributed_machine(
-        &mut self,
-        graph: &Graph<'_>,
-        object: &Object<'_, 't>,
-    ) -> Option<Machine> {
-        let outer = std::mem::take(&mut self.outer_variables);
-        let machine = self.machine(object, graph.depth + 1);
-        self.outer_variables = outer;
-        machine
-    }
-
     /// Looks at the names of the variables that an `Assign` sets.
     pub(super) fn assigned_names(&mut self, object: &Object<'_, 't>) {
         let Some(node) = object.get("Assign") else {
@@ -73,47 +45,8 @@ impl<'t> Reader<'t> {
             let name = member.name.strip_suffix(".$").unwrap_or(&member.name);
             if let Some(problem) = refused(name) {
                 self.error(&member.value, &place, problem);
-            } else if self
-                .outer_variables
-                .iter()
-                .any(|outer| outer.contains(name))
-            {
-                self.error(
-                    &member.value,
-                    &place,
-                    format!("Variable '{name}' is already set by a state around this one"),
-                );
             }
         }
-    }
-}
-
-/// The variables that the states of a machine set, those of machines inside them apart.
-pub(super) fn assigned_in(states: &Object<'_, '_>) -> Arc<HashSet<String>> {
-    let mut names = HashSet::new();
-    for state in states.members {
-        let state = &state.value;
-        names_of(state, &mut names);
-        for list in ["Choices", "Catch"] {
-            if let Some(Data::Array(items)) = state.get(list).map(|list| &list.data) {
-                for item in items {
-                    names_of(item, &mut names);
-                }
-            }
-        }
-    }
-    Arc::new(names)
-}
-
-fn names_of(node: &Node<'_>, names: &mut HashSet<String>) {
-    if let Some(Data::Object(members)) = node.get("Assign").map(|assign| &assign.data) {
-        names.extend(members.iter().map(|member| {
-            member
-                .name
-                .strip_suffix(".$")
-                .unwrap_or(&member.name)
-                .to_owned()
-        }));
     }
 }
 

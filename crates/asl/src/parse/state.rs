@@ -176,7 +176,7 @@ impl<'t> Reader<'t> {
             .map(|(index, node)| {
                 let branch = self.object_at(node, place.item(index))?;
                 self.known_fields(&branch, table::BRANCH);
-                self.inner_machine(graph, &branch)
+                self.machine(&branch, graph.depth + 1)
             })
             .collect();
         Some(Box::new(Parallel {

@@ -1,7 +1,7 @@
 //! Definitions as their authors write them: one file for each rule, with what is wrong, and properties of all texts.
 //!
 //! A file holds `definition` (or `text`, where the text is no JSON; or `state`, a state on its own) and `diagnostics` as code, location
-//! and message. It may hold `create`, the text of the refusal, and `variable_references`.
+//! and message. It may hold `create`, the text of the refusal, `variable_references`, and `express`: what keeps it from being Express.
 
 #![allow(
     clippy::unwrap_used,
@@ -74,6 +74,14 @@ fn judge(case: &Value) -> (String, Vec<(&'static str, Value)>) {
         ("diagnostics", found.iter().map(shown).collect()),
         ("create", json!(message_for_create(&text, &found))),
         ("variable_references", json!(references)),
+        (
+            "express",
+            result
+                .iter()
+                .flat_map(Definition::express_findings)
+                .map(|found| shown(&found))
+                .collect(),
+        ),
     ];
     (text, judged)
 }

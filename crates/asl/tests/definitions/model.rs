@@ -37,9 +37,20 @@ fn ids_follow_the_text_and_inner_machines_come_behind() {
         .map(|branch| (branch.start, branch.states.clone()))
         .collect();
     assert_eq!(starts, [(StateId(2), 2..3), (StateId(4), 3..5)]);
+    let own: Vec<_> = definition
+        .states_of(&definition.machine)
+        .map(|(id, state)| (id, state.kind.as_str()))
+        .collect();
+    assert_eq!(own, [(StateId(0), "Succeed"), (StateId(1), "Parallel")]);
     assert_eq!(definition.find("E"), Some(StateId(4)));
     assert_eq!(definition.find("F"), None);
     assert!(definition.get(StateId(5)).is_none());
+}
+
+#[test]
+fn a_definition_is_shared_by_all_its_executions() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Definition>();
 }
 
 #[test]
@@ -139,7 +150,8 @@ fn wildcards_match_the_errors_that_they_stand_for() {
     assert!(!matches("Own", "own"));
     assert!(matches("States.ALL", "States.Timeout"));
     assert!(!matches("States.ALL", "States.Runtime"));
-    assert!(!matches("States.ALL", "States.DataLimitExceeded"));
+    // Against the documentation: so it was recorded, for the result of a function.
+    assert!(matches("States.ALL", "States.DataLimitExceeded"));
     assert!(matches("States.Runtime", "States.Runtime"));
     assert!(matches("States.TaskFailed", "Own"));
     assert!(!matches("States.TaskFailed", "States.Timeout"));

@@ -1,37 +1,135 @@
 //! The functions that Step Functions adds, removes or feeds.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use jsonata_core::ast::AstNode;
+use jsonata_core::ast::{AstNode, BinaryOp};
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError, EvaluatorOptions, HostFnResult};
 use jsonata_core::value::JValue;
 
 use super::chance::Chance;
 use super::scope::Limits;
-use super::{clock, convert, digest, guard};
+use super::{clock, convert, digest, guard, walk};
 use crate::json::{DEPTH_MAX, Value};
 
 /// What the functions of one evaluation share.
 #[derive(Clone)]
-pub(super) struct Supply {
-    pub(super) now_ms: u64,
-    pub(super) chance: Rc<RefCell<Chance>>,
-    pub(super) limits: Limits,
+pub(super) struct Supply(Rc<Shared>);
+
+struct Shared {
+    now_ms: u64,
+    chance: RefCell<Chance>,
+    limits: Limits,
+    /// Items and bytes that the guarded functions have made so far.
+    made: Cell<usize>,
+    /// Evaluations around the innermost one.
+    nesting: Cell<usize>,
+    /// Those of our functions that the program mentions.
+    functions: Box<[&'static Entry]>,
 }
+
+impl Supply {
+    pub(super) fn new(
+        now_ms: u64,
+        chance: Chance,
+        limits: Limits,
+        functions: &[&'static Entry],
+    ) -> Self {
+        Self(Rc::new(Shared {
+            now_ms,
+            chance: RefCell::new(chance),
+            limits,
+            made: Cell::new(0),
+            nesting: Cell::new(0),
+            functions: functions.into(),
+        }))
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// An evaluator that keeps the limits and knows the functions.
+    pub(super) fn evaluator(&self, context: Context) -> Result<Evaluator, EvaluatorError> {
+        let limits = self.limits();
+        let options = EvaluatorOptions {
+            timeout_ms: Some(limits.time_ms),
+            max_stack_depth: Some(limits.depth),
+            max_sequence_length: Some(limits.items),
+            ..EvaluatorOptions::default()
+        };
+        let mut evaluator = Evaluator::with_options(context, options);
+        for (name, function) in &self.0.functions {
+            let supply = self.clone();
+            evaluator
+                .register_fn_override(*name, move |args: &[JValue]| function(&supply, args))?;
+        }
+        Ok(evaluator)
+    }
+
+    /// Runs an evaluation within the evaluation: it counts levels anew, so there may be few of them.
+    pub(super) fn nested(&self, run: impl FnOnce(&Self) -> HostFnResult) -> HostFnResult {
+        let nesting = self.0.nesting.get();
+        if nesting >= NESTING_MAX {
+            return Err(failure(
+                "D1011: Stack overflow. Check for non-terminating recursive function. Consider rewriting as tail-recursive",
+            ));
+        }
+        self.0.nesting.set(nesting + 1);
+        let result = run(self);
+        self.0.nesting.set(nesting);
+        result
+    }
+
+    /// Counts what is about to be made.
+    pub(super) fn spend(&self, amount: usize) -> Result<(), EvaluatorError> {
+        let made = self.0.made.get().saturating_add(amount);
+        self.0.made.set(made);
+        self.check_size(made / SPARE)
+    }
+
+    /// Refuses what is larger than a text and a sequence may be together.
+    pub(super) fn check_size(&self, size: usize) -> Result<(), EvaluatorError> {
+        let size_max = self.limits().items.saturating_add(self.limits().bytes);
+        if size > size_max {
+            return Err(failure(
+                "The values that the expression makes are too large",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_text(&self, bytes: usize) -> Result<(), EvaluatorError> {
+        if bytes > self.0.limits.bytes {
+            return Err(failure(format!(
+                "A string is longer than {} bytes",
+                self.0.limits.bytes
+            )));
+        }
+        Ok(())
+    }
+}
+
+const NESTING_MAX: usize = 16;
+
+/// How often a program may make the largest thing that it may make.
+const SPARE: usize = 8;
 
 /// A function of ours, by the name that programs call it.
 type Function = fn(&Supply, &[JValue]) -> HostFnResult;
 
-const FUNCTIONS: &[(&str, Function)] = &[
-    ("now", |supply, args| clock::now(supply.now_ms, args)),
-    ("millis", |supply, _| Ok(clock::millis(supply.now_ms))),
+/// A function and its name in the tree.
+pub(super) type Entry = (&'static str, Function);
+
+const FUNCTIONS: &[Entry] = &[
+    ("now", |supply, args| clock::now(supply.0.now_ms, args)),
+    ("millis", |supply, _| Ok(clock::millis(supply.0.now_ms))),
     ("toMillis", |supply, args| {
-        clock::to_millis(supply.now_ms, args)
+        clock::to_millis(supply.0.now_ms, args)
     }),
     ("random", random),
     ("uuid", |supply, _| {
-        Ok(JValue::string(supply.chance.borrow_mut().uuid()))
+        Ok(JValue::string(supply.0.chance.borrow_mut().uuid()))
     }),
     ("shuffle", shuffle),
     ("partition", partition),
@@ -39,8 +137,15 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("hash", hash),
     ("parse", parse),
     ("eval", |_, _| Err(not_a_function())),
-    ("pad", guard::pad),
+    (guard::PAD, guard::pad),
+    (guard::REPLACE, guard::replace_text),
+    (guard::FORMAT_INTEGER, guard::format_integer),
+    (guard::STRING, guard::string),
+    (guard::JOIN, guard::join),
     (guard::CONCATENATE, guard::concatenate),
+    (guard::RANGE, guard::range),
+    (guard::ZIP, guard::zip),
+    (guard::PART, guard::part),
 ];
 
 /// Whether `$name` means a function where nothing of that name is bound.
@@ -56,37 +161,55 @@ pub(super) fn draws(name: &str) -> bool {
     matches!(name, "random" | "uuid" | "shuffle")
 }
 
-/// Makes those of our functions known that the program mentions.
-pub(super) fn register(
-    evaluator: &mut Evaluator,
-    supply: &Supply,
-    mentions: impl Fn(&str) -> bool,
-) -> Result<(), EvaluatorError> {
-    for (name, function) in FUNCTIONS.iter().filter(|(name, _)| mentions(name)) {
-        let supply = supply.clone();
-        evaluator.register_fn_override(*name, move |args: &[JValue]| function(&supply, args))?;
+/// Those of our functions that the tree mentions.
+pub(super) fn mentioned(ast: &AstNode) -> Vec<&'static Entry> {
+    let mut found: Vec<&'static Entry> = Vec::new();
+    let mut left = vec![ast];
+    while let Some(node) = left.pop() {
+        if let AstNode::Function { name, .. } | AstNode::Variable(name) = node
+            && let Some(entry) = FUNCTIONS.iter().find(|(known, _)| known == name)
+            && !found.iter().any(|(known, _)| known == name)
+        {
+            found.push(entry);
+        }
+        walk::children(node, &mut |child| left.push(child));
     }
-    Ok(())
+    found
 }
 
-/// Calls a function of the library that none of ours hides.
+/// Calls a function of the library that takes no functions.
 pub(super) fn builtin(name: &str, args: &[JValue]) -> HostFnResult {
-    let mut context = Context::new();
-    let names = ["first", "second", "third"];
-    for (name, value) in names.into_iter().zip(args) {
-        context.bind(name.to_owned(), value.clone());
-    }
+    let (call, context) = call(name, args);
+    Evaluator::with_context(context).evaluate(&call, &JValue::Undefined)
+}
+
+/// Applies an operator of the library that is replaced in the tree.
+pub(super) fn apply(op: BinaryOp, first: &JValue, second: &JValue) -> HostFnResult {
+    let [lhs, rhs] = [0, 1].map(|place| Box::new(argument(place)));
+    let context = context(&[first.clone(), second.clone()]);
+    Evaluator::with_context(context).evaluate(&AstNode::Binary { op, lhs, rhs }, &JValue::Undefined)
+}
+
+fn call(name: &str, args: &[JValue]) -> (AstNode, Context) {
     let call = AstNode::Function {
         name: name.to_owned(),
-        args: names
-            .into_iter()
-            .take(args.len())
-            .map(AstNode::variable)
-            .collect(),
+        args: (0..args.len()).map(argument).collect(),
         is_builtin: true,
     };
-    Evaluator::with_options(context, EvaluatorOptions::default())
-        .evaluate(&call, &JValue::Undefined)
+    (call, context(args))
+}
+
+/// The variable that [`context`] binds to the argument at this place.
+pub(super) fn argument(place: usize) -> AstNode {
+    AstNode::variable(place.to_string())
+}
+
+pub(super) fn context(args: &[JValue]) -> Context {
+    let mut context = Context::new();
+    for (place, value) in args.iter().enumerate() {
+        context.bind(place.to_string(), value.clone());
+    }
+    context
 }
 
 pub(super) fn not_a_function() -> EvaluatorError {
@@ -106,7 +229,9 @@ pub(super) fn failure(message: impl Into<String>) -> EvaluatorError {
 /// `$random([seed])`: the same seed gives the same number.
 fn random(supply: &Supply, args: &[JValue]) -> HostFnResult {
     match args.first() {
-        None | Some(JValue::Undefined) => Ok(JValue::Number(supply.chance.borrow_mut().fraction())),
+        None | Some(JValue::Undefined) => {
+            Ok(JValue::Number(supply.0.chance.borrow_mut().fraction()))
+        }
         // Zero and minus zero are one seed.
         Some(JValue::Number(seed)) => Ok(JValue::Number(
             Chance::seeded((seed + 0.0).to_bits()).fraction(),
@@ -121,7 +246,7 @@ fn shuffle(supply: &Supply, args: &[JValue]) -> HostFnResult {
         Some(JValue::Array(items)) => items.to_vec(),
         Some(single) => vec![single.clone()],
     };
-    let mut chance = supply.chance.borrow_mut();
+    let mut chance = supply.0.chance.borrow_mut();
     for last in (1..items.len()).rev() {
         items.swap(last, chance.place(last + 1));
     }
@@ -166,10 +291,10 @@ fn range(supply: &Supply, args: &[JValue]) -> HostFnResult {
     if steps < 0.0 {
         return Ok(JValue::array(Vec::new()));
     }
-    if steps.is_nan() || steps >= supply.limits.items as f64 {
+    if steps.is_nan() || steps >= supply.limits().items as f64 {
         return Err(failure(format!(
             "The range function makes more than {} items",
-            supply.limits.items
+            supply.limits().items
         )));
     }
     let items = (0..=steps as u64).map(|place| JValue::Number(first + place as f64 * step));
@@ -184,7 +309,7 @@ fn hash(supply: &Supply, args: &[JValue]) -> HostFnResult {
     let text = match data {
         JValue::Undefined => return Ok(JValue::Undefined),
         JValue::String(text) => text.to_string(),
-        other => guard::text(other, supply.limits.bytes)?,
+        other => guard::text(supply, other)?,
     };
     let JValue::String(algorithm) = algorithm else {
         return Err(mismatch(2, "hash"));

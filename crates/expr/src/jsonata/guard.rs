@@ -1,50 +1,260 @@
-//! Limits where the library has none. What multiplies the length of a text is replaced by functions that look at the length first.
+//! Limits where the library has none.
+//!
+//! It counts time, levels and the items of sequences, but one call of a built-in function may multiply texts or lists beyond all memory,
+//! which would end the process. What multiplies is replaced in the tree by functions that look first. Their names hold characters that
+//! no program can write, so they hide nothing and nothing hides them.
 
-use jsonata_core::ast::{AstNode, BinaryOp};
+use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 use jsonata_core::evaluator::{EvaluatorError, HostFnResult};
 use jsonata_core::functions;
 use jsonata_core::value::JValue;
 
-use super::functions::{Supply, builtin, failure};
+use super::functions::{Supply, apply, argument, builtin, context, failure, mismatch};
 use super::walk;
 
-/// The operator `&` as a function; no program can write the name.
 pub(super) const CONCATENATE: &str = "&";
+pub(super) const RANGE: &str = "..";
+pub(super) const PART: &str = "part!";
+pub(super) const STRING: &str = "string!";
+pub(super) const JOIN: &str = "join!";
+pub(super) const PAD: &str = "pad!";
+pub(super) const REPLACE: &str = "replace!";
+pub(super) const ZIP: &str = "zip!";
+pub(super) const FORMAT_INTEGER: &str = "formatInteger!";
 
-/// Puts the guarded functions into the tree, and the context into calls that leave it out: our functions do not see it.
+/// What the program calls a name, and what it is called in the tree.
+pub(super) fn renamed(name: &str) -> &str {
+    match name {
+        "string" => STRING,
+        "join" => JOIN,
+        "pad" => PAD,
+        "replace" => REPLACE,
+        "zip" => ZIP,
+        "formatInteger" => FORMAT_INTEGER,
+        name => name,
+    }
+}
+
+/// Puts the guarded functions into the tree.
 pub(super) fn install(ast: &mut AstNode) {
-    let mut left = vec![ast];
-    while let Some(node) = left.pop() {
+    let mut left = vec![(ast, Place::Value)];
+    while let Some((mut node, place)) = left.pop() {
+        if place == Place::Value && gathers(node) {
+            *node = call(PART, vec![take(node)]);
+            let AstNode::Function { args, .. } = node else {
+                continue;
+            };
+            let Some(gatherer) = args.first_mut() else {
+                continue;
+            };
+            node = gatherer;
+        }
+        if place != Place::Piped {
+            insert_context(node);
+        }
         replace(node);
-        walk::children_mut(node, &mut |child| left.push(child));
+        let below = match node {
+            AstNode::Binary {
+                op: BinaryOp::ChainPipe,
+                lhs,
+                rhs,
+            } => {
+                left.extend([(&mut **lhs, Place::Value), (&mut **rhs, Place::Piped)]);
+                continue;
+            }
+            // The parser hangs predicates of a call on a path of one step.
+            AstNode::Path { steps } if steps.len() == 1 && place == Place::Piped => Place::Piped,
+            AstNode::Path { .. } => Place::Inside,
+            AstNode::Function { name, .. } if name == PART => Place::Inside,
+            _ => Place::Value,
+        };
+        walk::children_mut(node, &mut |child| left.push((child, below)));
+    }
+}
+
+/// What a node is to the one above it.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Value,
+    /// A step of a path, or what [`part`] looks at.
+    Inside,
+    /// The right side of `~>`: a call gets one argument more.
+    Piped,
+}
+
+/// Whether the value is an array of what a function gives: the one way besides brackets and braces to put values into a new one.
+fn gathers(node: &AstNode) -> bool {
+    let is_gatherer = |node: &AstNode| matches!(node, AstNode::Function { name, .. } if matches!(name.as_str(), "map" | "each"));
+    let heads = |node: &AstNode| match node {
+        AstNode::Path { steps } => steps.first().is_some_and(|step| is_gatherer(&step.node)),
+        node => is_gatherer(node),
+    };
+    match node {
+        AstNode::Binary {
+            op: BinaryOp::ChainPipe,
+            rhs,
+            ..
+        } => heads(rhs),
+        node => heads(node),
+    }
+}
+
+/// Functions of ours do not see the context, which stands for a first argument that is left out. Where the number of arguments does not tell
+/// whether it is, the context goes last and [`with_context`] decides.
+fn insert_context(node: &mut AstNode) {
+    let AstNode::Function { name, args, .. } = node else {
+        return;
+    };
+    let context = AstNode::variable("");
+    match (name.as_str(), args.len()) {
+        ("string" | "toMillis", 0) | ("pad" | "formatInteger", 1) | ("replace", 2) => {
+            args.insert(0, context)
+        }
+        ("pad", 2) | ("replace", 3) => args.extend([AstNode::Null, context]),
+        _ => {}
+    }
+}
+
+/// The arguments without what [`insert_context`] put behind the first `count`.
+fn with_context(
+    args: &[JValue],
+    count: usize,
+    is_left_out: impl Fn(&[JValue]) -> bool,
+) -> Vec<JValue> {
+    match args.split_at_checked(count) {
+        Some((own, [_, context])) if is_left_out(own) => {
+            [std::slice::from_ref(context), own].concat()
+        }
+        Some((own, [_, _])) => own.to_vec(),
+        _ => args.to_vec(),
     }
 }
 
 fn replace(node: &mut AstNode) {
     match node {
         AstNode::Binary {
-            op: BinaryOp::Concatenate,
+            op: op @ (BinaryOp::Concatenate | BinaryOp::Range),
             lhs,
             rhs,
         } => {
-            let operands =
-                [lhs, rhs].map(|operand| std::mem::replace(&mut **operand, AstNode::Undefined));
-            *node = AstNode::Function {
-                name: CONCATENATE.to_owned(),
-                args: operands.into(),
-                is_builtin: true,
+            let name = if *op == BinaryOp::Range {
+                RANGE
+            } else {
+                CONCATENATE
             };
+            *node = call(name, [take(lhs), take(rhs)].into());
         }
-        AstNode::FunctionApplication(call) => {
-            if let AstNode::Function { name, args, .. } = &mut **call
-                && args.is_empty()
-                && name == "toMillis"
-            {
-                args.push(AstNode::variable(""));
-            }
+        AstNode::Array(items) | AstNode::ArrayGroup(items) => items.iter_mut().for_each(watch),
+        AstNode::Object(members)
+        | AstNode::ObjectTransform {
+            pattern: members, ..
+        } => {
+            members.iter_mut().for_each(|(_, member)| watch(member));
         }
+        AstNode::Variable(name) | AstNode::Function { name, .. } => rename(name),
+        AstNode::Lambda { params, .. } => params.iter_mut().for_each(rename),
+        AstNode::Path { steps } => steps.iter_mut().for_each(rename_bindings),
         _ => {}
     }
+}
+
+fn rename_bindings(step: &mut PathStep) {
+    step.focus
+        .iter_mut()
+        .chain(&mut step.index_var)
+        .for_each(rename);
+    for stage in &mut step.stages {
+        if let Stage::Index(name) = stage {
+            rename(name);
+        }
+    }
+}
+
+fn rename(name: &mut String) {
+    let other = renamed(name);
+    if other != name {
+        *name = other.to_owned();
+    }
+}
+
+fn call(name: &str, args: Vec<AstNode>) -> AstNode {
+    AstNode::Function {
+        name: name.to_owned(),
+        args,
+        is_builtin: true,
+    }
+}
+
+fn take(node: &mut AstNode) -> AstNode {
+    std::mem::replace(node, AstNode::Undefined)
+}
+
+/// Lets [`part`] see what becomes a part of an array or object. A value whose parts are shared is small in memory and may still take for ever
+/// to walk; such values grow only where something is put into something else.
+fn watch(node: &mut AstNode) {
+    let is_watched = match node {
+        // An array inside an array stays one, and the parser hangs its predicates on a path of one step.
+        AstNode::Path { steps } => {
+            !matches!(steps.as_slice(), [step] if matches!(step.node, AstNode::Array(_)))
+        }
+        AstNode::Variable(_)
+        | AstNode::Function { .. }
+        | AstNode::Call { .. }
+        | AstNode::Block(_)
+        | AstNode::Conditional { .. }
+        | AstNode::Binary { .. }
+        | AstNode::ObjectTransform { .. }
+        | AstNode::Sort { .. } => true,
+        _ => false,
+    };
+    if is_watched {
+        *node = call(PART, vec![take(node)]);
+    }
+}
+
+pub(super) fn part(supply: &Supply, args: &[JValue]) -> HostFnResult {
+    let value = args.first().cloned().unwrap_or(JValue::Undefined);
+    count(supply, &value)?;
+    Ok(value)
+}
+
+pub(super) fn zip(supply: &Supply, args: &[JValue]) -> HostFnResult {
+    args.iter().try_for_each(|arg| count(supply, arg))?;
+    builtin("zip", args)
+}
+
+/// Spends one for every value in the value, shared ones as often as they are there.
+fn count(supply: &Supply, value: &JValue) -> Result<(), EvaluatorError> {
+    let mut size = 0_usize;
+    let mut left = vec![value];
+    while let Some(value) = left.pop() {
+        size += 1;
+        match value {
+            JValue::Array(items) => left.extend(items.iter()),
+            JValue::Object(members) => left.extend(members.values()),
+            _ => {}
+        }
+        supply.check_size(size + left.len())?;
+    }
+    supply.spend(size)
+}
+
+pub(super) fn range(supply: &Supply, args: &[JValue]) -> HostFnResult {
+    /// Beyond it floats have no successor.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let operands = args.first().zip(args.get(1));
+    if let Some((JValue::Number(first), JValue::Number(last))) = operands {
+        let is_exact = first.abs() <= EXACT && last.abs() <= EXACT;
+        if !is_exact || last - first >= supply.limits().items as f64 {
+            return Err(failure(format!(
+                "D2014: The size of the sequence allocated by the range operator (..) must not exceed {}.",
+                supply.limits().items
+            )));
+        }
+        supply.spend((last - first).max(0.0) as usize)?;
+    }
+    let (first, last) = operands.unwrap_or((&JValue::Undefined, &JValue::Undefined));
+    apply(BinaryOp::Range, first, last)
 }
 
 pub(super) fn concatenate(supply: &Supply, args: &[JValue]) -> HostFnResult {
@@ -52,36 +262,128 @@ pub(super) fn concatenate(supply: &Supply, args: &[JValue]) -> HostFnResult {
     for arg in args {
         match arg {
             JValue::String(text) => joined.push_str(text),
-            other => joined.push_str(&text(other, supply.limits.bytes)?),
+            other => joined.push_str(&text(supply, other)?),
         }
-        if joined.len() > supply.limits.bytes {
-            return Err(too_long(supply.limits.bytes));
-        }
+        supply.check_text(joined.len())?;
     }
+    supply.spend(joined.len())?;
     Ok(JValue::string(joined))
 }
 
-pub(super) fn pad(supply: &Supply, args: &[JValue]) -> HostFnResult {
-    if let Some(JValue::Number(width)) = args.get(1) {
-        // A character takes up to four bytes.
-        if width.abs() > (supply.limits.bytes / 4) as f64 {
-            return Err(too_long(supply.limits.bytes));
-        }
+/// `$string(value [, prettify])`.
+pub(super) fn string(supply: &Supply, args: &[JValue]) -> HostFnResult {
+    let value = args.first().unwrap_or(&JValue::Undefined);
+    let is_pretty = match args.get(1) {
+        None | Some(JValue::Undefined) => None,
+        Some(JValue::Bool(is_pretty)) => Some(*is_pretty),
+        // A callback is called with the value, its place, and what it is taken from.
+        Some(_) if args.len() > 2 => None,
+        Some(_) => return Err(mismatch(2, "string")),
+    };
+    measure(supply, value)?;
+    Ok(functions::string::string(value, is_pretty)?)
+}
+
+pub(super) fn join(supply: &Supply, args: &[JValue]) -> HostFnResult {
+    if let Some(JValue::Array(items)) = args.first() {
+        let separator = args.get(1).and_then(JValue::as_str).map_or(0, str::len);
+        let lengths = items
+            .iter()
+            .map(|item| item.as_str().map_or(0, str::len).saturating_add(separator));
+        let length = lengths.fold(0_usize, usize::saturating_add);
+        supply.check_text(length)?;
+        supply.spend(length)?;
     }
-    builtin("pad", args)
+    builtin("join", args)
+}
+
+pub(super) fn pad(supply: &Supply, args: &[JValue]) -> HostFnResult {
+    let args = with_context(args, 2, |own| own.first().is_some_and(JValue::is_number));
+    if let Some(JValue::Number(width)) = args.get(1) {
+        // A character takes up to four bytes. A float too large for the type becomes the largest.
+        supply.check_text((width.abs() as usize).saturating_mul(4))?;
+    }
+    builtin("pad", &args)
+}
+
+/// `$replace(text, pattern, replacement [, limit])`.
+pub(super) fn replace_text(supply: &Supply, args: &[JValue]) -> HostFnResult {
+    let args = &*with_context(args, 3, |own| own.last().is_some_and(JValue::is_number));
+    let (Some(JValue::String(text)), Some(replacement)) = (args.first(), args.get(2)) else {
+        return builtin("replace", args);
+    };
+    if replacement.is_function() {
+        return supply.nested(|supply| replace_by_function(supply, args));
+    }
+    let replacement = replacement.as_str().unwrap_or_default();
+    let matches_max = match args.get(1) {
+        Some(JValue::String(pattern)) if !pattern.is_empty() => text.matches(&**pattern).count(),
+        _ => text.len(),
+    };
+    // A replacement may name the match and its groups, each as long as the text.
+    let names = replacement.matches('$').count();
+    let growth = replacement
+        .len()
+        .saturating_add(names.saturating_mul(text.len()));
+    supply.check_text(
+        text.len()
+            .saturating_add(growth.saturating_mul(matches_max)),
+    )?;
+    builtin("replace", args)
+}
+
+/// The function may call functions of ours, and what it gives is counted.
+fn replace_by_function(supply: &Supply, args: &[JValue]) -> HostFnResult {
+    const FUNCTION: &str = "function!";
+    const MATCH: &str = "match!";
+    const TEXT: &str = "text!";
+    let counted = AstNode::Lambda {
+        params: vec![MATCH.to_owned()],
+        body: Box::new(call(
+            TEXT,
+            vec![call(FUNCTION, vec![AstNode::variable(MATCH)])],
+        )),
+        signature: None,
+        thunk: false,
+    };
+    let mut operands: Vec<_> = (0..args.len()).map(argument).collect();
+    let mut context = context(args);
+    if let (Some(operand), Some(function)) = (operands.get_mut(2), args.get(2)) {
+        *operand = counted;
+        context.bind(FUNCTION.to_owned(), function.clone());
+    }
+    let mut evaluator = supply.evaluator(context)?;
+    let counter = supply.clone();
+    evaluator.register_fn(TEXT, move |args: &[JValue]| {
+        let text = args.first().cloned().unwrap_or(JValue::Undefined);
+        counter.spend(text.as_str().map_or(0, str::len))?;
+        Ok(text)
+    })?;
+    evaluator.evaluate(&call("replace", operands), &JValue::Undefined)
+}
+
+/// `$formatInteger(number, picture)`. Roman numerals grow with the number, not with its digits.
+pub(super) fn format_integer(supply: &Supply, args: &[JValue]) -> HostFnResult {
+    if let (Some(JValue::Number(number)), Some(JValue::String(picture))) =
+        (args.first(), args.get(1))
+        && picture.contains(['I', 'i'])
+    {
+        supply.check_text((number.abs() / 1000.0) as usize)?;
+    }
+    builtin("formatInteger", args)
 }
 
 /// What `$string` makes of the value; nothing for undefined.
-pub(super) fn text(value: &JValue, bytes_max: usize) -> Result<String, EvaluatorError> {
-    measure(value, bytes_max)?;
+pub(super) fn text(supply: &Supply, value: &JValue) -> Result<String, EvaluatorError> {
+    measure(supply, value)?;
     match functions::string::string(value, None)? {
         JValue::String(text) => Ok(text.to_string()),
         _ => Ok(String::new()),
     }
 }
 
-/// Fails if the text of the value is longer. A value whose parts are shared may stand for more text than there is memory.
-fn measure(value: &JValue, bytes_max: usize) -> Result<(), EvaluatorError> {
+/// Fails if the text of the value is too long. A value whose parts are shared may stand for more text than there is memory.
+fn measure(supply: &Supply, value: &JValue) -> Result<(), EvaluatorError> {
     let mut bytes = 0_usize;
     let mut left = vec![value];
     while let Some(value) = left.pop() {
@@ -98,13 +400,7 @@ fn measure(value: &JValue, bytes_max: usize) -> Result<(), EvaluatorError> {
             _ => 1,
         };
         // What waits is counted too, so that the list itself stays short.
-        if bytes + left.len() > bytes_max {
-            return Err(too_long(bytes_max));
-        }
+        supply.check_text(bytes + left.len())?;
     }
-    Ok(())
-}
-
-fn too_long(bytes_max: usize) -> EvaluatorError {
-    failure(format!("A string is longer than {bytes_max} bytes"))
+    supply.spend(bytes)
 }

@@ -1,20 +1,18 @@
 //! One expression: parsed once, evaluated in any number of scopes.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use jsonata_core::ast::{AstNode, BinaryOp};
-use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
+use jsonata_core::evaluator::Context;
 use jsonata_core::parser;
 use jsonata_core::value::JValue;
 
 use super::chance::Chance;
 use super::convert::{self, Input};
 use super::error::{EvaluationError, SyntaxError};
-use super::functions::{self, Supply};
+use super::functions::{self, Entry, Supply};
 use super::references::{self, References, STATES};
 use super::scope::{Limits, Scope};
 use super::shape::Shape;
@@ -30,6 +28,7 @@ struct Parsed {
     ast: AstNode,
     shape: Shape,
     references: References,
+    functions: Vec<&'static Entry>,
 }
 
 impl Program {
@@ -46,12 +45,14 @@ impl Program {
         let shape = Shape::of(&ast);
         let references = references::of(&ast);
         guard::install(&mut ast);
+        let functions = functions::mentioned(&ast);
         let text = text.into();
         Ok(Self(Arc::new(Parsed {
             text,
             ast,
             shape,
             references,
+            functions,
         })))
     }
 
@@ -89,25 +90,12 @@ impl Program {
     }
 
     fn run(&self, scope: &mut dyn Scope, limits: &Limits) -> Result<Value, EvaluationError> {
-        let references = &self.0.references;
-        let supply = Supply {
-            now_ms: scope.now_ms(),
-            chance: Rc::new(RefCell::new(self.chance(scope))),
-            limits: *limits,
-        };
-        let options = EvaluatorOptions {
-            timeout_ms: Some(limits.time_ms),
-            max_stack_depth: Some(limits.depth),
-            max_sequence_length: Some(limits.items),
-            ..EvaluatorOptions::default()
-        };
+        let chance = self.chance(scope);
+        let supply = Supply::new(scope.now_ms(), chance, *limits, &self.0.functions);
         let mut input = Input::default();
-        let mut evaluator = Evaluator::with_options(self.context(scope, &mut input), options);
-        let mentions = |name: &str| {
-            name == guard::CONCATENATE || references.names.iter().any(|known| &**known == name)
-        };
-        let value = functions::register(&mut evaluator, &supply, mentions)
-            .and_then(|()| evaluator.evaluate(&self.0.ast, &JValue::Undefined))
+        let value = supply
+            .evaluator(self.context(scope, &mut input))
+            .and_then(|mut evaluator| evaluator.evaluate(&self.0.ast, &JValue::Undefined))
             .map_err(|error| EvaluationError::from_library(&error))?;
         convert::from_library(&value, &input, limits.bytes)
     }
@@ -115,10 +103,9 @@ impl Program {
     fn chance(&self, scope: &mut dyn Scope) -> Chance {
         if self
             .0
-            .references
-            .names
+            .functions
             .iter()
-            .any(|name| functions::draws(name))
+            .any(|(name, _)| functions::draws(name))
         {
             Chance::new(scope.chance(), scope.chance())
         } else {
@@ -130,15 +117,15 @@ impl Program {
         let references = &self.0.references;
         let mut context = Context::new();
         if !references.states.is_empty() {
-            let fields = references.states.iter().filter_map(|field| {
+            let fields = references.states.iter().filter_map(|(field, wanted)| {
                 let value = scope.states(*field)?;
-                Some((field.name().to_owned(), input.read(&value)))
+                Some((field.name().to_owned(), input.read(&value, wanted)))
             });
             context.bind(STATES.to_owned(), convert::object(fields));
         }
-        for name in &references.names {
+        for (name, wanted) in &references.names {
             if let Some(value) = scope.variable(name) {
-                context.bind(name.to_string(), input.read(&value));
+                context.bind(guard::renamed(name).to_owned(), input.read(&value, wanted));
             }
         }
         context

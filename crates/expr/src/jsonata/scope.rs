@@ -59,10 +59,10 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            time_ms: 2_000,
+            time_ms: 1_000,
             depth: 6_000,
             items: 1_000_000,
-            bytes: 16 * 1024 * 1024,
+            bytes: 4 * 1024 * 1024,
         }
     }
 }

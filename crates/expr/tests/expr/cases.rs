@@ -1,7 +1,8 @@
 //! The files in `tests/cases`: an expression, a template or a reference path, what it is evaluated against, and what comes out.
 
-use everstep_expr::expression::{Expression, Scope};
-use everstep_expr::json::{Map, Value};
+use crate::given::Given;
+use everstep_expr::expression::Expression;
+use everstep_expr::json::Value;
 use everstep_expr::path::{Path, ReferencePath};
 use everstep_expr::template::Template;
 
@@ -15,44 +16,6 @@ const FILES: &[(&str, &str)] = &[
     ("texts", include_str!("../cases/texts.json")),
     ("numbers", include_str!("../cases/numbers.json")),
 ];
-
-/// A scope whose chance counts from 0.
-pub struct Given {
-    pub input: Value,
-    pub context: Value,
-    pub variables: Map,
-    pub drawn: u64,
-}
-
-impl Given {
-    pub fn input(input: Value) -> Self {
-        Self {
-            input,
-            context: Value::Null,
-            variables: Map::new(),
-            drawn: 0,
-        }
-    }
-}
-
-impl Scope for Given {
-    fn input(&self) -> &Value {
-        &self.input
-    }
-
-    fn context(&self) -> &Value {
-        &self.context
-    }
-
-    fn variable(&self, name: &str) -> Option<&Value> {
-        self.variables.get(name)
-    }
-
-    fn chance(&mut self) -> u64 {
-        self.drawn += 1;
-        self.drawn - 1
-    }
-}
 
 fn text<'a>(case: &'a Value, key: &str) -> Option<&'a str> {
     case.get(key).and_then(Value::as_str)

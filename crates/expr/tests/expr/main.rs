@@ -1,6 +1,8 @@
 //! The crate through its public door.
 
 mod cases;
+mod given;
+mod invariants;
 mod json;
 #[expect(
     clippy::disallowed_methods,
