@@ -20,7 +20,7 @@ impl ErrorNames {
     #[must_use]
     pub fn matches(&self, error: &str) -> bool {
         self.0.iter().any(|name| match &**name {
-            "States.ALL" => !matches!(error, "States.DataLimitExceeded" | "States.Runtime"),
+            "States.ALL" => error != "States.Runtime",
             "States.TaskFailed" => !matches!(
                 error,
                 "States.Timeout" | "States.DataLimitExceeded" | "States.Runtime"

@@ -1,7 +1,7 @@
 //! The JSON texts of an execution, each of which is stored once.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use everstep_core::Sequence;
 use everstep_core::codec::{Corrupt, Reader, Writer};
@@ -76,6 +76,10 @@ impl Document {
         Ok(self.value())
     }
 
+    pub(crate) fn downgrade(&self) -> WeakDocument {
+        WeakDocument(Arc::downgrade(&self.0))
+    }
+
     /// Whether this is the very same document, not one with the same text.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
@@ -83,9 +87,29 @@ impl Document {
     }
 }
 
+/// A document, as long as something else holds it.
+#[derive(Debug)]
+pub(crate) struct WeakDocument(Weak<Content>);
+
+impl WeakDocument {
+    pub fn upgrade(&self) -> Option<Document> {
+        self.0.upgrade().map(Document)
+    }
+
+    pub fn is_held(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.id.0, self.text)
+    }
+}
+
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.0.id.0, self.0.text)
+        fmt::Debug::fmt(&self.0, f)
     }
 }
 
@@ -107,6 +131,8 @@ pub struct Body {
     is_first: bool,
     /// `None` in an event that was read and not resolved.
     document: Option<Document>,
+    /// Whether it comes out of a journal: only then will later ones have to be looked up.
+    is_read: bool,
 }
 
 impl Body {
@@ -118,6 +144,7 @@ impl Body {
             sequence: document.0.sequence,
             is_first: true,
             document: Some(document),
+            is_read: false,
         }
     }
 
@@ -161,6 +188,10 @@ impl Body {
         self.document.is_none().then_some((self.sequence, self.id))
     }
 
+    pub(crate) const fn is_read(&self) -> bool {
+        self.is_read
+    }
+
     pub(crate) fn resolve(&mut self, document: Document) {
         self.document = Some(document);
     }
@@ -188,13 +219,17 @@ impl Body {
             1 => {
                 let text = std::str::from_utf8(from.slice()?)
                     .map_err(|_| Corrupt::Malformed { what: "document" })?;
-                Ok(Self::first(Document::new(id, sequence, text.into())))
+                Ok(Self {
+                    is_read: true,
+                    ..Self::first(Document::new(id, sequence, text.into()))
+                })
             }
             2 => Ok(Self {
                 id,
                 sequence,
                 is_first: false,
                 document: None,
+                is_read: true,
             }),
             tag => Err(Corrupt::tag("document", tag)),
         }

@@ -8,6 +8,7 @@ use everstep_core::{EventId, Generation, Operation, Sequence, Timestamp};
 use super::codec;
 use super::document::{Body, Document, DocumentId};
 use super::settings::Settings;
+use crate::definition::StateId;
 
 /// A line of work: the execution's own, a branch's or an iteration's. Numbered in the order of their beginnings; 0 is the execution's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,6 +156,7 @@ pub enum Event {
     StateEntered {
         place: Place,
         kind: StateKind,
+        state: StateId,
         name: Arc<str>,
         input: Body,
     },
@@ -165,7 +167,7 @@ pub enum Event {
         output: Body,
         assigned: Vec<Assigned>,
         /// Where it goes on; `None` at the end of its state machine.
-        next: Option<Arc<str>>,
+        next: Option<StateId>,
     },
     /// A Task, Wait, Parallel or Map state was left because of what happened elsewhere.
     StateAborted {
@@ -281,6 +283,8 @@ pub enum Event {
         place: Place,
         worker: Worker,
         failure: ErrorOutput,
+        /// Whether its worker was silent for too long. The history calls both the same; retriers and catchers can tell them apart.
+        is_heartbeat: bool,
     },
     /// A Wait state waits.
     WaitStarted {
@@ -306,6 +310,15 @@ pub enum Event {
         frame: FrameId,
         failure: ErrorOutput,
     },
+    /// A branch of a Parallel state ended between two states, because of what happened elsewhere.
+    BranchAborted {
+        frame: FrameId,
+    },
+    /// A task stops an execution that a state started and waits for no more.
+    StopDecided {
+        operation: Operation,
+        arn: Arc<str>,
+    },
     /// Events of this turn are logged by a task.
     Logged {
         operation: Operation,
@@ -323,6 +336,8 @@ impl everstep_core::Event for Event {
             | Self::RetryDecided { .. }
             | Self::Woken { .. }
             | Self::BranchFailed { .. }
+            | Self::BranchAborted { .. }
+            | Self::StopDecided { .. }
             | Self::Logged { .. } => false,
             _ => self.place().is_none_or(|place| !place.is_hidden),
         }

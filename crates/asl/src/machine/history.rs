@@ -44,6 +44,8 @@ impl Event {
             | Self::RetryDecided { .. }
             | Self::Woken { .. }
             | Self::BranchFailed { .. }
+            | Self::BranchAborted { .. }
+            | Self::StopDecided { .. }
             | Self::Logged { .. } => return None,
         })
     }

@@ -7,6 +7,7 @@ use everstep_core::{Digest, Event as _, EventId, Generation, Operation, Sequence
 use proptest::prelude::*;
 
 use super::*;
+use crate::definition::StateId;
 
 fn text() -> impl Strategy<Value = Arc<str>> {
     "[a-zäöü\"{}\\\\ ]{0,12}".prop_map(Arc::from)
@@ -130,6 +131,7 @@ fn of_state() -> impl Strategy<Value = Event> {
             Event::StateEntered {
                 place,
                 kind,
+                state: StateId(place.frame.0),
                 name,
                 input,
             }
@@ -140,7 +142,7 @@ fn of_state() -> impl Strategy<Value = Event> {
             text(),
             body(),
             assigned,
-            proptest::option::of(text())
+            proptest::option::of(any::<u32>())
         )
             .prop_map(|(place, kind, name, output, assigned, next)| {
                 Event::StateExited {
@@ -149,7 +151,7 @@ fn of_state() -> impl Strategy<Value = Event> {
                     name,
                     output,
                     assigned,
-                    next,
+                    next: next.map(StateId),
                 }
             }),
         (place(), kind()).prop_map(|(place, kind)| Event::StateAborted { place, kind }),
@@ -260,16 +262,19 @@ fn of_task() -> impl Strategy<Value = Event> {
                 failure,
             }
         }),
-        (place(), worker(), failure()).prop_map(|(place, worker, failure)| Event::TimedOut {
-            place,
-            worker,
-            failure
-        }),
+        (place(), worker(), failure(), any::<bool>()).prop_map(
+            |(place, worker, failure, is_heartbeat)| Event::TimedOut {
+                place,
+                worker,
+                failure,
+                is_heartbeat,
+            }
+        ),
     ]
 }
 
 fn internal() -> impl Strategy<Value = Event> {
-    (any::<[u32; 3]>(), any::<u64>(), failure(), 0u8..5).prop_map(
+    (any::<[u32; 3]>(), any::<u64>(), failure(), 0u8..7).prop_map(
         |([a, b, c], time, failure, which)| {
             let (frame, operation) = (FrameId(a), Operation(b));
             match which {
@@ -286,6 +291,11 @@ fn internal() -> impl Strategy<Value = Event> {
                     failure,
                 },
                 2 => Event::Woken { frame },
+                4 => Event::BranchAborted { frame },
+                5 => Event::StopDecided {
+                    operation,
+                    arn: "arn".into(),
+                },
                 3 => Event::BranchFailed { frame, failure },
                 _ => Event::Logged {
                     operation,

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use jsonata_core::value::JValue;
 
 use super::error::EvaluationError;
+use super::references::Wanted;
 use crate::json::{DEPTH_MAX, Map, Number, Value};
 
 /// What one evaluation reads, and how to find it again in the result: parts that a program only passes on are shared, not copied, so that
@@ -19,10 +20,21 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) fn read(&mut self, value: &Value) -> JValue {
-        let copy = self.copy(value);
-        self.held.push(copy.clone());
-        copy
+    pub(super) fn read(&mut self, value: &Value, wanted: &Wanted) -> JValue {
+        match (value, wanted) {
+            (Value::Object(map), Wanted::Members(members)) => {
+                let read = members.iter().filter_map(|(key, wanted)| {
+                    let member = self.read(map.get(key)?, wanted);
+                    Some((key.to_string(), member))
+                });
+                JValue::object(read.collect())
+            }
+            _ => {
+                let copy = self.copy(value);
+                self.held.push(copy.clone());
+                copy
+            }
+        }
     }
 
     fn copy(&mut self, value: &Value) -> JValue {

@@ -117,15 +117,15 @@ impl Program {
         let references = &self.0.references;
         let mut context = Context::new();
         if !references.states.is_empty() {
-            let fields = references.states.iter().filter_map(|field| {
+            let fields = references.states.iter().filter_map(|(field, wanted)| {
                 let value = scope.states(*field)?;
-                Some((field.name().to_owned(), input.read(&value)))
+                Some((field.name().to_owned(), input.read(&value, wanted)))
             });
             context.bind(STATES.to_owned(), convert::object(fields));
         }
-        for name in &references.names {
+        for (name, wanted) in &references.names {
             if let Some(value) = scope.variable(name) {
-                context.bind(guard::renamed(name).to_owned(), input.read(&value));
+                context.bind(guard::renamed(name).to_owned(), input.read(&value, wanted));
             }
         }
         context

@@ -1,12 +1,13 @@
 //! What a program refers to: variables from outside, fields of `$states`, functions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 
 use super::functions;
 use super::scope::StatesField;
+use super::shape::is_plain;
 use super::unbound;
 use super::walk;
 
@@ -14,16 +15,41 @@ use super::walk;
 pub(super) const STATES: &str = "states";
 
 /// The names a program takes from outside.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct References {
     /// Free variables that are neither `$states` nor a function's name.
     pub(super) variables: Vec<Arc<str>>,
-    /// Every free name except `$states`, functions' names too: a variable hides a function of its name.
-    pub(super) names: Vec<Arc<str>>,
-    /// The fields of `$states` it may read.
-    pub(super) states: Vec<StatesField>,
+    /// What is read of every free name except `$states`, functions' names too: a variable hides a function of its name.
+    pub(super) names: BTreeMap<Arc<str>, Wanted>,
+    /// What is read of `$states`.
+    pub(super) states: BTreeMap<StatesField, Wanted>,
     /// What it reads from a context item where there is none: names, `$` and `$$`.
     pub(super) unbound: Vec<Arc<str>>,
+}
+
+/// Which parts of a value are read. Only these are worth converting.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    All,
+    /// Of an object these members; of an array every item, for a path gathers from all.
+    Members(BTreeMap<Arc<str>, Wanted>),
+}
+
+impl Wanted {
+    fn nothing() -> Self {
+        Self::Members(BTreeMap::new())
+    }
+
+    fn add(&mut self, path: &[&str]) {
+        match (self, path.split_first()) {
+            (Self::All, _) => {}
+            (wanted, None) => *wanted = Self::All,
+            (Self::Members(members), Some((name, below))) => members
+                .entry((*name).into())
+                .or_insert_with(Self::nothing)
+                .add(below),
+        }
+    }
 }
 
 pub(super) fn of(ast: &AstNode) -> References {
@@ -32,16 +58,16 @@ pub(super) fn of(ast: &AstNode) -> References {
         ..Walk::default()
     };
     walk.node(ast);
-    let shared = |names: &BTreeSet<&str>| names.iter().map(|name| Arc::from(*name)).collect();
-    let names = &walk.variables | &walk.calls;
-    walk.variables.retain(|name| !functions::is_function(name));
+    let is_variable = |name: &&Arc<str>| !functions::is_function(name);
+    let variables = walk.variables.keys().filter(is_variable).cloned().collect();
+    let mut names = walk.variables;
+    for name in walk.calls {
+        names.entry(name.into()).or_insert(Wanted::All);
+    }
     References {
-        variables: shared(&walk.variables),
-        names: shared(&names),
-        states: StatesField::ALL
-            .into_iter()
-            .filter(|field| walk.states.contains(field))
-            .collect(),
+        variables,
+        names,
+        states: walk.states,
         unbound: unbound::of(ast),
     }
 }
@@ -50,16 +76,19 @@ pub(super) fn of(ast: &AstNode) -> References {
 struct Walk<'a> {
     /// Names bound by the program itself, innermost scope last.
     scopes: Vec<BTreeSet<&'a str>>,
-    variables: BTreeSet<&'a str>,
+    is_in_path: bool,
+    variables: BTreeMap<Arc<str>, Wanted>,
     calls: BTreeSet<&'a str>,
-    states: BTreeSet<StatesField>,
+    states: BTreeMap<StatesField, Wanted>,
 }
 
 impl<'a> Walk<'a> {
     fn node(&mut self, node: &'a AstNode) {
         match node {
-            AstNode::Variable(name) => self.variable(name, None),
-            AstNode::Path { steps } => self.path(steps),
+            AstNode::Variable(name) => self.variable(name, &[]),
+            AstNode::Path { .. } | AstNode::ObjectTransform { .. } | AstNode::Sort { .. } => {
+                self.path(node)
+            }
             AstNode::Function { name, args, .. } => {
                 if !self.is_bound(name) {
                     self.calls.insert(name);
@@ -99,22 +128,32 @@ impl<'a> Walk<'a> {
         self.bind(name);
     }
 
-    fn path(&mut self, steps: &'a [PathStep]) {
-        let mut steps = steps.iter().peekable();
-        let mut first = true;
-        while let Some(step) = steps.next() {
+    /// What a step binds is visible to the rest of the path and to what groups or sorts it, and no further.
+    fn path(&mut self, node: &'a AstNode) {
+        let is_outermost = !std::mem::replace(&mut self.is_in_path, true);
+        if is_outermost {
+            self.scopes.push(BTreeSet::new());
+        }
+        match node {
+            AstNode::Path { steps } => self.steps(steps),
+            other => walk::children(other, &mut |child| self.node(child)),
+        }
+        if is_outermost {
+            self.scopes.pop();
+            self.is_in_path = false;
+        }
+    }
+
+    fn steps(&mut self, steps: &'a [PathStep]) {
+        for (place, step) in steps.iter().enumerate() {
             match &step.node {
-                AstNode::Variable(name) if first => {
-                    let next = steps
-                        .peek()
-                        .filter(|_| step.stages.is_empty())
-                        .map(|next| &next.node);
-                    self.variable(name, next);
+                AstNode::Variable(name) if place == 0 && is_plain(step) => {
+                    let below = steps.get(1..).unwrap_or_default().iter();
+                    let names: Vec<_> = below.map_while(plain_name).collect();
+                    self.variable(name, &names);
                 }
                 node => self.node(node),
             }
-            first = false;
-            // What a step binds stays visible to the rest of the path and to what is grouped or sorted by it.
             step.focus
                 .iter()
                 .chain(&step.index_var)
@@ -129,17 +168,29 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn variable(&mut self, name: &'a str, next: Option<&AstNode>) {
+    fn variable(&mut self, name: &'a str, path: &[&str]) {
         if name.is_empty() || self.is_bound(name) {
             return;
         }
         if name != STATES {
-            self.variables.insert(name);
-            return;
+            return self
+                .variables
+                .entry(name.into())
+                .or_insert_with(Wanted::nothing)
+                .add(path);
         }
-        match next {
-            Some(AstNode::Name(field)) => self.states.extend(StatesField::from_name(field)),
-            _ => self.states.extend(StatesField::ALL),
+        match path.split_first() {
+            Some((field, below)) => {
+                if let Some(field) = StatesField::from_name(field) {
+                    self.states
+                        .entry(field)
+                        .or_insert_with(Wanted::nothing)
+                        .add(below);
+                }
+            }
+            None => self
+                .states
+                .extend(StatesField::ALL.map(|field| (field, Wanted::All))),
         }
     }
 
@@ -151,5 +202,12 @@ impl<'a> Walk<'a> {
 
     fn is_bound(&self, name: &str) -> bool {
         self.scopes.iter().any(|scope| scope.contains(name))
+    }
+}
+
+fn plain_name(step: &PathStep) -> Option<&str> {
+    match &step.node {
+        AstNode::Name(name) if is_plain(step) => Some(name),
+        _ => None,
     }
 }

@@ -111,7 +111,7 @@ impl Shape {
 }
 
 /// Whether the step has no predicate and binds nothing.
-fn is_plain(step: &PathStep) -> bool {
+pub(super) fn is_plain(step: &PathStep) -> bool {
     step.stages.is_empty()
         && step.focus.is_none()
         && step.index_var.is_none()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use everstep_core::codec::{Corrupt, Reader};
 use everstep_core::{EventId, Generation, Operation, Timestamp};
 
+use crate::definition::StateId;
 use crate::machine::document::Body;
 use crate::machine::event::{
     Assigned, Attempt, ErrorOutput, Event, FrameId, MapRules, Place, Stage, StateKind, Worker,
@@ -80,6 +81,13 @@ fn decode_internal(tag: u8, from: &mut Reader<'_>) -> Result<Event, Corrupt> {
             last: EventId(from.u32()?),
             done: from.list(|from| from.u32().map(Operation))?,
         },
+        133 => Event::BranchAborted {
+            frame: FrameId(from.u32()?),
+        },
+        134 => Event::StopDecided {
+            operation: Operation(from.u32()?),
+            arn: text(from)?,
+        },
         tag => return Err(Corrupt::tag("event", tag)),
     })
 }
@@ -95,6 +103,7 @@ fn decode_of_state(tag: u8, from: &mut Reader<'_>) -> Result<Event, Corrupt> {
         10 => Event::StateEntered {
             place,
             kind,
+            state: StateId(from.u32()?),
             name: text(from)?,
             input: Body::decode(from)?,
         },
@@ -106,7 +115,7 @@ fn decode_of_state(tag: u8, from: &mut Reader<'_>) -> Result<Event, Corrupt> {
             assigned: from.list(|from| -> Result<Assigned, Corrupt> {
                 Ok((text(from)?, Body::decode(from)?))
             })?,
-            next: from.option(text)?,
+            next: from.option(|from| from.u32().map(StateId))?,
         },
         12 => Event::StateAborted { place, kind },
         13 => Event::StateSucceeded { place, kind },
@@ -204,6 +213,7 @@ fn decode_of_task(tag: u8, from: &mut Reader<'_>) -> Result<Event, Corrupt> {
             place,
             worker,
             failure: read_error_output(from)?,
+            is_heartbeat: from.bool()?,
         },
         tag => return Err(Corrupt::tag("event", tag)),
     })

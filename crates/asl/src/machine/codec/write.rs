@@ -50,10 +50,12 @@ fn encode_of_state(event: &Event, to: &mut Writer) {
         Event::StateEntered {
             place,
             kind,
+            state,
             name,
             input,
         } => {
             head(10, place, kind);
+            to.u32(state.0);
             to.str(name);
             input.encode(to);
         }
@@ -72,7 +74,7 @@ fn encode_of_state(event: &Event, to: &mut Writer) {
                 to.str(name);
                 value.encode(to);
             });
-            to.option(next.as_ref(), |to, next| to.str(next));
+            to.option(next.as_ref(), |to, next| to.u32(next.0));
         }
         Event::StateAborted { place, kind } => head(12, place, kind),
         Event::StateSucceeded { place, kind } => head(13, place, kind),
@@ -223,9 +225,11 @@ fn encode_of_task(event: &Event, to: &mut Writer) {
             place,
             worker,
             failure,
+            is_heartbeat,
         } => {
             head(45, place, worker);
             error_output(to, failure);
+            to.bool(*is_heartbeat);
         }
         _ => encode_internal(event, to),
     }
@@ -277,6 +281,15 @@ fn encode_internal(event: &Event, to: &mut Writer) {
             to.u32(first.0);
             to.u32(last.0);
             to.list(done, |to, operation| to.u32(operation.0));
+        }
+        Event::BranchAborted { frame } => {
+            to.u8(133);
+            to.u32(frame.0);
+        }
+        Event::StopDecided { operation, arn } => {
+            to.u8(134);
+            to.u32(operation.0);
+            to.str(arn);
         }
         // The others are written before they get here.
         _ => {}

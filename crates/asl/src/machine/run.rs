@@ -1,0 +1,376 @@
+//! The loop of a turn: one step of every frame that can go on, until none can.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use everstep_core::{EventId, Operation, Sequence, Settlement, Status, TimerKind, Turn};
+use everstep_expr::json::Value;
+
+use super::asl::Asl;
+use super::chance::Chance;
+use super::document::{Body, Document, DocumentId};
+use super::event::{Assigned, ErrorOutput, Event, FrameId, Place};
+use super::flow::{Fault, Left};
+use super::limits::{Limits, Surroundings};
+use super::scene::Scene;
+use super::settings::Kind;
+use super::state::{Frame, Phase, Visit};
+use super::{logging, nested};
+use crate::definition::{Definition, Next, State as Defined, StateId};
+
+// Persisted and never reused. When two are due at the same time for one operation, the lower goes first.
+pub(crate) const EXECUTION_TIMEOUT: TimerKind = TimerKind(1);
+pub(crate) const TASK_TIMEOUT: TimerKind = TimerKind(2);
+pub(crate) const HEARTBEAT: TimerKind = TimerKind(3);
+pub(crate) const WAIT: TimerKind = TimerKind(4);
+pub(crate) const RETRY: TimerKind = TimerKind(5);
+
+/// Operation 0: the execution itself.
+pub(crate) const EXECUTION: Operation = Operation(0);
+
+/// Why a step ends before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// The history has room for its last event only.
+    Full,
+    /// The execution has ended, or the frame is not what it should be.
+    Over,
+}
+
+pub(crate) type Step<T = ()> = Result<T, Halt>;
+
+/// What a command leads to.
+pub(crate) struct Run<'t, 'a> {
+    pub turn: &'t mut Turn<'a, Asl>,
+    pub surroundings: &'a Surroundings,
+    chance: Chance,
+    /// Of the next new document.
+    next_document: u32,
+    /// The first public event of this command.
+    first_event: EventId,
+    /// ARNs of executions that are to be stopped.
+    pub jobs: Vec<Arc<str>>,
+}
+
+impl<'t, 'a> Run<'t, 'a> {
+    pub fn new(turn: &'t mut Turn<'a, Asl>, surroundings: &'a Surroundings) -> Self {
+        let chance = Chance::new((turn.chance(), turn.chance()));
+        let next_document = turn.state().next_document.0;
+        let first_event = turn.execution().next_event();
+        Self {
+            turn,
+            surroundings,
+            chance,
+            next_document,
+            first_event,
+            jobs: Vec::new(),
+        }
+    }
+
+    /// Lets every frame that can go on do so, as far as the turn's budget reaches.
+    pub fn go(&mut self) {
+        while let Some(frame) = self.turn.state().ready.front().copied() {
+            if self.turn.is_spent() {
+                self.turn.go_on();
+                break;
+            }
+            match self.step(frame) {
+                Ok(()) => {}
+                Err(Halt::Full) => self.overflow(),
+                Err(Halt::Over) => break,
+            }
+        }
+        self.finish();
+    }
+
+    /// What every command ends with.
+    pub fn finish(&mut self) {
+        nested::stop(self);
+        logging::log(self);
+    }
+
+    fn step(&mut self, id: FrameId) -> Step {
+        let phase = self.frame(id)?.phase.clone();
+        match phase {
+            Phase::Begin { input } => {
+                let start = self.start_of(id)?;
+                self.enter(id, start, input)
+            }
+            Phase::Next { state, input } => self.enter(id, state, input),
+            Phase::Work => self.work(id),
+            Phase::Scheduled => self.started(id),
+            Phase::Done { result } => self.task_done(id, &result),
+            Phase::Waited => self.waited(id),
+            Phase::Failing {
+                failure,
+                is_heartbeat,
+            } => self.fail(id, failure, is_heartbeat, true),
+            Phase::Spread => self.spread(id),
+            Phase::Joined => self.join(id),
+            // These are never in the queue.
+            Phase::Queued
+            | Phase::Running
+            | Phase::Waiting { .. }
+            | Phase::Retrying { .. }
+            | Phase::Fanned
+            | Phase::Ended { .. }
+            | Phase::Failed
+            | Phase::Aborted { .. } => Err(Halt::Over),
+        }
+    }
+
+    /// The history is full: its last event is the execution's failure.
+    fn overflow(&mut self) {
+        let limit = self.limits().history_events;
+        let failure = ErrorOutput {
+            error: Some("States.Runtime".into()),
+            cause: Some(
+                format!("The execution reached the maximum number of history events ({limit}).")
+                    .into(),
+            ),
+        };
+        let previous = self.turn.state().last_event;
+        self.close_failed(previous, failure);
+    }
+
+    pub fn close_failed(&mut self, previous: EventId, failure: ErrorOutput) {
+        self.jobs.extend(nested::running(self.turn.state()));
+        self.turn.emit(Event::ExecutionFailed { previous, failure });
+        self.close(Status::Failed);
+    }
+
+    /// Closes the execution. What it has not stopped yet is stopped nevertheless.
+    pub fn close(&mut self, status: Status) {
+        self.jobs
+            .extend(nested::unstopped(self.turn.execution(), self.turn.state()));
+        self.turn.close(status);
+    }
+
+    /// Emits an event, if the history has room for another one behind it.
+    pub fn emit(&mut self, event: Event) -> Step {
+        use everstep_core::Event as _;
+        let next = self.turn.execution().next_event().0;
+        if next >= self.limits().history_events && self.is_standard() && event.is_public() {
+            return Err(Halt::Full);
+        }
+        self.turn.emit(event);
+        Ok(())
+    }
+
+    /// Counts new documents on from those of the state.
+    pub fn restart_documents(&mut self) {
+        self.next_document = self.turn.state().next_document.0;
+    }
+
+    pub fn first_event(&self) -> EventId {
+        self.first_event
+    }
+
+    pub fn limits(&self) -> &'a Limits {
+        &self.surroundings.limits
+    }
+
+    pub fn definition(&self) -> &'a Definition {
+        &self.surroundings.definition
+    }
+
+    fn is_standard(&self) -> bool {
+        let settings = self.turn.state().settings.as_ref();
+        settings.is_some_and(|settings| settings.kind == Kind::Standard)
+    }
+
+    pub fn frame(&self, id: FrameId) -> Step<&Frame> {
+        self.turn.state().frame(id).ok_or(Halt::Over)
+    }
+
+    pub fn visit(&self, id: FrameId) -> Step<&Visit> {
+        self.turn.state().visit(id).ok_or(Halt::Over)
+    }
+
+    /// What the definition says of the state that a frame is in.
+    pub fn defined(&self, id: FrameId) -> Step<&'a Defined> {
+        let state = self.visit(id)?.state;
+        self.definition().get(state).ok_or(Halt::Over)
+    }
+
+    /// Where the frame's next event happens.
+    pub fn place(&self, id: FrameId) -> Step<Place> {
+        let frame = self.frame(id)?;
+        Ok(Place {
+            frame: id,
+            previous: frame.previous,
+            is_hidden: frame.within.is_some(),
+        })
+    }
+
+    /// What the frame's expressions look at.
+    pub fn scene(&mut self, frame: FrameId) -> Scene<'_> {
+        Scene {
+            state: self.turn.state(),
+            frame,
+            now_ms: self.turn.now().0,
+            limits: &self.surroundings.limits.expression,
+            chance: &mut self.chance,
+            token: None,
+            item: None,
+            context: OnceCell::new(),
+        }
+    }
+
+    pub fn draw(&mut self) -> u64 {
+        self.chance.draw()
+    }
+
+    /// The number of the next operation that begins.
+    pub fn next_operation(&self) -> Operation {
+        self.turn.state().next_operation
+    }
+
+    /// Nothing that comes for the operation is wanted any more.
+    pub fn release(&mut self, operation: Operation, settlement: Settlement) {
+        self.turn.end_task(operation);
+        for kind in [TASK_TIMEOUT, HEARTBEAT, WAIT, RETRY] {
+            self.turn.clear_timer(operation, kind);
+        }
+        self.turn.shut(operation, settlement);
+    }
+
+    fn sequence(&self) -> Sequence {
+        self.turn.execution().next_sequence()
+    }
+
+    /// A new document with this text.
+    pub fn document(&mut self, text: Arc<str>, value: Option<Value>) -> Document {
+        let id = DocumentId(self.next_document);
+        self.next_document = self.next_document.saturating_add(1);
+        let sequence = self.sequence();
+        match value {
+            Some(value) => Document::of_value(id, sequence, text, value),
+            None => Document::new(id, sequence, text),
+        }
+    }
+
+    /// The document of a value: one of those `at hand` if it is the same, else a new one.
+    pub fn body(&mut self, value: &Value, at_hand: &[&Document]) -> Body {
+        let same = |document: &&&Document| document.value().is_same(value);
+        if let Some(document) = at_hand.iter().find(same) {
+            return Body::again((**document).clone());
+        }
+        let text = value.to_text();
+        let equal = |document: &&&Document| **document.text() == *text;
+        match at_hand.iter().find(equal) {
+            Some(document) => Body::again((**document).clone()),
+            None => Body::first(self.document(text.into(), Some(value.clone()))),
+        }
+    }
+
+    /// As [`Run::body`], within the limit of a payload.
+    pub fn limited(
+        &mut self,
+        value: &Value,
+        at_hand: &[&Document],
+        of: &str,
+    ) -> Result<Body, Fault> {
+        let body = self.body(value, at_hand);
+        if body.text().len() > self.limits().payload_bytes {
+            return Err(Fault::DataLimit { of: of.to_owned() });
+        }
+        Ok(body)
+    }
+
+    /// Leaves a state.
+    pub fn exit(
+        &mut self,
+        id: FrameId,
+        left: &Left,
+        at_hand: &[&Document],
+        next: Option<StateId>,
+    ) -> Step {
+        let name = self.visit(id)?.name.clone();
+        let (output, assigned) = match self.bodies_of(left, at_hand, &name) {
+            Ok(bodies) => bodies,
+            Err(fault) => return self.fault(id, &fault),
+        };
+        self.leave(id, output, assigned, next)
+    }
+
+    pub fn bodies_of(
+        &mut self,
+        left: &Left,
+        at_hand: &[&Document],
+        name: &str,
+    ) -> Result<(Body, Vec<Assigned>), Fault> {
+        let output = self.limited(&left.output, at_hand, name)?;
+        let mut assigned = Vec::with_capacity(left.assigned.len());
+        for (variable, value) in &left.assigned {
+            // The output's document is stored by the same event, before the variables.
+            let mut near = at_hand.to_vec();
+            near.extend(output.document());
+            assigned.push((variable.clone(), self.limited(value, &near, name)?));
+        }
+        Ok((output, assigned))
+    }
+
+    /// Leaves a state with what its documents are.
+    pub fn leave(
+        &mut self,
+        id: FrameId,
+        output: Body,
+        assigned: Vec<Assigned>,
+        next: Option<StateId>,
+    ) -> Step {
+        let visit = self.visit(id)?;
+        let (kind, name) = (visit.kind, visit.name.clone());
+        let place = self.place(id)?;
+        self.emit(Event::StateExited {
+            place,
+            kind,
+            name,
+            output,
+            assigned,
+            next,
+        })?;
+        if next.is_none() {
+            self.conclude(id)?;
+        }
+        Ok(())
+    }
+
+    /// The frame has left its last state.
+    fn conclude(&mut self, id: FrameId) -> Step {
+        let frame = self.frame(id)?;
+        let Phase::Ended { output } = &frame.phase else {
+            return Ok(());
+        };
+        let output = output.clone();
+        let previous = frame.previous;
+        let Some(seat) = frame.seat else {
+            self.turn.emit(Event::ExecutionSucceeded {
+                previous,
+                output: Body::again(output),
+            });
+            self.close(Status::Succeeded);
+            return Ok(());
+        };
+        let outer = self.visit(seat.frame)?;
+        let is_iteration = outer.fan.as_ref().is_some_and(|fan| fan.items.is_some());
+        let name = outer.name.clone();
+        if is_iteration {
+            let place = self.place(id)?;
+            self.emit(Event::MapIterationSucceeded {
+                place,
+                name,
+                index: seat.index,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The state that follows, if one does.
+pub(crate) const fn following(next: Next) -> Option<StateId> {
+    match next {
+        Next::State(state) => Some(state),
+        Next::End => None,
+    }
+}

@@ -1,0 +1,222 @@
+//! Task states: from their arguments to the call, and from its result to their output.
+
+use std::sync::Arc;
+
+use everstep_core::token::{Purpose, Token};
+use everstep_core::{
+    Generation, Operation, Recovery, Target, TargetKind, Task as KernelTask, TaskPayload, Timer,
+};
+use everstep_expr::json::Value;
+
+use super::document::Document;
+use super::event::{Attempt, Event, FrameId, Worker};
+use super::flow::{self, Environment, Fault};
+use super::run::{HEARTBEAT, Halt, Run, Step, TASK_TIMEOUT, following};
+use crate::definition::{Kind, Pattern, Resource, ResourceKind, Setting, Task};
+
+/// What an attempt is made of.
+struct Prepared {
+    arguments: Value,
+    credentials: Option<Arc<str>>,
+    timeout_s: Option<u64>,
+    heartbeat_s: Option<u64>,
+}
+
+impl Run<'_, '_> {
+    /// Begins an attempt.
+    pub fn schedule(&mut self, id: FrameId, task: &Task, input: &Document) -> Step {
+        let visit = self.visit(id)?;
+        let operation = visit.operation.unwrap_or_else(|| self.next_operation());
+        let generation = visit.generation;
+        if matches!(task.resource.kind, ResourceKind::Activity)
+            && !self.has_activity(&task.resource.arn)
+        {
+            let detail = format!("The activity {} does not exist.", task.resource.arn);
+            return self.fault(id, &Fault::runtime(detail));
+        }
+        let token = has_token(&task.resource).then(|| self.token(operation, generation));
+        let mut scene = self.scene(id);
+        scene.token = token;
+        let prepared = match prepare(task, input.value(), &mut scene) {
+            Ok(prepared) => prepared,
+            Err(fault) => return self.fault(id, &fault),
+        };
+        let attempt = Attempt {
+            operation,
+            generation,
+            resource: task.resource.arn.clone(),
+            worker: worker(&task.resource),
+            region: self.region(),
+            timeout_s: prepared.timeout_s,
+            heartbeat_s: prepared.heartbeat_s,
+            credentials: prepared.credentials,
+        };
+        self.hand_out(id, attempt, &prepared.arguments, input)
+    }
+
+    fn hand_out(
+        &mut self,
+        id: FrameId,
+        attempt: Attempt,
+        arguments: &Value,
+        input: &Document,
+    ) -> Step {
+        let name = self.visit(id)?.name.clone();
+        let arguments = match self.limited(arguments, &[input], &name) {
+            Ok(arguments) => arguments,
+            Err(fault) => return self.fault(id, &fault),
+        };
+        let place = self.place(id)?;
+        let attempt = Arc::new(attempt);
+        self.emit(Event::Scheduled {
+            place,
+            attempt: attempt.clone(),
+            input: arguments,
+        })?;
+        self.turn.open(attempt.operation, attempt.generation);
+        let kind = match attempt.worker {
+            Worker::Activity => TargetKind::Queue,
+            Worker::Function | Worker::Service { .. } => TargetKind::Service,
+        };
+        self.turn.start_task(KernelTask {
+            operation: attempt.operation,
+            generation: attempt.generation,
+            target: Target {
+                kind,
+                address: attempt.resource.to_string(),
+            },
+            payload: TaskPayload::Late,
+            timeout_ms: attempt
+                .timeout_s
+                .map(|seconds| seconds.saturating_mul(1_000)),
+            heartbeat_ms: None,
+            recovery: Recovery::Repeat,
+        });
+        if let Some(seconds) = attempt.timeout_s {
+            self.turn.set_timer(Timer {
+                operation: attempt.operation,
+                kind: TASK_TIMEOUT,
+                due: self.turn.now().after_seconds(seconds),
+                heartbeat_ms: None,
+            });
+        }
+        if !matches!(attempt.worker, Worker::Activity) {
+            self.listen(&attempt);
+        }
+        Ok(())
+    }
+
+    /// From now on the worker must not be silent for long.
+    pub fn listen(&mut self, attempt: &Attempt) {
+        if let Some(seconds) = attempt.heartbeat_s {
+            let interval_ms = seconds.saturating_mul(1_000);
+            self.turn.set_timer(Timer {
+                operation: attempt.operation,
+                kind: HEARTBEAT,
+                due: self.turn.now().after_ms(interval_ms),
+                heartbeat_ms: Some(interval_ms),
+            });
+        }
+    }
+
+    /// Tells that a call has started.
+    pub fn started(&mut self, id: FrameId) -> Step {
+        let (attempt, _) = self.visit(id)?.attempt.as_ref().ok_or(Halt::Over)?;
+        let worker = attempt.worker.clone();
+        let place = self.place(id)?;
+        self.emit(Event::Started {
+            place,
+            worker,
+            by: None,
+        })
+    }
+
+    pub fn task_done(&mut self, id: FrameId, result: &Document) -> Step {
+        let input = self.visit(id)?.input.clone();
+        let Kind::Task(task) = &self.defined(id)?.kind else {
+            return Err(Halt::Over);
+        };
+        let mut scene = self.scene(id);
+        match flow::leave(&task.flow, input.value(), Some(result.value()), &mut scene) {
+            Ok(left) => self.exit(id, &left, &[result, &input], following(task.next)),
+            Err(fault) => self.fault(id, &fault),
+        }
+    }
+
+    fn has_activity(&self, arn: &str) -> bool {
+        let catalogue = self.surroundings.catalogue.as_ref();
+        catalogue.is_none_or(|catalogue| catalogue.has_activity(arn))
+    }
+
+    fn token(&self, operation: Operation, generation: Generation) -> String {
+        self.surroundings.keyring.sign(&Token {
+            purpose: Purpose::Task,
+            execution: self.turn.execution().id(),
+            operation,
+            generation,
+            position: 0,
+        })
+    }
+
+    fn region(&self) -> Arc<str> {
+        let settings = self.turn.state().settings.as_ref();
+        let region = settings.and_then(|settings| settings.execution_arn.split(':').nth(3));
+        region.unwrap_or_default().into()
+    }
+}
+
+fn prepare(task: &Task, input: &Value, scene: &mut dyn Environment) -> Result<Prepared, Fault> {
+    let arguments = flow::work(&task.flow, input, scene)?;
+    let data = flow::effective_input(&task.flow, input, scene)?;
+    let credentials = match &task.credentials {
+        Some(credentials) => flow::credentials(credentials, &data, scene)?,
+        None => None,
+    };
+    let mut seconds = |setting: &Option<Setting<u64>>, field| {
+        setting
+            .as_ref()
+            .map(|setting| flow::seconds(setting, field, &data, scene))
+            .transpose()
+    };
+    Ok(Prepared {
+        arguments,
+        credentials,
+        timeout_s: seconds(&task.timeout_seconds, "TimeoutSeconds")?,
+        heartbeat_s: seconds(&task.heartbeat_seconds, "HeartbeatSeconds")?,
+    })
+}
+
+/// Whether somebody outside settles the attempt by its token, and the context object shows it.
+pub(crate) const fn has_token(resource: &Resource) -> bool {
+    matches!(
+        resource.kind,
+        ResourceKind::Integration {
+            pattern: Pattern::WaitForTaskToken,
+            ..
+        }
+    )
+}
+
+/// Who does the work, as the history names it.
+fn worker(resource: &Resource) -> Worker {
+    match &resource.kind {
+        ResourceKind::Activity => Worker::Activity,
+        ResourceKind::Function | ResourceKind::Other => Worker::Function,
+        ResourceKind::Integration {
+            service,
+            action,
+            pattern,
+        } => {
+            let suffix = match pattern {
+                Pattern::RequestResponse => "",
+                Pattern::Sync => ".sync",
+                Pattern::SyncJson => ".sync:2",
+                Pattern::WaitForTaskToken => ".waitForTaskToken",
+            };
+            Worker::Service {
+                service: service.clone(),
+                action: format!("{action}{suffix}").into(),
+            }
+        }
+    }
+}
