@@ -372,9 +372,9 @@ impl<R> Input<R> {
 }
 
 impl<R> Input<R> {
-    /// The same input with another machine's request type.
-    pub fn map<S>(self, convert: impl FnOnce(R) -> S) -> Input<S> {
-        match self {
+    /// The same input with another machine's request type; `None` where `convert` has none for the request.
+    pub fn try_map<S>(self, convert: impl FnOnce(R) -> Option<S>) -> Option<Input<S>> {
+        Some(match self {
             Self::Start(start) => Input::Start(start),
             Self::Settle {
                 operation,
@@ -413,9 +413,9 @@ impl<R> Input<R> {
             Self::Pause { reason } => Input::Pause { reason },
             Self::Resume { reason } => Input::Resume { reason },
             Self::Redrive => Input::Redrive,
-            Self::Request(request) => Input::Request(convert(request)),
+            Self::Request(request) => Input::Request(convert(request)?),
             Self::Quarantine { reason } => Input::Quarantine { reason },
-        }
+        })
     }
 }
 

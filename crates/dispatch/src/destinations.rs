@@ -67,8 +67,8 @@ async fn attempt(
     said: &Payload,
 ) -> Result<(), Undelivered> {
     let describe = everstep_engine::Request::Durable(Request::Describe);
-    let everstep_engine::Reply::Durable(reply) = handle.report(execution, describe).await?;
-    let Reply::Described(snapshot) = reply else {
+    let reply = handle.report(execution, describe).await?;
+    let everstep_engine::Reply::Durable(Reply::Described(snapshot)) = reply else {
         return Err(Undelivered::Never("it has no end".to_owned()));
     };
     let now = handle.clock().now();

@@ -87,7 +87,9 @@ impl Dispatcher for FunctionDispatcher {
             let execution = work.execution;
             match (work.task.target.kind, work.payload) {
                 (TargetKind::Function, WorkPayload::Late(late)) => {
-                    let Late::Durable(invocation) = *late;
+                    let Late::Durable(invocation) = *late else {
+                        return tracing::error!(%execution, "a function's task carries no invocation");
+                    };
                     let running = (execution, work.task.operation, invocation.generation);
                     if !inner.begin(running) {
                         tracing::info!(%execution, "an invocation that is under way was not begun again");

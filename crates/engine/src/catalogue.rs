@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 pub use activities::ActivityRecord;
+pub(crate) use activities::has_activity;
 pub use layers::{LayerRecord, LayerUse, LayerVersion};
 pub use reserved::Reserved;
 pub use running::{Remote, Scaling};

@@ -43,7 +43,7 @@ pub use handle::{
 };
 pub use input::{Claimed, Snapshot, Started};
 pub use options::Options;
-pub use registry::{DURABLE, HistoryEvent, Late, Reply, Request};
+pub use registry::{ASL, DURABLE, HistoryEvent, Late, Reply, Request, StateMachineLimits};
 pub use start::{Engine, Parts};
 pub use storage::Storage;
 

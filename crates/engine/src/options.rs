@@ -1,6 +1,6 @@
 //! The engine's limits.
 
-use crate::ClockMode;
+use crate::{ClockMode, StateMachineLimits};
 
 /// How an engine runs.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Options {
     pub lease_grace_ms: u64,
     /// Lease of a task without a timeout.
     pub lease_default_ms: u64,
+    /// What executions of state machines may do.
+    pub state_machines: StateMachineLimits,
 }
 
 impl Default for Options {
@@ -27,6 +29,7 @@ impl Default for Options {
             in_flight_per_target_max: 256,
             lease_grace_ms: 60_000,
             lease_default_ms: 24 * 3_600_000,
+            state_machines: StateMachineLimits::default(),
         }
     }
 }

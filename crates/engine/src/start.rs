@@ -46,6 +46,7 @@ impl Engine {
         let owner = Owner::open(
             Arc::clone(&parts.store),
             options.clone(),
+            parts.keyring.clone(),
             &shards,
             clock.now(),
             fastrand::u64(..),

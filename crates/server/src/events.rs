@@ -39,18 +39,18 @@ pub(crate) async fn show(
 
 /// The names of the operations that the events are about.
 async fn identify(app: &App, id: ExecutionId, items: &[HistoryItem]) -> Result<Identities, Error> {
-    let about = items.iter().map(|item| match &item.event {
-        HistoryEvent::Durable(event) => event.operation().unwrap_or_default(),
+    let about = items.iter().filter_map(|item| match &item.event {
+        HistoryEvent::Durable(event) => Some(event.operation().unwrap_or_default()),
+        HistoryEvent::Asl(_) => None,
     });
     let operations: Vec<Operation> = about.collect::<BTreeSet<_>>().into_iter().collect();
     let request = Request::Identify {
         operations: operations.clone(),
     };
-    let everstep_engine::Reply::Durable(reply) = app
-        .handle
-        .request(id, everstep_engine::Request::Durable(request))
-        .await?;
-    let Reply::Identified(identities) = reply else {
+    let asked = everstep_engine::Request::Durable(request);
+    let everstep_engine::Reply::Durable(Reply::Identified(identities)) =
+        app.handle.request(id, asked).await?
+    else {
         return Err(Error::Ended);
     };
     Ok(operations
@@ -93,6 +93,7 @@ fn render(
     };
     let shown = items.iter().filter_map(|item| match &item.event {
         HistoryEvent::Durable(event) => wire::event(item.id, item.at, event, &show),
+        HistoryEvent::Asl(_) => None,
     });
     let shown = shown.collect();
     (shown, missing.take())

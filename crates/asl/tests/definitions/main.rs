@@ -11,6 +11,7 @@
 )]
 
 mod choice;
+mod invariants;
 mod model;
 mod properties;
 

@@ -3,28 +3,11 @@
 use std::sync::LazyLock;
 
 use everstep_asl::definition::LENGTH_MAX_BYTES;
-use everstep_asl::{Code, Definition, Severity};
+use everstep_asl::{Code, Definition};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-/// Reads a text in both ways. A refusal has a reason, a definition has none.
-fn read(text: &str) {
-    for result in [Definition::parse(text), Definition::parse_state(text)] {
-        let found = match &result {
-            Ok(definition) => {
-                for (id, state) in definition.states() {
-                    assert_eq!(definition.find(&state.name), Some(id));
-                }
-                let _ = definition.variable_references();
-                &definition.warnings
-            }
-            Err(found) => found,
-        };
-        let has_error = found.iter().any(|found| found.severity == Severity::Error);
-        assert_eq!(has_error, result.is_err());
-        assert!(found.iter().all(|found| found.offset <= text.len()));
-    }
-}
+use super::invariants::read;
 
 /// The words of the language, so that arbitrary values come near definitions.
 const WORDS: &[&str] = &[

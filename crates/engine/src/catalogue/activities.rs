@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use everstep_store::Store;
+
 use super::Encryption;
 use super::entries::{decode, unknown};
 use crate::{Error, Handle};
@@ -94,6 +96,11 @@ impl Handle {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether there is such an activity, for those who read the store themselves.
+pub(crate) fn has_activity(store: &dyn Store, name: &str) -> Result<bool, Error> {
+    Ok(store.catalogue(&activity_key(name))?.is_some())
 }
 
 fn activity_key(name: &str) -> String {

@@ -37,7 +37,10 @@ impl Handle {
         let digest = start_digest(&start.definition, input.as_deref());
         let key = StartKey::new(&start.definition.name, &start.name);
         start.input = match input {
-            Some(bytes) => Some(self.put_payload(id, bytes).await?),
+            Some(bytes) => {
+                let machine = start.definition.machine;
+                Some(self.own_payload(machine, id, bytes).await?)
+            }
             None => None,
         };
         self.ask(Urgency::Start, |reply| Input::Start {

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::Handle;
 use crate::input::{Forking, Input};
 use crate::pressure::Urgency;
-use crate::registry::{Taken, forked};
+use crate::registry::{Taken, forked, forks};
 use crate::{Error, Started};
 
 /// Batches read at a time.
@@ -88,6 +88,10 @@ impl Handle {
     async fn source(&self, id: ExecutionId, at: Operation) -> Result<(Start, Taken), Error> {
         // Behind this gate everything that was acknowledged is in the store.
         let machine = self.row(id).await?.machine;
+        if !forks(machine) {
+            let why = "executions of state machines can't be forked";
+            return Err(Error::Refused { id, why });
+        }
         let rows = self.read(move |store| {
             let mut rows = Vec::new();
             let mut from = Sequence(0);

@@ -5,7 +5,7 @@ use everstep_store::Direction;
 
 use super::Handle;
 use crate::Error;
-use crate::registry::{HistoryEvent, public_events, quarantine_reason};
+use crate::registry::{HistoryEvent, missing, public_events, quarantine_reason, resolve};
 
 /// Batches read at a time.
 const PAGE: usize = 512;
@@ -38,6 +38,34 @@ impl Handle {
     /// # Errors
     /// [`Error::UnknownExecution`], [`Error::Damaged`], or the store's.
     pub async fn history(
+        &self,
+        id: ExecutionId,
+        from: Option<HistoryCursor>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<HistoryPage, Error> {
+        let mut page = self.public_page(id, from, direction, limit).await?;
+        let named = missing(page.items.iter().map(|item| &item.event));
+        if !named.is_empty() {
+            let batches = self.read(move |store| {
+                let read = named.into_iter().map(|sequence| {
+                    let rows = store.journal(id, sequence, Direction::Forward, 1)?;
+                    Ok(rows.into_iter().next().map(|row| (row.sequence, row.batch)))
+                });
+                read.filter_map(Result::transpose)
+                    .collect::<Result<Vec<_>, _>>()
+            });
+            let events = page.items.iter_mut().map(|item| &mut item.event);
+            resolve(events, &batches.await?).map_err(|corrupt| Error::Damaged {
+                id,
+                detail: corrupt.to_string(),
+            })?;
+        }
+        Ok(page)
+    }
+
+    /// Payloads that repeat are only named.
+    async fn public_page(
         &self,
         id: ExecutionId,
         from: Option<HistoryCursor>,

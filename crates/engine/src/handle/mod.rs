@@ -151,7 +151,7 @@ impl Handle {
         let digest = start_digest(&definition, input.as_deref());
         let key = StartKey::new(&definition.name, &name);
         let input = match input {
-            Some(bytes) => Some(self.put_payload(id, bytes).await?),
+            Some(bytes) => Some(self.own_payload(definition.machine, id, bytes).await?),
             None => None,
         };
         let start = Start {
@@ -322,7 +322,7 @@ impl Handle {
             SettleWith::Stopped(failure) => Outcome::Stopped(failure),
             SettleWith::Succeeded(None) => Outcome::Succeeded(None),
             SettleWith::Succeeded(Some(bytes)) => {
-                Outcome::Succeeded(Some(self.put_payload(execution, bytes).await?))
+                Outcome::Succeeded(Some(self.result_payload(execution, bytes).await?))
             }
         };
         let input = everstep_core::Input::Settle {
@@ -411,7 +411,11 @@ impl Handle {
         self.gated_row(Urgency::Read, id).await
     }
 
-    async fn gated_row(&self, urgency: Urgency, id: ExecutionId) -> Result<ExecutionRow, Error> {
+    pub(super) async fn gated_row(
+        &self,
+        urgency: Urgency,
+        id: ExecutionId,
+    ) -> Result<ExecutionRow, Error> {
         self.ask(urgency, |reply| Input::Row {
             execution: id,
             reply,

@@ -5,6 +5,8 @@ use everstep_core::{Digest, ExecutionId, Payload};
 
 use super::{Handle, is_large};
 use crate::Error;
+use crate::pressure::Urgency;
+use crate::registry::reads_payloads;
 
 impl Handle {
     /// Makes a payload of bytes: large ones are durable in the blob store when this returns.
@@ -26,6 +28,32 @@ impl Handle {
             .await
             .map_err(|error| failed(&digest, error))?;
         Ok(Payload::Blob { digest, len })
+    }
+
+    /// As [`Handle::put_payload`], for an execution of this machine: one that looks into its payloads has them in its journal.
+    pub(super) async fn own_payload(
+        &self,
+        machine: u8,
+        execution: ExecutionId,
+        bytes: Bytes,
+    ) -> Result<Payload, Error> {
+        if reads_payloads(machine) {
+            return Ok(Payload::Inline(bytes));
+        }
+        self.put_payload(execution, bytes).await
+    }
+
+    /// As [`Handle::own_payload`], where the machine has to be looked up.
+    pub(super) async fn result_payload(
+        &self,
+        execution: ExecutionId,
+        bytes: Bytes,
+    ) -> Result<Payload, Error> {
+        if !is_large(bytes.len()) {
+            return Ok(Payload::Inline(bytes));
+        }
+        let machine = self.gated_row(Urgency::Never, execution).await?.machine;
+        self.own_payload(machine, execution, bytes).await
     }
 
     /// The bytes of a payload.

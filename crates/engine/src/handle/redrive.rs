@@ -22,8 +22,10 @@ impl Handle {
                 Some(operations) => return Ok(operations),
                 None => NO_REDRIVE,
             },
+            // A state machine goes on from where its states stand: its history names them.
+            Answer::Done => return Ok(Vec::new()),
             Answer::Refused(why) => why,
-            Answer::Done | Answer::Settled(_) | Answer::AlreadyClosed => NO_REDRIVE,
+            Answer::Settled(_) | Answer::AlreadyClosed => NO_REDRIVE,
         };
         Err(Error::NotRedrivable { id, why })
     }

@@ -29,10 +29,11 @@ impl Owner {
             return Err(Error::UnknownExecution { id });
         }
         let read = catch_unwind(AssertUnwindSafe(|| self.read(id)));
-        let (row, cell) = read.unwrap_or_else(|panic| {
+        let (row, mut cell) = read.unwrap_or_else(|panic| {
             let detail = crate::panics::describe(panic.as_ref());
             Err(Error::Damaged { id, detail })
         })?;
+        self.definitions.surround(&mut cell, None)?;
         self.renew_heartbeats(id, &cell);
         let slot = Slot {
             cell,

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use everstep_core::token::Keyring;
 use everstep_core::{
     Answer, Epoch, ExecutionId, Generation, Operation, Settlement, Shard, Timestamp,
 };
@@ -23,7 +24,7 @@ use everstep_store::{ExecutionRow, Store};
 
 use crate::group::{Group, Release};
 use crate::input::{Input, ReplyTo, Snapshot};
-use crate::registry::{AnyCell, Recorded};
+use crate::registry::{AnyCell, Definitions, Recorded};
 use crate::{Error, Options, Reply, Request};
 use crash::Crashes;
 use offers::{Offers, Poller};
@@ -56,6 +57,7 @@ pub(crate) struct Owner {
     watchers: HashMap<ExecutionId, Vec<ReplyTo<ExecutionRow>>>,
     beats: HashMap<ExecutionId, BTreeMap<Operation, Timestamp>>,
     crashes: Crashes,
+    definitions: Definitions,
     /// Heartbeats are counted from here at the earliest: what was seen of them before died with the former owner.
     recovered: Timestamp,
     random: fastrand::Rng,
@@ -75,11 +77,14 @@ impl Owner {
     pub(crate) fn open(
         store: Arc<dyn Store>,
         options: Options,
+        keyring: Keyring,
         shards: &[Shard],
         now: Timestamp,
         seed: u64,
     ) -> Result<Self, Error> {
         let epochs = store.acquire(shards)?.into_iter().collect();
+        let limits = options.state_machines.clone();
+        let definitions = Definitions::new(Arc::clone(&store), keyring, limits);
         let mut owner = Self {
             queues: Queues::new(&options),
             offers: Offers::default(),
@@ -92,6 +97,7 @@ impl Owner {
             watchers: HashMap::new(),
             beats: HashMap::new(),
             crashes: Crashes::default(),
+            definitions,
             recovered: now,
             random: fastrand::Rng::with_seed(seed),
             tick: 0,

@@ -110,10 +110,12 @@ impl Owner {
             return Ok(known);
         }
         let row = new_row(now, id, &start);
-        let cell = AnyCell::new(row.machine, id).ok_or(Error::Refused {
+        let mut cell = AnyCell::new(row.machine, id).ok_or(Error::Refused {
             id,
             why: "no machine runs this definition",
         })?;
+        self.definitions
+            .surround(&mut cell, Some(&start.settings))?;
         let newcomer = Newcomer {
             key,
             digest,

@@ -88,7 +88,9 @@ async fn large_payloads_lie_beside_the_journal_and_come_back_whole() {
     assert_eq!(settled, Ok(everstep_core::Settlement::Applied));
     let mut found = Vec::new();
     for item in all(&world.handle, id, Direction::Forward, 100).await {
-        let HistoryEvent::Durable(event) = item.event;
+        let HistoryEvent::Durable(event) = item.event else {
+            panic!("another machine's");
+        };
         match event {
             Event::ExecutionStarted {
                 input: Some(input), ..

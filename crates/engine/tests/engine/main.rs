@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, reason = "a test that panics has failed, as it should")]
 
+mod asl;
 mod catalogue;
 mod executions;
 mod fork;

@@ -89,7 +89,9 @@ pub async fn invoked(works: &mut UnboundedReceiver<Work>) -> (ExecutionId, Invoc
     let work = work.expect("a task in time").expect("an engine");
     match work.payload {
         WorkPayload::Late(late) => {
-            let Late::Durable(invocation) = *late;
+            let Late::Durable(invocation) = *late else {
+                panic!("not an invocation");
+            };
             (work.execution, invocation)
         }
         WorkPayload::Stored(payload) => panic!("not an invocation: {payload:?}"),
@@ -163,7 +165,9 @@ pub async fn durable(
     request: everstep_durable::Request,
 ) -> everstep_durable::Reply {
     let reply = handle.request(id, Request::Durable(request)).await;
-    let Reply::Durable(reply) = reply.expect("a reply");
+    let Reply::Durable(reply) = reply.expect("a reply") else {
+        panic!("another machine's");
+    };
     reply
 }
 

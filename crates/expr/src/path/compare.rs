@@ -59,18 +59,20 @@ impl Operator {
         match self {
             Self::Equal => equal(left, right, work),
             Self::NotEqual => Ok(!equal(left, right, work)?),
-            Self::Less => Ok(order(left, right).is_some_and(Ordering::is_lt)),
-            Self::LessOrEqual => Ok(order(left, right).is_some_and(Ordering::is_le)),
-            Self::Greater => Ok(order(left, right).is_some_and(Ordering::is_gt)),
-            Self::GreaterOrEqual => Ok(order(left, right).is_some_and(Ordering::is_ge)),
+            Self::Less => Ok(order(left, right, work)?.is_some_and(Ordering::is_lt)),
+            Self::LessOrEqual => Ok(order(left, right, work)?.is_some_and(Ordering::is_le)),
+            Self::Greater => Ok(order(left, right, work)?.is_some_and(Ordering::is_gt)),
+            Self::GreaterOrEqual => Ok(order(left, right, work)?.is_some_and(Ordering::is_ge)),
             Self::In => has(right, left, work),
             Self::NotIn => Ok(!has(right, left, work)?),
             Self::SubsetOf => subset(left, right, work),
             Self::AnyOf => any(left, right, work),
             Self::NoneOf => Ok(!any(left, right, work)?),
             Self::Contains => contains(left, right, work),
-            Self::Size => Ok(size(left).is_some_and(|size| right.as_i64() == Some(size))),
-            Self::Empty => Ok(size(left).is_some_and(|size| right.as_bool() == Some(size == 0))),
+            Self::Size => Ok(size(left, work)?.is_some_and(|size| right.as_i64() == Some(size))),
+            Self::Empty => {
+                Ok(size(left, work)?.is_some_and(|size| right.as_bool() == Some(size == 0)))
+            }
         }
     }
 }
@@ -117,12 +119,18 @@ fn equal(left: &Value, right: &Value, work: &mut Work) -> Result<bool, UsedUp> {
 }
 
 /// Numbers and strings have an order, each among themselves.
-fn order(left: &Value, right: &Value) -> Option<Ordering> {
-    match (left, right) {
-        (Value::Number(a), Value::Number(b)) => Some(a.cmp(b)),
-        (Value::String(a), Value::String(b)) => Some(a.cmp(b)),
+fn order(left: &Value, right: &Value, work: &mut Work) -> Result<Option<Ordering>, UsedUp> {
+    Ok(match (left, right) {
+        (Value::Number(a), Value::Number(b)) => {
+            work.charge(a.len_utf8().min(b.len_utf8()) / 64)?;
+            Some(a.cmp(b))
+        }
+        (Value::String(a), Value::String(b)) => {
+            work.charge(a.len().min(b.len()) / 64)?;
+            Some(a.cmp(b))
+        }
         _ => None,
-    }
+    })
 }
 
 pub(crate) fn has(list: &Value, wanted: &Value, work: &mut Work) -> Result<bool, UsedUp> {
@@ -165,12 +173,15 @@ fn contains(left: &Value, right: &Value, work: &mut Work) -> Result<bool, UsedUp
     }
 }
 
-fn size(value: &Value) -> Option<i64> {
+fn size(value: &Value, work: &mut Work) -> Result<Option<i64>, UsedUp> {
     let size = match value {
-        Value::String(text) => text.chars().count(),
+        Value::String(text) => {
+            work.charge(text.len() / 64)?;
+            text.chars().count()
+        }
         Value::Array(items) => items.len(),
         Value::Object(map) => map.len(),
-        _ => return None,
+        _ => return Ok(None),
     };
-    i64::try_from(size).ok()
+    Ok(i64::try_from(size).ok())
 }

@@ -10,7 +10,7 @@ use crate::work::UsedUp;
 use regex::{Regex, RegexBuilder};
 
 /// Larger programs are refused when the path is parsed.
-const REGEX_BYTES_MAX: usize = 1 << 20;
+const REGEX_BYTES_MAX: usize = 1 << 18;
 
 #[derive(Clone, Debug)]
 pub(super) enum Filter {
@@ -31,6 +31,7 @@ pub(super) enum Operand {
 
 impl Filter {
     pub fn accepts(&self, item: &Value, reading: &mut Reading<'_>) -> Result<bool, UsedUp> {
+        reading.work.charge(1)?;
         match self {
             Self::Any(filters) => {
                 for filter in filters {

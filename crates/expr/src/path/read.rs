@@ -111,7 +111,7 @@ impl Steps {
             (true, []) => return Ok(Found::Nothing),
             (false, values) => Vec::from_iter(values.iter().copied().cloned()).into(),
         };
-        self.finish(value)
+        self.finish(value, reading)
     }
 
     /// Several names at the end: of every object one with those of the members that it has.
@@ -137,22 +137,28 @@ impl Steps {
         }
         let is_one = self.is_definite() && self.function.is_none();
         match (is_one, objects.pop()) {
-            (true, Some(object)) => self.finish(object),
+            (true, Some(object)) => self.finish(object, reading),
             (true, None) => Ok(Found::Nothing),
             (false, last) => {
                 objects.extend(last);
-                self.finish(objects.into())
+                self.finish(objects.into(), reading)
             }
         }
     }
 
-    fn finish(&self, value: Value) -> Result<Found, UsedUp> {
-        Ok(match self.function {
-            None => Found::Value(value),
-            Some(function) => match function.apply(&value) {
-                Some(value) => Found::Value(value),
-                None => Found::NoNumbers(function.name()),
-            },
+    fn finish(&self, value: Value, reading: &mut Reading<'_>) -> Result<Found, UsedUp> {
+        let Some(function) = self.function else {
+            return Ok(Found::Value(value));
+        };
+        let parts = match &value {
+            Value::Array(items) => items.len(),
+            Value::Object(map) => map.len(),
+            _ => 0,
+        };
+        reading.work.charge(parts)?;
+        Ok(match function.apply(&value) {
+            Some(value) => Found::Value(value),
+            None => Found::NoNumbers(function.name()),
         })
     }
 }
@@ -194,6 +200,12 @@ impl Selector {
         reading: &mut Reading<'_>,
     ) -> Result<(), UsedUp> {
         let before = out.len();
+        let looked_up = match self {
+            Self::Names(names) => names.len(),
+            Self::Indexes(indexes) => indexes.len(),
+            _ => 1,
+        };
+        reading.work.charge(looked_up)?;
         match (self, value) {
             (Self::Name(name), _) => out.extend(value.get(name)),
             (Self::Names(names), _) => out.extend(names.iter().filter_map(|name| value.get(name))),
@@ -208,7 +220,6 @@ impl Selector {
             (Self::Filter(_), Value::Array(_)) if deep => {}
             (Self::Filter(filter), Value::Array(items)) => {
                 for item in items.iter() {
-                    reading.work.charge(1)?;
                     if filter.accepts(item, reading)? {
                         out.push(item);
                     }
@@ -219,7 +230,7 @@ impl Selector {
             }
             _ => {}
         }
-        reading.work.charge(1 + out.len() - before)
+        reading.work.charge(out.len() - before)
     }
 }
 

@@ -55,6 +55,40 @@ fn a_path_that_multiplies_its_matches_ends() {
     assert!(matches!(found, Err(PathError::TooMuchWork { .. })));
 }
 
+/// Everything a path does for an item costs, not only what it finds.
+#[test]
+fn a_path_with_many_parts_ends_for_many_items() {
+    let numbers = evaluate("States.ArrayRange(1, 1000, 1)", Value::Null).expect("numbers");
+    let many = |part: &str, between: &str| vec![part; 2_000].join(between);
+    let texts = vec![Value::from("x".repeat(200_000)); 1_000];
+    for (path, input) in [
+        (format!("$[?({})]", many("!@", " || ")), numbers.clone()),
+        (format!("$[?({})]", many("@", " && ")), numbers.clone()),
+        (
+            format!("$[*][{}].x", many("'a'", ",")),
+            vec![Map::new().into(); 1_000].into(),
+        ),
+        (
+            format!("$[*][{}]", many("9", ",")),
+            vec![numbers.clone(); 1_000].into(),
+        ),
+        (
+            format!("$[?({})]", many("$.length() == 1", " || ")),
+            numbers.clone(),
+        ),
+        ("$[?(@ < $[0])]".to_owned(), texts.clone().into()),
+        ("$[?(@ size 1)]".to_owned(), texts.clone().into()),
+        ("$[?(@ contains 'y')]".to_owned(), texts.clone().into()),
+        ("$[?(@ =~ /y/)]".to_owned(), texts.into()),
+    ] {
+        let found = Path::parse(&path).expect("a path").read(&input);
+        assert!(
+            matches!(found, Err(PathError::TooMuchWork { .. })),
+            "{path:.40}"
+        );
+    }
+}
+
 #[test]
 fn a_template_of_many_costly_expressions_ends() {
     let costly = (0..200).map(|n| (format!("{n}.$"), Value::from("$..a..a..a")));
@@ -94,6 +128,18 @@ fn texts_have_a_limit_before_they_are_built() {
     assert!(input.len_within(1 << 24).is_none());
     assert_eq!(Value::from("x").len_within(3), Some(3));
     assert_eq!(Value::from("x").len_within(2), None);
+    let large = Value::from("x".repeat(1 << 20));
+    let many = (0..20).map(|n| (format!("{n}.$"), Value::from("$")));
+    let template = Template::parse(&Map::from_iter(many).into()).expect("a template");
+    let result = template.evaluate(&mut Given::input(large.clone()));
+    assert!(matches!(result, Err(template::Error::TooLong { .. })));
+    let result = evaluate(
+        "$[*].a.b",
+        vec![Value::parse(r#"{"a": {"b": 1}}"#).expect("JSON"); 9].into(),
+    );
+    assert_eq!(result.map(|list| list.len_at_least()), Ok(19));
+    let result = evaluate("$..*", vec![vec![large; 15].into(); 2].into());
+    assert!(matches!(result, Err(Error::TooLong { .. })));
     for (length, is_taken) in [(10_000, true), (10_001, false)] {
         for expression in [
             "States.Base64Encode($)",

@@ -165,7 +165,10 @@ pub(super) async fn ask(
         .app
         .handle
         .request(id, everstep_engine::Request::Durable(request))
-        .await?;
+        .await?
+    else {
+        return Err(unexpected());
+    };
     match reply {
         Reply::Refused(refusal) => {
             if let Refusal::Diverged { divergence, .. } = &refusal {

@@ -223,7 +223,7 @@ async fn described(call: &Call<'_>, id: ExecutionId) -> Result<ExecutionSnapshot
     let describe = everstep_engine::Request::Durable(Request::Describe);
     match call.app.handle.report(id, describe).await? {
         everstep_engine::Reply::Durable(Reply::Described(snapshot)) => Ok(*snapshot),
-        everstep_engine::Reply::Durable(_) => Err(super::checkpoint::unexpected()),
+        _ => Err(super::checkpoint::unexpected()),
     }
 }
 

@@ -70,8 +70,8 @@ async fn reason(app: &App, body: Body) -> Result<Option<String>, Problem> {
 async fn ask(app: &App, name: &str, request: durable::Request) -> Result<Response, Problem> {
     let id = id(name)?;
     let asked = engine::Request::Durable(request);
-    let engine::Reply::Durable(reply) = app.handle.request(id, asked).await?;
-    if let durable::Reply::Refused(refusal) = reply {
+    let reply = app.handle.request(id, asked).await?;
+    if let engine::Reply::Durable(durable::Reply::Refused(refusal)) = reply {
         return Err(Problem::new(Code::Conflict, refusal.to_string()));
     }
     let row = app.handle.row(id).await?;

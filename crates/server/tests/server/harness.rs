@@ -39,7 +39,9 @@ impl Dispatcher for Worker {
         let WorkPayload::Late(late) = work.payload else {
             return;
         };
-        let Late::Durable(invocation) = *late;
+        let Late::Durable(invocation) = *late else {
+            panic!("not an invocation");
+        };
         let job = Job {
             execution: work.execution,
             invocation: Box::new(invocation),

@@ -80,7 +80,9 @@ impl Play {
                 let WorkPayload::Late(late) = work.payload else {
                     panic!("a payload of no machine")
                 };
-                let Late::Durable(invocation) = *late;
+                let Late::Durable(invocation) = *late else {
+                    panic!("not an invocation");
+                };
                 self.invoke(work.execution, &invocation);
             } else if !self.commit() && self.rig.sent.is_empty() && self.rig.exchanged.is_empty() {
                 return;
@@ -180,10 +182,10 @@ impl Play {
                     .expect("a batch")
                     .1
             })
-            .filter(|(_, HistoryEvent::Durable(event))| {
+            .filter(|(_, event)| {
                 matches!(
                     event,
-                    everstep_durable::Event::ChainedInvokeSucceeded { .. }
+                    HistoryEvent::Durable(everstep_durable::Event::ChainedInvokeSucceeded { .. })
                 )
             });
         assert_eq!(told.count(), 1, "{context}: told once");
@@ -233,7 +235,9 @@ fn a_parent_is_told_when_its_child_is_stopped_or_taken_out() {
     let WorkPayload::Late(late) = work.payload else {
         panic!("a payload of no machine")
     };
-    let Late::Durable(invocation) = *late;
+    let Late::Durable(invocation) = *late else {
+        panic!("not an invocation");
+    };
     play.invoke(work.execution, &invocation);
     let start = play.rig.exchanged.remove(0);
     let Content::Start(child, _) = &start.content else {

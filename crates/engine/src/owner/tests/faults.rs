@@ -8,7 +8,7 @@ use everstep_core::{Definition, ExecutionId, Timestamp};
 use everstep_store::blobs::Blobs;
 use everstep_store::{Call, Disk, Fault, Faults, Faulty, Memory, Store};
 
-use super::rig::settings;
+use super::rig::{keyring, settings};
 use crate::owner::Owner;
 use crate::{
     Called, Dispatcher, Engine, Error, Handle, Options, Parts, Pending, StartExecution, Work,
@@ -156,7 +156,15 @@ fn an_owner_does_not_open_on_a_store_that_does_not_answer() {
     let shards = super::rig::SHARDS;
     let open = |faults: &Faults| {
         let store = Arc::new(Faulty::new(Memory::new(), faults.clone()));
-        Owner::open(store, Options::default(), &shards, Timestamp(1), 1).map(|_| ())
+        Owner::open(
+            store,
+            Options::default(),
+            keyring(),
+            &shards,
+            Timestamp(1),
+            1,
+        )
+        .map(|_| ())
     };
     let faults = Faults::default();
     open(&faults).expect("an owner");

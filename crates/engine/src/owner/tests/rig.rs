@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use everstep_core::token::Keyring;
 use everstep_core::{
     Answer, Definition, ExecutionId, Failure, Generation, Input as Kernel, Operation, Outcome,
     Settlement, Shard, Start, StartKey, Timestamp,
@@ -25,6 +26,10 @@ pub type Asked<T> = oneshot::Receiver<Result<T, Error>>;
 pub const RETENTION_MS: u64 = 60_000;
 /// Two shards show what more would.
 pub const SHARDS: [Shard; 2] = [Shard(0), Shard(1)];
+
+pub fn keyring() -> Keyring {
+    Keyring::new([7; 32])
+}
 
 pub struct Rig {
     pub disk: Disk,
@@ -54,8 +59,15 @@ impl Rig {
         let disk = Disk::default();
         let store: Arc<dyn Store> = Arc::new(Memory::open(&disk).expect("a store"));
         let now = Timestamp(1_000_000);
-        let owner =
-            Owner::open(Arc::clone(&store), options.clone(), &shards, now, 1).expect("an owner");
+        let owner = Owner::open(
+            Arc::clone(&store),
+            options.clone(),
+            keyring(),
+            &shards,
+            now,
+            1,
+        )
+        .expect("an owner");
         Self {
             disk,
             owner,
@@ -87,8 +99,15 @@ impl Rig {
         drop(owner);
         drop(store);
         let store: Arc<dyn Store> = Arc::new(Memory::open(&disk).expect("the store again"));
-        let owner = Owner::open(Arc::clone(&store), options.clone(), &shards, now, chance)
-            .expect("an owner again");
+        let owner = Owner::open(
+            Arc::clone(&store),
+            options.clone(),
+            keyring(),
+            &shards,
+            now,
+            chance,
+        )
+        .expect("an owner again");
         Self {
             disk,
             owner,
@@ -242,7 +261,9 @@ impl Rig {
         let last = self.sent.iter().rev().find(|work| work.execution == id)?;
         match &last.payload {
             WorkPayload::Late(late) => {
-                let Late::Durable(invocation) = &**late;
+                let Late::Durable(invocation) = &**late else {
+                    panic!("not an invocation");
+                };
                 Some(invocation)
             }
             WorkPayload::Stored(_) => None,

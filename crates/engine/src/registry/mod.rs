@@ -1,8 +1,12 @@
-//! The one file that names the machines. Everything else of the engine speaks of commands, batches and tasks.
+//! The one place that names the machines. Everything else of the engine speaks of commands, batches and tasks.
+
+mod definitions;
+mod history;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use everstep_asl::machine::Asl;
 use everstep_core::{
     Answer, Batch, Cause, Cell, Entry, EventId, Execution, ExecutionId, Input, KernelEvent,
     Operation, Outcome, Payload, Sequence, Start, Task, Timestamp, View,
@@ -14,23 +18,32 @@ use crate::catalogue::Resolved;
 
 /// The registry's persisted number of the durable-functions machine.
 pub const DURABLE: u8 = 1;
+/// And that of the Amazon States Language's.
+pub const ASL: u8 = 2;
+
+pub(crate) use definitions::Definitions;
+pub use everstep_asl::machine::Limits as StateMachineLimits;
+pub(crate) use history::{missing, public_events, quarantine_reason, resolve};
 
 /// A command that only one machine knows.
 #[derive(Debug)]
 pub enum Request {
     Durable(everstep_durable::Request),
+    Asl(everstep_asl::machine::Request),
 }
 
 /// What a machine answers to its own commands.
 #[derive(Debug)]
 pub enum Reply {
     Durable(everstep_durable::Reply),
+    Asl(everstep_asl::machine::Reply),
 }
 
 /// A payload that a machine builds at dispatch.
 #[derive(Debug)]
 pub enum Late {
     Durable(everstep_durable::Invocation),
+    Asl(everstep_asl::machine::Late),
 }
 
 /// What a machine builds for a task that is dispatched.
@@ -44,6 +57,7 @@ pub(crate) enum Built {
 #[derive(Clone, Debug)]
 pub enum HistoryEvent {
     Durable(everstep_durable::Event),
+    Asl(everstep_asl::machine::Event),
 }
 
 impl Resolved {
@@ -81,6 +95,7 @@ impl Resolved {
 /// An execution in memory, whatever its machine.
 pub(crate) enum AnyCell {
     Durable(Cell<Durable>),
+    Asl(Box<Cell<Asl>>),
 }
 
 /// What a fork takes over of its source's journal.
@@ -110,6 +125,7 @@ impl AnyCell {
     pub(crate) fn new(machine: u8, id: ExecutionId) -> Option<Self> {
         match machine {
             DURABLE => Some(Self::Durable(Cell::new(id))),
+            ASL => Some(Self::Asl(Box::new(Cell::new(id)))),
             _ => None,
         }
     }
@@ -139,15 +155,17 @@ impl AnyCell {
         Ok((Self::Durable(cell), recorded(batch)))
     }
 
-    pub(crate) const fn execution(&self) -> &Execution {
+    pub(crate) fn execution(&self) -> &Execution {
         match self {
             Self::Durable(cell) => cell.execution(),
+            Self::Asl(cell) => cell.execution(),
         }
     }
 
     pub(crate) fn view(&self) -> View {
         match self {
             Self::Durable(cell) => cell.view(),
+            Self::Asl(cell) => cell.view(),
         }
     }
 
@@ -158,24 +176,28 @@ impl AnyCell {
                 Own::Invocation(invocation) => Built::Late(Box::new(Late::Durable(*invocation))),
                 Own::Start(id, start) => Built::Start(id, start),
             }),
+            Self::Asl(cell) => Some(Built::Late(Box::new(Late::Asl(cell.late(task)?)))),
         }
     }
 
     pub(crate) fn outcome(&self) -> Outcome {
         match self {
             Self::Durable(cell) => cell.outcome(),
+            Self::Asl(cell) => cell.outcome(),
         }
     }
 
     pub(crate) fn next_due(&self, beats: &BTreeMap<Operation, Timestamp>) -> Option<Timestamp> {
         match self {
             Self::Durable(cell) => cell.next_due(beats),
+            Self::Asl(cell) => cell.next_due(beats),
         }
     }
 
     pub(crate) fn replay(&mut self, sequence: Sequence, bytes: &[u8]) -> Result<(), Unreadable> {
         match self {
             Self::Durable(cell) => cell.replay(&Batch::decode(sequence, bytes)?),
+            Self::Asl(cell) => cell.replay(&Batch::decode(sequence, bytes)?),
         }
         Ok(())
     }
@@ -189,12 +211,42 @@ impl AnyCell {
     ) -> (Answer<Reply>, Option<Recorded>) {
         match self {
             Self::Durable(cell) => {
-                let input = input.map(|Request::Durable(request)| request);
+                let input = input.try_map(|request| match request {
+                    Request::Durable(request) => Some(request),
+                    Request::Asl(_) => None,
+                });
+                let Some(input) = input else {
+                    return foreign();
+                };
                 let (answer, batch) = cell.turn(now, seed, beats, input);
                 (answer.map(Reply::Durable), batch.map(recorded))
             }
+            Self::Asl(cell) => {
+                let input = input.try_map(|request| match request {
+                    Request::Asl(request) => Some(request),
+                    Request::Durable(_) => None,
+                });
+                let Some(input) = input else {
+                    return foreign();
+                };
+                let (answer, batch) = cell.turn(now, seed, beats, input);
+                (answer.map(Reply::Asl), batch.map(recorded))
+            }
         }
     }
+}
+
+/// A request that is another machine's.
+const fn foreign() -> (Answer<Reply>, Option<Recorded>) {
+    (
+        Answer::Refused("its machine does not know the request"),
+        None,
+    )
+}
+
+/// Whether a machine looks into payloads: then they stay in the journal, however large.
+pub(crate) const fn reads_payloads(machine: u8) -> bool {
+    machine == ASL
 }
 
 fn recorded<E: everstep_core::Event>(batch: Batch<E>) -> Recorded {
@@ -210,13 +262,18 @@ fn recorded<E: everstep_core::Event>(batch: Batch<E>) -> Recorded {
     }
 }
 
+/// Whether executions of a machine can be forked.
+pub(crate) const fn forks(machine: u8) -> bool {
+    machine == DURABLE
+}
+
 /// How an execution began, and what a fork of it at this operation takes over; `None` when it has no such operation.
 pub(crate) fn forked(
     machine: u8,
     rows: Vec<JournalRow>,
     at: Operation,
 ) -> Result<Option<(Start, Taken)>, Unreadable> {
-    if machine != DURABLE {
+    if !forks(machine) {
         return Err(Unreadable::tag("machine", machine));
     }
     let mut start = None;
@@ -245,40 +302,6 @@ pub(crate) const fn go_on() -> Request {
 pub(crate) fn redriven(reply: Reply) -> Option<Vec<Operation>> {
     match reply {
         Reply::Durable(everstep_durable::Reply::Redriven { operations }) => Some(operations),
-        Reply::Durable(_) => None,
+        Reply::Durable(_) | Reply::Asl(_) => None,
     }
-}
-
-/// The public events of a persisted batch.
-pub(crate) fn public_events(
-    machine: u8,
-    sequence: Sequence,
-    bytes: &[u8],
-) -> Result<(Timestamp, Vec<(EventId, HistoryEvent)>), Unreadable> {
-    match machine {
-        DURABLE => {
-            let batch = Batch::<everstep_durable::Event>::decode(sequence, bytes)?;
-            let events = batch
-                .public()
-                .map(|(id, event)| (id, HistoryEvent::Durable(event.clone())));
-            Ok((batch.at, events.collect()))
-        }
-        tag => Err(Unreadable::tag("machine", tag)),
-    }
-}
-
-/// Why a persisted batch quarantined its execution, if it did.
-pub(crate) fn quarantine_reason(
-    machine: u8,
-    sequence: Sequence,
-    bytes: &[u8],
-) -> Result<Option<String>, Unreadable> {
-    let recorded = match machine {
-        DURABLE => recorded(Batch::<everstep_durable::Event>::decode(sequence, bytes)?),
-        tag => return Err(Unreadable::tag("machine", tag)),
-    };
-    Ok(recorded.kernel.into_iter().find_map(|event| match event {
-        KernelEvent::Quarantined { reason } => Some(reason),
-        _ => None,
-    }))
 }
