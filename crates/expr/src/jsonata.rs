@@ -18,6 +18,7 @@ mod functions;
 mod guard;
 mod program;
 mod references;
+mod rewrite;
 mod scope;
 mod shape;
 mod template;

@@ -4,42 +4,64 @@ use super::Reader;
 use super::fields::Object;
 use super::machine::Graph;
 use super::setting::SECONDS_MAX;
-use crate::definition::{Payload, QueryLanguage, Resource, ResourceKind, Setting, Task};
+use crate::definition::{Pattern, Payload, QueryLanguage, Resource, ResourceKind, Setting, Task};
 
-/// The optimised integrations of which only some actions are offered. All of a service's actions are at `aws-sdk:`.
-const OFFERED: &[(&str, &[&str])] = &[
-    ("apigateway", &["invoke"]),
-    (
-        "athena",
-        &[
-            "startQueryExecution",
-            "stopQueryExecution",
-            "getQueryExecution",
-            "getQueryResults",
-        ],
-    ),
-    ("batch", &["submitJob"]),
-    (
+/// An optimised integration: what of a service a state can call, and what it can wait for.
+struct Offer {
+    service: &'static str,
+    actions: &'static [&'static str],
+    /// It can wait for the job that it begins.
+    sync: bool,
+    /// It can wait for a token to come back.
+    token: bool,
+}
+
+const fn offer(
+    service: &'static str,
+    actions: &'static [&'static str],
+    sync: bool,
+    token: bool,
+) -> Offer {
+    Offer {
+        service,
+        actions,
+        sync,
+        token,
+    }
+}
+
+/// All of a service's actions are at `aws-sdk:`; here are the optimised ones of the services that Everstep knows.
+const OFFERS: &[Offer] = &[
+    offer("apigateway", &["invoke"], false, true),
+    offer("batch", &["submitJob"], true, false),
+    offer(
         "dynamodb",
         &["getItem", "putItem", "updateItem", "deleteItem"],
+        false,
+        false,
     ),
-    ("ecs", &["runTask"]),
-    ("events", &["putEvents"]),
-    ("glue", &["startJobRun"]),
-    ("http", &["invoke"]),
-    ("lambda", &["invoke"]),
-    ("mediaconvert", &["createJob"]),
-    ("sns", &["publish"]),
-    ("sqs", &["sendMessage"]),
-    ("states", &["startExecution"]),
+    offer("ecs", &["runTask"], true, true),
+    offer("events", &["putEvents"], false, true),
+    offer("glue", &["startJobRun"], true, false),
+    offer("http", &["invoke"], false, false),
+    offer("lambda", &["invoke"], false, true),
+    offer("sns", &["publish"], false, true),
+    offer("sqs", &["sendMessage"], false, true),
+    offer("states", &["startExecution"], true, true),
 ];
 
-/// Whether an integration has that action. Services that are not in the table are left to the dispatcher.
-fn is_offered(service: &str, action: &str) -> bool {
-    OFFERED
-        .iter()
-        .find(|(known, _)| *known == service)
-        .is_none_or(|(_, actions)| actions.contains(&action))
+/// Whether there is such an integration. Services that are not in the table are left to the dispatcher.
+fn is_offered(service: &str, action: &str, pattern: Pattern) -> bool {
+    let Some(offer) = OFFERS.iter().find(|offer| offer.service == service) else {
+        return true;
+    };
+    let can_wait = match pattern {
+        Pattern::RequestResponse => true,
+        Pattern::Sync => offer.sync,
+        Pattern::SyncJson => service == "states",
+        Pattern::WaitForTaskToken => offer.token,
+    };
+    can_wait && offer.actions.contains(&action)
 }
 
 impl<'t> Reader<'t> {
@@ -100,8 +122,10 @@ impl<'t> Reader<'t> {
         match resource.as_ref().map(|resource| &resource.kind) {
             None => self.error(node, &place, "Value is not a valid resource ARN"),
             Some(ResourceKind::Integration {
-                service, action, ..
-            }) if !is_offered(service, action) => {
+                service,
+                action,
+                pattern,
+            }) if !is_offered(service, action, *pattern) => {
                 self.error(
                     node,
                     &place,

@@ -145,6 +145,7 @@ const FUNCTIONS: &[Entry] = &[
     (guard::CONCATENATE, guard::concatenate),
     (guard::RANGE, guard::range),
     (guard::ZIP, guard::zip),
+    (guard::PICTURE, guard::picture),
     (guard::PART, guard::part),
 ];
 
