@@ -24,6 +24,7 @@ mod shape;
 mod template;
 mod unbound;
 mod walk;
+mod wording;
 
 pub use error::{EvaluationError, Expected, SyntaxError};
 pub use program::Program;

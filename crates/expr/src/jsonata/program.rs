@@ -96,7 +96,9 @@ impl Program {
         let value = supply
             .evaluator(self.context(scope, &mut input))
             .and_then(|mut evaluator| evaluator.evaluate(&self.0.ast, &JValue::Undefined))
-            .map_err(|error| EvaluationError::from_library(&error))?;
+            .map_err(|error| {
+                EvaluationError::from_library(&error, self.0.references.function.as_deref())
+            })?;
         convert::from_library(&value, &input, limits.bytes)
     }
 
