@@ -11,6 +11,8 @@ mod flow;
 mod graph;
 mod machine;
 mod map;
+mod number;
+mod operator;
 mod place;
 mod scope;
 mod setting;

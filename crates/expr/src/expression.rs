@@ -6,7 +6,7 @@ mod error;
 pub use error::{Error, Missing};
 
 use crate::cursor::{Cursor, SyntaxError, SyntaxErrorKind};
-use crate::intrinsic::Call;
+use crate::intrinsic::{Call, TEXT_BYTES_MAX};
 use crate::json::{DEPTH_MAX, Value};
 use crate::path::{PathError, Steps};
 use crate::work::{EXPRESSION_STEPS_MAX, Work};
@@ -83,10 +83,9 @@ impl Expression {
         work: &mut Work,
     ) -> Result<Value, Error> {
         let value = match &self.form {
-            // What a path finds is part of a value that was within the limit.
             Form::Query(query) => {
                 let found = query.read(scope, work);
-                return found.map_err(|missing| Error::Path(Box::new(missing)));
+                found.map_err(|missing| Error::Path(Box::new(missing)))?
             }
             Form::Call(call) => call.evaluate(&self.text, scope, work)?,
         };
@@ -94,6 +93,12 @@ impl Expression {
             return Err(Error::TooDeep {
                 expression: self.text.clone(),
                 limit: DEPTH_MAX,
+            });
+        }
+        if value.len_at_least() > TEXT_BYTES_MAX {
+            return Err(Error::TooLong {
+                expression: self.text.clone(),
+                limit: TEXT_BYTES_MAX,
             });
         }
         Ok(value)

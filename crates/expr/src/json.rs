@@ -65,6 +65,17 @@ impl Value {
         write::len_within(self, bytes_max)
     }
 
+    /// Bytes that [`Value::to_text`] has at least, known without a walk: more only by escapes and the digits of numbers.
+    pub fn len_at_least(&self) -> usize {
+        match self {
+            Self::Number(_) => 1,
+            Self::Null | Self::Bool(_) => 4,
+            Self::String(text) => text.len() + 2,
+            Self::Array(array) => array.len_at_least(),
+            Self::Object(map) => map.len_at_least(),
+        }
+    }
+
     /// Levels of arrays and objects: 0 for a scalar, 1 for `[]`. Known without a walk; after a removal from an object it may be too high.
     pub fn depth(&self) -> usize {
         match self {

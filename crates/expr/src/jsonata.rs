@@ -18,11 +18,13 @@ mod functions;
 mod guard;
 mod program;
 mod references;
+mod rewrite;
 mod scope;
 mod shape;
 mod template;
 mod unbound;
 mod walk;
+mod wording;
 
 pub use error::{EvaluationError, Expected, SyntaxError};
 pub use program::Program;

@@ -2,6 +2,7 @@
 
 use crate::cursor;
 use crate::expression::{self, Expression, Scope};
+use crate::intrinsic::TEXT_BYTES_MAX;
 use crate::json::{DEPTH_MAX, Map, Value};
 use crate::work::{EXPRESSION_STEPS_MAX, TEMPLATE_STEPS_MAX, Work};
 use std::collections::BTreeSet;
@@ -56,6 +57,8 @@ pub enum Error {
     },
     #[error("the value of the template nests deeper than {limit} levels")]
     TooDeep { limit: usize },
+    #[error("the text of the value of the template has more than {limit} bytes")]
+    TooLong { limit: usize },
 }
 
 impl Error {
@@ -63,7 +66,7 @@ impl Error {
     pub fn text(&self, scope: &dyn Scope) -> String {
         match self {
             Self::Field { field, error } => error.text_in_field(field, scope),
-            Self::TooDeep { .. } => self.to_string(),
+            Self::TooDeep { .. } | Self::TooLong { .. } => self.to_string(),
         }
     }
 }
@@ -91,6 +94,11 @@ impl Template {
         let value = self.0.evaluate(scope, &mut Work::new(TEMPLATE_STEPS_MAX))?;
         if value.depth() > DEPTH_MAX {
             return Err(Error::TooDeep { limit: DEPTH_MAX });
+        }
+        if value.len_at_least() > TEXT_BYTES_MAX {
+            return Err(Error::TooLong {
+                limit: TEXT_BYTES_MAX,
+            });
         }
         Ok(value)
     }

@@ -164,7 +164,7 @@ fn begin<'a>(
         return KernelReply::Refused("the input is not JSON");
     }
     let mut run = Run::new(turn, surroundings);
-    run.turn.emit(Event::ExecutionStarted {
+    run.record(Event::ExecutionStarted {
         name: start.name.into(),
         input: Body::first(input),
         settings: Arc::new(settings),

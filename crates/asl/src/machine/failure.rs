@@ -12,6 +12,7 @@ use super::state::Phase;
 use crate::definition::{Catcher, Jitter, Kind, Retrier};
 
 const RUNTIME: &str = "States.Runtime";
+const TIMEOUT: &str = "States.Timeout";
 const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 
 impl<'a> Run<'_, 'a> {
@@ -148,7 +149,10 @@ impl<'a> Run<'_, 'a> {
     fn catch(&mut self, id: FrameId, catcher: &Catcher, failure: ErrorOutput) -> Step {
         let input = self.visit(id)?.input.clone();
         let name = self.visit(id)?.name.clone();
-        let error = flow::error_value(failure.error.as_ref(), failure.cause.as_ref());
+        // A time-out has no cause, and its catcher sees an empty one.
+        let empty = (failure.error.as_deref() == Some(TIMEOUT)).then(|| Arc::from(""));
+        let cause = failure.cause.as_ref().or(empty.as_ref());
+        let error = flow::error_value(failure.error.as_ref(), cause);
         let mut scene = self.scene(id);
         let left = flow::caught(&catcher.flow, input.value(), &error, &mut scene);
         let bodies = left.and_then(|left| self.bodies_of(&left, &[&input], &name));

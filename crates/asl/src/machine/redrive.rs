@@ -2,7 +2,7 @@
 
 use everstep_core::{Reply as KernelReply, Stamp, Status};
 
-use super::event::{Event, FrameId};
+use super::event::{ErrorOutput, Event, FrameId, StateKind};
 use super::request::Reply;
 use super::run::Run;
 use super::settings::Kind;
@@ -12,7 +12,7 @@ use super::state::{Phase, State};
 pub(crate) fn apply(state: &mut State, count: u32, stamp: Stamp) {
     state.redrives = count;
     state.redriven = Some(stamp.at);
-    state.failure = super::event::ErrorOutput::default();
+    state.failure = ErrorOutput::default();
     state.operations.clear();
     if let Some(id) = stamp.event_id {
         state.advance(FrameId(0), id);
@@ -43,10 +43,21 @@ fn revive(state: &mut State, id: FrameId) {
         Some(Phase::Spread | Phase::Joined) => return state.touch(id),
         Some(Phase::Aborted { was }) if !matches!(**was, Phase::Work) => (**was).clone(),
         Some(_) if has_branches => Phase::Fanned,
-        Some(_) => Phase::Work,
+        Some(_) => again(state, id),
     };
     state.phase(id, phase);
     count_in(state, id);
+}
+
+/// A state does its work again. A Fail state is entered again, and fails again.
+fn again(state: &State, id: FrameId) -> Phase {
+    match state.visit(id) {
+        Some(visit) if visit.kind == StateKind::Fail => Phase::Next {
+            state: visit.state,
+            input: visit.input.clone(),
+        },
+        _ => Phase::Work,
+    }
 }
 
 /// A branch that runs again counts again.
@@ -98,7 +109,7 @@ impl Run<'_, '_> {
         }
         let (previous, count) = (state.last_event, state.redrives.saturating_add(1));
         self.turn.reopen();
-        self.turn.emit(Event::ExecutionRedriven { previous, count });
+        self.record(Event::ExecutionRedriven { previous, count });
         self.limit_time();
         self.go();
         KernelReply::Done

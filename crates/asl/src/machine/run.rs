@@ -13,7 +13,7 @@ use super::event::{Assigned, ErrorOutput, Event, FrameId, Place};
 use super::flow::{Fault, Left};
 use super::limits::{Limits, Surroundings};
 use super::scene::Scene;
-use super::settings::Kind;
+use super::settings::{Kind, LogLevel};
 use super::state::{Frame, Phase, Visit};
 use super::{logging, nested};
 use crate::definition::{Definition, Next, State as Defined, StateId};
@@ -48,6 +48,8 @@ pub(crate) struct Run<'t, 'a> {
     next_document: u32,
     /// The first public event of this command.
     first_event: EventId,
+    /// Whether any of its events is to be logged.
+    pub is_logged: bool,
     /// ARNs of executions that are to be stopped.
     pub jobs: Vec<Arc<str>>,
 }
@@ -63,6 +65,7 @@ impl<'t, 'a> Run<'t, 'a> {
             chance,
             next_document,
             first_event,
+            is_logged: false,
             jobs: Vec::new(),
         }
     }
@@ -135,7 +138,7 @@ impl<'t, 'a> Run<'t, 'a> {
 
     pub fn close_failed(&mut self, previous: EventId, failure: ErrorOutput) {
         self.jobs.extend(nested::running(self.turn.state()));
-        self.turn.emit(Event::ExecutionFailed { previous, failure });
+        self.record(Event::ExecutionFailed { previous, failure });
         self.close(Status::Failed);
     }
 
@@ -153,8 +156,23 @@ impl<'t, 'a> Run<'t, 'a> {
         if next >= self.limits().history_events && self.is_standard() && event.is_public() {
             return Err(Halt::Full);
         }
-        self.turn.emit(event);
+        self.record(event);
         Ok(())
+    }
+
+    /// Emits an event for which there is always room: an execution's beginning or end.
+    pub fn record(&mut self, event: Event) {
+        if let Some(level) = self.log_level() {
+            let is_public = everstep_core::Event::is_public(&event);
+            let kind = event.history_type().filter(|_| is_public);
+            self.is_logged |= kind.is_some_and(|kind| level.selects(kind));
+        }
+        self.turn.emit(event);
+    }
+
+    fn log_level(&self) -> Option<LogLevel> {
+        let settings = self.turn.state().settings.as_ref()?;
+        settings.logging.as_ref().map(|logging| logging.level)
     }
 
     /// Counts new documents on from those of the state.
@@ -345,7 +363,7 @@ impl<'t, 'a> Run<'t, 'a> {
         let output = output.clone();
         let previous = frame.previous;
         let Some(seat) = frame.seat else {
-            self.turn.emit(Event::ExecutionSucceeded {
+            self.record(Event::ExecutionSucceeded {
                 previous,
                 output: Body::again(output),
             });

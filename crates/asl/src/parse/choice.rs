@@ -7,9 +7,10 @@ use everstep_expr::json::Value;
 use super::Reader;
 use super::fields::Object;
 use super::machine::Graph;
+use super::operator::Operator;
 use super::place::Place;
 use super::setting::PathKind;
-use crate::choice::{Class, Comparison, Condition, Operand, Pattern, Relation, Test, Type};
+use crate::choice::{Comparison, Condition, Operand, Pattern, Test, Type};
 use crate::definition::{
     Choice, ChoiceRules, JsonPathRule, JsonataCondition, JsonataRule, QueryLanguage,
 };
@@ -18,72 +19,6 @@ use crate::document::{Data, Node};
 /// The fields of a rule that are no operators.
 const RULE: &[&str] = &["Comment", "Next", "Assign", "Variable"];
 const RULE_JSONATA: &[&str] = &["Comment", "Next", "Assign", "Condition", "Output"];
-
-/// An operator of rules.
-#[derive(Clone, Copy)]
-enum Operator {
-    And,
-    Or,
-    Not,
-    Is(Class),
-    Matches,
-    Compares {
-        of: Type,
-        relation: Relation,
-        is_path: bool,
-    },
-}
-
-impl Operator {
-    fn parse(name: &str) -> Option<Operator> {
-        const CLASSES: [(&str, Class); 6] = [
-            ("IsPresent", Class::Present),
-            ("IsNull", Class::Null),
-            ("IsNumeric", Class::Numeric),
-            ("IsString", Class::String),
-            ("IsBoolean", Class::Boolean),
-            ("IsTimestamp", Class::Timestamp),
-        ];
-        match name {
-            "And" => return Some(Operator::And),
-            "Or" => return Some(Operator::Or),
-            "Not" => return Some(Operator::Not),
-            "StringMatches" => return Some(Operator::Matches),
-            _ => {}
-        }
-        if let Some((_, class)) = CLASSES.iter().find(|(known, _)| *known == name) {
-            return Some(Operator::Is(*class));
-        }
-        let (name, is_path) = match name.strip_suffix("Path") {
-            Some(name) => (name, true),
-            None => (name, false),
-        };
-        let (of, relation) = [
-            ("String", Type::String),
-            ("Numeric", Type::Numeric),
-            ("Timestamp", Type::Timestamp),
-            ("Boolean", Type::Boolean),
-        ]
-        .into_iter()
-        .find_map(|(prefix, of)| Some((of, name.strip_prefix(prefix)?)))?;
-        let relation = match relation {
-            "Equals" => Relation::Equals,
-            "LessThan" => Relation::LessThan,
-            "GreaterThan" => Relation::GreaterThan,
-            "LessThanEquals" => Relation::LessThanEquals,
-            "GreaterThanEquals" => Relation::GreaterThanEquals,
-            _ => return None,
-        };
-        if of == Type::Boolean && relation != Relation::Equals {
-            return None;
-        }
-        Some(Operator::Compares {
-            of,
-            relation,
-            is_path,
-        })
-    }
-}
 
 impl<'t> Reader<'t> {
     pub(super) fn choice(

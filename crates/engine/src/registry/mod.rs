@@ -41,6 +41,7 @@ pub enum Reply {
 
 /// A payload that a machine builds at dispatch.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it travels in a box")]
 pub enum Late {
     Durable(everstep_durable::Invocation),
     Asl(everstep_asl::machine::Late),
@@ -93,9 +94,13 @@ impl Resolved {
 }
 
 /// An execution in memory, whatever its machine.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "both are large, and a box would cost every turn"
+)]
 pub(crate) enum AnyCell {
     Durable(Cell<Durable>),
-    Asl(Box<Cell<Asl>>),
+    Asl(Cell<Asl>),
 }
 
 /// What a fork takes over of its source's journal.
@@ -125,7 +130,7 @@ impl AnyCell {
     pub(crate) fn new(machine: u8, id: ExecutionId) -> Option<Self> {
         match machine {
             DURABLE => Some(Self::Durable(Cell::new(id))),
-            ASL => Some(Self::Asl(Box::new(Cell::new(id)))),
+            ASL => Some(Self::Asl(Cell::new(id))),
             _ => None,
         }
     }

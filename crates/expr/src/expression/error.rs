@@ -23,8 +23,10 @@ pub enum Error {
         expression: Arc<str>,
         failure: Failure,
     },
-    #[error("The function '{expression}' gives a value that nests deeper than {limit} levels")]
+    #[error("The value of '{expression}' nests deeper than {limit} levels")]
     TooDeep { expression: Arc<str>, limit: usize },
+    #[error("The text of the value of '{expression}' has more than {limit} bytes")]
+    TooLong { expression: Arc<str>, limit: usize },
 }
 
 /// A path that gives no value.
@@ -110,7 +112,8 @@ impl Error {
             Self::Path(_)
             | Self::Argument { .. }
             | Self::Intrinsic { .. }
-            | Self::TooDeep { .. } => self.to_string(),
+            | Self::TooDeep { .. }
+            | Self::TooLong { .. } => self.to_string(),
         }
     }
 }

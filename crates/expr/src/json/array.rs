@@ -9,11 +9,16 @@ use std::sync::Arc;
 pub struct Array {
     items: Vec<Value>,
     depth: u32,
+    bytes: usize,
 }
 
 impl Array {
     pub(super) fn depth(&self) -> usize {
         self.depth.max(1) as usize
+    }
+
+    pub(super) fn len_at_least(&self) -> usize {
+        self.bytes.max(2)
     }
 
     pub(super) fn take(&mut self) -> Vec<Value> {
@@ -24,9 +29,17 @@ impl Array {
 
 impl From<Vec<Value>> for Array {
     fn from(items: Vec<Value>) -> Self {
-        let below = items.iter().map(Value::depth).max().unwrap_or(0);
+        let (mut below, mut bytes) = (0, 1);
+        for item in &items {
+            below = item.depth().max(below);
+            bytes = item.len_at_least().saturating_add(bytes).saturating_add(1);
+        }
         let depth = u32::try_from(below + 1).unwrap_or(u32::MAX);
-        Self { items, depth }
+        Self {
+            items,
+            depth,
+            bytes,
+        }
     }
 }
 

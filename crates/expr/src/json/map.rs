@@ -15,6 +15,8 @@ pub struct Map {
     /// Where each key stands, once there are more than [`WALK_MAX`].
     index: Option<BTreeMap<Arc<str>, usize>>,
     depth_below: u32,
+    /// Bytes of the members' texts, at least.
+    bytes: usize,
 }
 
 impl Map {
@@ -27,6 +29,7 @@ impl Map {
             members: Vec::with_capacity(members),
             index: None,
             depth_below: 0,
+            bytes: 0,
         }
     }
 
@@ -52,11 +55,15 @@ impl Map {
         let key = key.into();
         let below = u32::try_from(value.depth()).unwrap_or(u32::MAX);
         self.depth_below = self.depth_below.max(below);
+        self.bytes = self.bytes.saturating_add(value.len_at_least());
         if let Some(place) = self.place(&key)
             && let Some((_, old)) = self.members.get_mut(place)
         {
+            self.bytes = self.bytes.saturating_sub(old.len_at_least());
             return Some(std::mem::replace(old, value));
         }
+        // The quotes, the colon, and a comma or a brace.
+        self.bytes = self.bytes.saturating_add(key.len() + 4);
         if let Some(index) = &mut self.index {
             index.insert(key.clone(), self.members.len());
         }
@@ -71,6 +78,8 @@ impl Map {
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         let place = self.place(key)?;
         let (_, value) = self.members.remove(place);
+        let bytes = value.len_at_least() + key.len() + 4;
+        self.bytes = self.bytes.saturating_sub(bytes);
         self.index = None;
         if self.members.len() > WALK_MAX {
             self.build_index();
@@ -92,6 +101,10 @@ impl Map {
 
     pub(super) fn depth(&self) -> usize {
         self.depth_below as usize + 1
+    }
+
+    pub(super) fn len_at_least(&self) -> usize {
+        self.bytes.saturating_add(1).max(2)
     }
 
     fn place(&self, key: &str) -> Option<usize> {

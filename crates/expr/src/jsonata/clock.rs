@@ -4,11 +4,14 @@ use jsonata_core::evaluator::{EvaluatorError, HostFnResult};
 use jsonata_core::value::JValue;
 
 use super::functions::builtin;
+use super::guard;
 
 /// `$now([picture [, timezone]])`.
 pub(super) fn now(now_ms: u64, args: &[JValue]) -> HostFnResult {
     let mut all = vec![millis(now_ms)];
-    all.extend(args.iter().take(2).cloned());
+    for arg in args.iter().take(2) {
+        all.push(guard::checked_picture(arg)?);
+    }
     builtin("fromMillis", &all)
 }
 

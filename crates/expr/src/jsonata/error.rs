@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jsonata_core::evaluator::{EvaluatorError, error_code_prefix};
 use jsonata_core::parser::ParserError;
 
+use super::wording;
 use crate::json::Value;
 
 /// Why a text is no program.
@@ -118,12 +119,13 @@ fn coded(code: Option<&str>, message: &str) -> String {
 }
 
 impl EvaluationError {
-    pub(super) fn from_library(error: &EvaluatorError) -> Self {
+    /// `function` is the one built-in function that the program calls: the library does not always say which.
+    pub(super) fn from_library(error: &EvaluatorError, function: Option<&str>) -> Self {
         let (code, message) = split_code(error.message());
-        let message = code
+        let reworded = code
             .as_deref()
-            .and_then(wording)
-            .map_or(message, str::to_owned);
+            .and_then(|code| wording::of(code, &message, function));
+        let message = reworded.unwrap_or(message);
         Self::Thrown { code, message }
     }
 }
@@ -145,27 +147,4 @@ fn split_code(text: &str) -> (Option<Arc<str>>, String) {
         Some((code, message)) => (Some(code.into()), message.trim_start().to_owned()),
         None => (None, text.to_owned()),
     }
-}
-
-/// The reference implementation's text where the library says the same in other words.
-fn wording(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "T1006" => "Attempted to invoke a non-function",
-        "T1008" => "Attempted to partially apply a non-function",
-        "D1004" => "Regular expression matches zero length string",
-        "T2003" => "The left side of the range operator (..) must evaluate to an integer",
-        "T2004" => "The right side of the range operator (..) must evaluate to an integer",
-        "T2006" => "The right side of the function application operator ~> must be a function",
-        "T2008" => {
-            "The expressions within an order-by clause must evaluate to numeric or string values"
-        }
-        "D3001" => "Attempting to invoke string function on Infinity or NaN",
-        "D3010" => "Second argument of replace function cannot be an empty string",
-        "D3020" => "Third argument of split function must evaluate to a positive number",
-        "D3040" => "Third argument of match function must evaluate to a positive number",
-        "D3050" => {
-            "The second argument of reduce function must be a function with at least two arguments"
-        }
-        _ => return None,
-    })
 }

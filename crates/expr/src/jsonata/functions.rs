@@ -145,6 +145,7 @@ const FUNCTIONS: &[Entry] = &[
     (guard::CONCATENATE, guard::concatenate),
     (guard::RANGE, guard::range),
     (guard::ZIP, guard::zip),
+    (guard::PICTURE, guard::picture),
     (guard::PART, guard::part),
 ];
 
@@ -255,6 +256,9 @@ fn shuffle(supply: &Supply, args: &[JValue]) -> HostFnResult {
 
 /// `$partition(array, size)`: arrays of `size` items, the last one of what is left.
 fn partition(_: &Supply, args: &[JValue]) -> HostFnResult {
+    if args.len() > 2 {
+        return Err(mismatch(3, "partition"));
+    }
     let items = match args.first() {
         None | Some(JValue::Undefined) => return Ok(JValue::Undefined),
         Some(JValue::Array(items)) => items,
@@ -275,6 +279,9 @@ fn partition(_: &Supply, args: &[JValue]) -> HostFnResult {
 
 /// `$range(first, last, step)`. Like every sequence, one item stands for itself.
 fn range(supply: &Supply, args: &[JValue]) -> HostFnResult {
+    if args.len() > 3 {
+        return Err(mismatch(4, "range"));
+    }
     let mut numbers = [0.0; 3];
     for (place, number) in numbers.iter_mut().enumerate() {
         *number = match args.get(place) {
@@ -303,6 +310,9 @@ fn range(supply: &Supply, args: &[JValue]) -> HostFnResult {
 
 /// `$hash(text, algorithm)`.
 fn hash(supply: &Supply, args: &[JValue]) -> HostFnResult {
+    if args.len() > 2 {
+        return Err(mismatch(3, "hash"));
+    }
     let (Some(data), Some(algorithm)) = (args.first(), args.get(1)) else {
         return Err(mismatch(args.len() + 1, "hash"));
     };

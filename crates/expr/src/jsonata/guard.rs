@@ -4,16 +4,17 @@
 //! which would end the process. What multiplies is replaced in the tree by functions that look first. Their names hold characters that
 //! no program can write, so they hide nothing and nothing hides them.
 
-use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
+use jsonata_core::ast::{AstNode, BinaryOp};
 use jsonata_core::evaluator::{EvaluatorError, HostFnResult};
 use jsonata_core::functions;
 use jsonata_core::value::JValue;
 
 use super::functions::{Supply, apply, argument, builtin, context, failure, mismatch};
-use super::walk;
+use super::rewrite::call;
 
 pub(super) const CONCATENATE: &str = "&";
 pub(super) const RANGE: &str = "..";
+pub(super) const PICTURE: &str = "picture!";
 pub(super) const PART: &str = "part!";
 pub(super) const STRING: &str = "string!";
 pub(super) const JOIN: &str = "join!";
@@ -21,196 +22,6 @@ pub(super) const PAD: &str = "pad!";
 pub(super) const REPLACE: &str = "replace!";
 pub(super) const ZIP: &str = "zip!";
 pub(super) const FORMAT_INTEGER: &str = "formatInteger!";
-
-/// What the program calls a name, and what it is called in the tree.
-pub(super) fn renamed(name: &str) -> &str {
-    match name {
-        "string" => STRING,
-        "join" => JOIN,
-        "pad" => PAD,
-        "replace" => REPLACE,
-        "zip" => ZIP,
-        "formatInteger" => FORMAT_INTEGER,
-        name => name,
-    }
-}
-
-/// Puts the guarded functions into the tree.
-pub(super) fn install(ast: &mut AstNode) {
-    let mut left = vec![(ast, Place::Value)];
-    while let Some((mut node, place)) = left.pop() {
-        if place == Place::Value && gathers(node) {
-            *node = call(PART, vec![take(node)]);
-            let AstNode::Function { args, .. } = node else {
-                continue;
-            };
-            let Some(gatherer) = args.first_mut() else {
-                continue;
-            };
-            node = gatherer;
-        }
-        if place != Place::Piped {
-            insert_context(node);
-        }
-        replace(node);
-        let below = match node {
-            AstNode::Binary {
-                op: BinaryOp::ChainPipe,
-                lhs,
-                rhs,
-            } => {
-                left.extend([(&mut **lhs, Place::Value), (&mut **rhs, Place::Piped)]);
-                continue;
-            }
-            // The parser hangs predicates of a call on a path of one step.
-            AstNode::Path { steps } if steps.len() == 1 && place == Place::Piped => Place::Piped,
-            AstNode::Path { .. } => Place::Inside,
-            AstNode::Function { name, .. } if name == PART => Place::Inside,
-            _ => Place::Value,
-        };
-        walk::children_mut(node, &mut |child| left.push((child, below)));
-    }
-}
-
-/// What a node is to the one above it.
-#[derive(Clone, Copy, PartialEq)]
-enum Place {
-    Value,
-    /// A step of a path, or what [`part`] looks at.
-    Inside,
-    /// The right side of `~>`: a call gets one argument more.
-    Piped,
-}
-
-/// Whether the value is an array of what a function gives: the one way besides brackets and braces to put values into a new one.
-fn gathers(node: &AstNode) -> bool {
-    let is_gatherer = |node: &AstNode| matches!(node, AstNode::Function { name, .. } if matches!(name.as_str(), "map" | "each"));
-    let heads = |node: &AstNode| match node {
-        AstNode::Path { steps } => steps.first().is_some_and(|step| is_gatherer(&step.node)),
-        node => is_gatherer(node),
-    };
-    match node {
-        AstNode::Binary {
-            op: BinaryOp::ChainPipe,
-            rhs,
-            ..
-        } => heads(rhs),
-        node => heads(node),
-    }
-}
-
-/// Functions of ours do not see the context, which stands for a first argument that is left out. Where the number of arguments does not tell
-/// whether it is, the context goes last and [`with_context`] decides.
-fn insert_context(node: &mut AstNode) {
-    let AstNode::Function { name, args, .. } = node else {
-        return;
-    };
-    let context = AstNode::variable("");
-    match (name.as_str(), args.len()) {
-        ("string" | "toMillis", 0) | ("pad" | "formatInteger", 1) | ("replace", 2) => {
-            args.insert(0, context)
-        }
-        ("pad", 2) | ("replace", 3) => args.extend([AstNode::Null, context]),
-        _ => {}
-    }
-}
-
-/// The arguments without what [`insert_context`] put behind the first `count`.
-fn with_context(
-    args: &[JValue],
-    count: usize,
-    is_left_out: impl Fn(&[JValue]) -> bool,
-) -> Vec<JValue> {
-    match args.split_at_checked(count) {
-        Some((own, [_, context])) if is_left_out(own) => {
-            [std::slice::from_ref(context), own].concat()
-        }
-        Some((own, [_, _])) => own.to_vec(),
-        _ => args.to_vec(),
-    }
-}
-
-fn replace(node: &mut AstNode) {
-    match node {
-        AstNode::Binary {
-            op: op @ (BinaryOp::Concatenate | BinaryOp::Range),
-            lhs,
-            rhs,
-        } => {
-            let name = if *op == BinaryOp::Range {
-                RANGE
-            } else {
-                CONCATENATE
-            };
-            *node = call(name, [take(lhs), take(rhs)].into());
-        }
-        AstNode::Array(items) | AstNode::ArrayGroup(items) => items.iter_mut().for_each(watch),
-        AstNode::Object(members)
-        | AstNode::ObjectTransform {
-            pattern: members, ..
-        } => {
-            members.iter_mut().for_each(|(_, member)| watch(member));
-        }
-        AstNode::Variable(name) | AstNode::Function { name, .. } => rename(name),
-        AstNode::Lambda { params, .. } => params.iter_mut().for_each(rename),
-        AstNode::Path { steps } => steps.iter_mut().for_each(rename_bindings),
-        _ => {}
-    }
-}
-
-fn rename_bindings(step: &mut PathStep) {
-    step.focus
-        .iter_mut()
-        .chain(&mut step.index_var)
-        .for_each(rename);
-    for stage in &mut step.stages {
-        if let Stage::Index(name) = stage {
-            rename(name);
-        }
-    }
-}
-
-fn rename(name: &mut String) {
-    let other = renamed(name);
-    if other != name {
-        *name = other.to_owned();
-    }
-}
-
-fn call(name: &str, args: Vec<AstNode>) -> AstNode {
-    AstNode::Function {
-        name: name.to_owned(),
-        args,
-        is_builtin: true,
-    }
-}
-
-fn take(node: &mut AstNode) -> AstNode {
-    std::mem::replace(node, AstNode::Undefined)
-}
-
-/// Lets [`part`] see what becomes a part of an array or object. A value whose parts are shared is small in memory and may still take for ever
-/// to walk; such values grow only where something is put into something else.
-fn watch(node: &mut AstNode) {
-    let is_watched = match node {
-        // An array inside an array stays one, and the parser hangs its predicates on a path of one step.
-        AstNode::Path { steps } => {
-            !matches!(steps.as_slice(), [step] if matches!(step.node, AstNode::Array(_)))
-        }
-        AstNode::Variable(_)
-        | AstNode::Function { .. }
-        | AstNode::Call { .. }
-        | AstNode::Block(_)
-        | AstNode::Conditional { .. }
-        | AstNode::Binary { .. }
-        | AstNode::ObjectTransform { .. }
-        | AstNode::Sort { .. } => true,
-        _ => false,
-    };
-    if is_watched {
-        *node = call(PART, vec![take(node)]);
-    }
-}
 
 pub(super) fn part(supply: &Supply, args: &[JValue]) -> HostFnResult {
     let value = args.first().cloned().unwrap_or(JValue::Undefined);
@@ -297,6 +108,21 @@ pub(super) fn join(supply: &Supply, args: &[JValue]) -> HostFnResult {
     builtin("join", args)
 }
 
+/// The arguments without the null and the context that the tree has behind the first `count`.
+fn with_context(
+    args: &[JValue],
+    count: usize,
+    is_left_out: impl Fn(&[JValue]) -> bool,
+) -> Vec<JValue> {
+    match args.split_at_checked(count) {
+        Some((own, [_, context])) if is_left_out(own) => {
+            [std::slice::from_ref(context), own].concat()
+        }
+        Some((own, [_, _])) => own.to_vec(),
+        _ => args.to_vec(),
+    }
+}
+
 pub(super) fn pad(supply: &Supply, args: &[JValue]) -> HostFnResult {
     let args = with_context(args, 2, |own| own.first().is_some_and(JValue::is_number));
     if let Some(JValue::Number(width)) = args.get(1) {
@@ -362,15 +188,39 @@ fn replace_by_function(supply: &Supply, args: &[JValue]) -> HostFnResult {
     evaluator.evaluate(&call("replace", operands), &JValue::Undefined)
 }
 
-/// `$formatInteger(number, picture)`. Roman numerals grow with the number, not with its digits.
+/// `$formatInteger(number, picture)`. Roman numerals grow with the number, not with its digits, and words of infinity never end.
 pub(super) fn format_integer(supply: &Supply, args: &[JValue]) -> HostFnResult {
     if let (Some(JValue::Number(number)), Some(JValue::String(picture))) =
         (args.first(), args.get(1))
-        && picture.contains(['I', 'i'])
     {
-        supply.check_text((number.abs() / 1000.0) as usize)?;
+        if !number.is_finite() {
+            return Err(failure("D1001: Number out of range"));
+        }
+        if picture.contains(['I', 'i']) {
+            supply.check_text((number.abs() / 1000.0) as usize)?;
+        }
     }
     builtin("formatInteger", args)
+}
+
+/// A picture of a date, if its widths are such that anybody could mean them: results are filled up to them.
+pub(super) fn checked_picture(value: &JValue) -> HostFnResult {
+    const DIGITS_MAX: usize = 4;
+    let text = value.as_str().unwrap_or_default();
+    let components = text.split('[').filter_map(|part| part.split(']').next());
+    let mut widths = components
+        .filter_map(|component| component.split_once(','))
+        .flat_map(|(_, widths)| widths.split('-'));
+    if widths.any(|width| width.chars().filter(|c| c.is_numeric()).count() > DIGITS_MAX) {
+        return Err(failure(format!(
+            "A width in the picture string has more than {DIGITS_MAX} digits"
+        )));
+    }
+    Ok(value.clone())
+}
+
+pub(super) fn picture(_: &Supply, args: &[JValue]) -> HostFnResult {
+    checked_picture(args.first().unwrap_or(&JValue::Undefined))
 }
 
 /// What `$string` makes of the value; nothing for undefined.

@@ -16,7 +16,7 @@ use super::functions::{self, Entry, Supply};
 use super::references::{self, References, STATES};
 use super::scope::{Limits, Scope};
 use super::shape::Shape;
-use super::{guard, walk};
+use super::{rewrite, walk};
 use crate::json::Value;
 
 /// A JSONata program. Clones share the parsed form, in any thread.
@@ -44,7 +44,7 @@ impl Program {
         refuse_later_operators(&ast)?;
         let shape = Shape::of(&ast);
         let references = references::of(&ast);
-        guard::install(&mut ast);
+        rewrite::install(&mut ast);
         let functions = functions::mentioned(&ast);
         let text = text.into();
         Ok(Self(Arc::new(Parsed {
@@ -96,7 +96,9 @@ impl Program {
         let value = supply
             .evaluator(self.context(scope, &mut input))
             .and_then(|mut evaluator| evaluator.evaluate(&self.0.ast, &JValue::Undefined))
-            .map_err(|error| EvaluationError::from_library(&error))?;
+            .map_err(|error| {
+                EvaluationError::from_library(&error, self.0.references.function.as_deref())
+            })?;
         convert::from_library(&value, &input, limits.bytes)
     }
 
@@ -125,7 +127,10 @@ impl Program {
         }
         for (name, wanted) in &references.names {
             if let Some(value) = scope.variable(name) {
-                context.bind(guard::renamed(name).to_owned(), input.read(&value, wanted));
+                context.bind(
+                    rewrite::renamed(name).to_owned(),
+                    input.read(&value, wanted),
+                );
             }
         }
         context

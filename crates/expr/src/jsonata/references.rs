@@ -23,6 +23,8 @@ pub(super) struct References {
     pub(super) names: BTreeMap<Arc<str>, Wanted>,
     /// What is read of `$states`.
     pub(super) states: BTreeMap<StatesField, Wanted>,
+    /// The built-in function it calls, if it calls just one.
+    pub(super) function: Option<Arc<str>>,
     /// What it reads from a context item where there is none: names, `$` and `$$`.
     pub(super) unbound: Vec<Arc<str>>,
 }
@@ -60,6 +62,14 @@ pub(super) fn of(ast: &AstNode) -> References {
     walk.node(ast);
     let is_variable = |name: &&Arc<str>| !functions::is_function(name);
     let variables = walk.variables.keys().filter(is_variable).cloned().collect();
+    let mut called = walk
+        .calls
+        .iter()
+        .filter(|name| functions::is_function(name));
+    let function = called
+        .next()
+        .filter(|_| called.next().is_none())
+        .map(|name| Arc::from(*name));
     let mut names = walk.variables;
     for name in walk.calls {
         names.entry(name.into()).or_insert(Wanted::All);
@@ -68,6 +78,7 @@ pub(super) fn of(ast: &AstNode) -> References {
         variables,
         names,
         states: walk.states,
+        function,
         unbound: unbound::of(ast),
     }
 }

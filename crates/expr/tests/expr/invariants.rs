@@ -13,6 +13,7 @@ pub fn json(text: &[u8]) {
         Ok(value) => {
             let written = value.to_text();
             assert_eq!(value.len_utf8(), written.len());
+            assert!(value.len_at_least() <= written.len());
             assert_eq!(Value::parse(&written).as_ref(), Ok(&value));
             let refused = theirs
                 .err()

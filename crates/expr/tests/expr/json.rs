@@ -184,6 +184,8 @@ fn large_objects_find_their_members() {
         map.remove(&key.to_string());
     }
     assert_eq!((map.len(), map.get("9")), (9, Some(&Value::from(9))));
+    let value = Value::from(map);
+    assert_eq!(value.len_at_least(), value.len_utf8());
 }
 
 fn numbers() -> impl Strategy<Value = Value> {
@@ -249,6 +251,7 @@ proptest! {
         prop_assert_eq!(&again, &value);
         prop_assert_eq!(again.to_text(), text.clone());
         prop_assert_eq!(value.len_utf8(), text.len());
+        prop_assert!(value.len_at_least() <= text.len());
     }
 
     #[test]

@@ -308,6 +308,11 @@ fn limits_hold() {
         "($s := $pad('x', 1000000, 'x'); $replace($s, /x/, function() { $s }))",
         "($f := function($m) { $replace('a', /a/, $f) }; $f(1))",
         "$formatInteger(1e308, 'I')",
+        "$formatInteger(1 / 0, 'w')",
+        "$fromMillis(0, '[M1,2147436482]')",
+        "($f := $fromMillis; $f(0, '[Y]-[M1,2147436482-2147436482]'))",
+        "$now('[M1,2147436482]')",
+        "($m := $map; $f := function($a, $n) { $n = 0 ? $a : $f($m([1, 2], function() { $a }), $n - 1) }; $f(1, 60) = 1)",
         "[-9223372036854775807..9223372036854775807]",
         "$map([1..1000], function($i) { $map([1..1000], function($j) { $map([1..1000], function($k) { $k }) }) })",
     ];

@@ -128,6 +128,18 @@ fn texts_have_a_limit_before_they_are_built() {
     assert!(input.len_within(1 << 24).is_none());
     assert_eq!(Value::from("x").len_within(3), Some(3));
     assert_eq!(Value::from("x").len_within(2), None);
+    let large = Value::from("x".repeat(1 << 20));
+    let many = (0..20).map(|n| (format!("{n}.$"), Value::from("$")));
+    let template = Template::parse(&Map::from_iter(many).into()).expect("a template");
+    let result = template.evaluate(&mut Given::input(large.clone()));
+    assert!(matches!(result, Err(template::Error::TooLong { .. })));
+    let result = evaluate(
+        "$[*].a.b",
+        vec![Value::parse(r#"{"a": {"b": 1}}"#).expect("JSON"); 9].into(),
+    );
+    assert_eq!(result.map(|list| list.len_at_least()), Ok(19));
+    let result = evaluate("$..*", vec![vec![large; 15].into(); 2].into());
+    assert!(matches!(result, Err(Error::TooLong { .. })));
     for (length, is_taken) in [(10_000, true), (10_001, false)] {
         for expression in [
             "States.Base64Encode($)",
