@@ -154,9 +154,10 @@ async fn rows(
         let wanted = limit - executions.len();
         let page = call.handle().list(filter.clone(), cursor, wanted).await;
         let page = page.map_err(|error| match error {
-            EngineError::Store { kind, .. } if kind == everstep_core::Kind::Invalid => {
-                Error::InvalidToken
-            }
+            EngineError::Store {
+                kind: everstep_core::Kind::Invalid,
+                ..
+            } => Error::InvalidToken,
             other => other.into(),
         })?;
         let shown = page
