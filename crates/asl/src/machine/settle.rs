@@ -186,6 +186,18 @@ impl Run<'_, '_> {
         KernelReply::Own(Reply::Recorded)
     }
 
+    /// Whether a service has taken the job.
+    pub fn is_submitted(&self, operation: Operation, generation: Generation) -> KernelReply<Reply> {
+        let visit = self
+            .attempt(operation, Some(generation))
+            .and_then(|(frame, _)| self.turn.state().visit(frame));
+        KernelReply::Own(match visit.map(|visit| visit.submitted.is_some()) {
+            Some(true) => Reply::Recorded,
+            Some(false) => Reply::NotYet,
+            None => Reply::Superseded,
+        })
+    }
+
     fn submit(&mut self, frame: FrameId, attempt: &Attempt, text: Arc<str>) -> Step {
         if matches!(self.frame(frame)?.phase, Phase::Scheduled) {
             self.started(frame)?;
