@@ -119,7 +119,8 @@ impl Run<'_, '_> {
         let (previous, count) = (state.last_event, state.redrives.saturating_add(1));
         self.turn.reopen();
         self.record(Event::ExecutionRedriven { previous, count });
-        let _: Step = self.redrive_map_runs();
+        let step = self.redrive_map_runs();
+        self.heed(step);
         self.limit_time();
         self.go();
         KernelReply::Done

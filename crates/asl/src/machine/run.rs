@@ -77,13 +77,30 @@ impl<'t, 'a> Run<'t, 'a> {
                 self.turn.go_on();
                 break;
             }
-            match self.step(frame) {
-                Ok(()) => {}
-                Err(Halt::Full) => self.overflow(),
-                Err(Halt::Over) => break,
+            let step = self.step(frame);
+            if step == Err(Halt::Over) {
+                self.break_down();
             }
+            self.heed(step);
         }
         self.finish();
+    }
+
+    /// Ends the execution where the history has no room for more.
+    pub fn heed(&mut self, step: Step) {
+        if step == Err(Halt::Full) && !self.turn.execution().status().is_closed() {
+            self.overflow();
+        }
+    }
+
+    /// A frame that can't go on would stay where it is for ever: the definition is not the one with which the execution began.
+    fn break_down(&mut self) {
+        let previous = self.turn.state().last_event;
+        let failure = ErrorOutput {
+            error: Some("States.Runtime".into()),
+            cause: Some("The definition is not the one that the execution began with.".into()),
+        };
+        self.close_failed(previous, failure);
     }
 
     /// What every command ends with.

@@ -61,11 +61,15 @@ fn play(case: &Value) -> String {
             Kind::Standard
         },
         limits,
+        has_activities: case["no_activities"] != true,
     });
     let mut out = String::new();
     let mut calls = Calls::new();
     collect(&world, &mut calls);
     for step in case["script"].as_array().into_iter().flatten() {
+        if case["crashes"] == true {
+            world.crash();
+        }
         let said = take(&mut world, &calls, step);
         if !said.is_empty() {
             let _ = writeln!(out, "{step}: {said}");

@@ -22,6 +22,7 @@ enum Step {
     Stop,
     Redrive,
     Wake,
+    Crash,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -39,6 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Stop),
         2 => Just(Step::Redrive),
         1 => Just(Step::Wake),
+        2 => Just(Step::Crash),
     ]
 }
 
@@ -123,6 +125,7 @@ fn take(world: &mut World, step: &Step) {
             Outcome::Succeeded(None),
         ),
         Step::Wait(seconds) => return world.wait(seconds * 1_000),
+        Step::Crash => return world.crash(),
         Step::Stop => Input::Stop { failure: None },
         Step::Redrive => Input::Redrive,
         Step::Wake => Input::Wake,
@@ -134,7 +137,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn any_outside_leaves_a_state_that_its_journal_gives(which in any::<prop::sample::Index>(), steps in prop::collection::vec(step(), 0..40)) {
+    fn any_outside_leaves_a_state_that_its_journal_gives(which in any::<prop::sample::Index>(), steps in prop::collection::vec(step(), 0..40), room in prop::sample::select(vec![5u32, 9, 14, 22, 35, 60, 200])) {
         let cases = cases();
         let case = which.get(&cases);
         let definition = case["definition"].to_string();
@@ -143,12 +146,13 @@ proptest! {
             definition: &definition,
             input: (!case["input"].is_null()).then_some(&input),
             kind: Kind::Standard,
-            limits: Limits { history_events: 200, ..Limits::default() },
+            limits: Limits { history_events: room, ..Limits::default() },
+            has_activities: true,
         });
         for step in &steps {
             take(&mut world, step);
             let execution = world.cell.execution();
-            prop_assert!(execution.next_event().0 <= 201, "the history is longer than its limit");
+            prop_assert!(execution.next_event().0 <= room + 1, "the history is longer than its limit");
             // Whoever is not done waits for something outside, or for a time.
             if execution.status() == Status::Running {
                 let waits = execution.timers().next().is_some() || (0..10_000).map(Operation).any(|operation| execution.open_generation(operation).is_some());

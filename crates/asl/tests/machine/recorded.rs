@@ -94,6 +94,7 @@ fn run(case: &Value) -> World {
         input: input.as_deref(),
         kind: Kind::Standard,
         limits: Limits::default(),
+        has_activities: true,
     });
     if case["expect"]["status"] == "ABORTED" {
         world.turn(Input::Stop { failure: None });

@@ -16,6 +16,7 @@ fn the_history_ends_where_the_service_ends_it() {
         input: Some(r#"{"n": 0}"#),
         kind: Kind::Standard,
         limits: Limits::default(),
+        has_activities: true,
     });
     let mut world = world;
     world.wait(0);
@@ -24,7 +25,7 @@ fn the_history_ends_where_the_service_ends_it() {
     assert!(
         matches!(world.history.last(), Some((id, _, Event::ExecutionFailed { .. })) if id.0 == 25_000)
     );
-    assert!(world.batches >= 25, "a turn has a budget");
+    assert!(world.journal.len() >= 25, "a turn has a budget");
 }
 
 #[test]
@@ -39,6 +40,7 @@ fn a_map_of_ten_thousand_items_ends() {
         input: Some(&input),
         kind: Kind::Standard,
         limits: Limits::default(),
+        has_activities: true,
     });
     world.wait(0);
     assert_eq!(world.cell.execution().status(), Status::Succeeded);
