@@ -107,7 +107,7 @@ impl<'t, 'a> Run<'t, 'a> {
             Phase::Failing {
                 failure,
                 is_heartbeat,
-            } => self.fail(id, failure, is_heartbeat, true),
+            } => self.fail(id, failure, is_heartbeat),
             Phase::Spread => self.spread(id),
             Phase::Joined => self.join(id),
             // These are never in the queue.
@@ -326,7 +326,21 @@ impl<'t, 'a> Run<'t, 'a> {
             near.extend(output.document());
             assigned.push((variable.clone(), self.limited(value, &near, name)?));
         }
+        if !assigned.is_empty() && self.variables_bytes(&assigned) > self.limits().variables_bytes {
+            return Err(Fault::DataLimit {
+                of: name.to_owned(),
+            });
+        }
         Ok((output, assigned))
+    }
+
+    /// What all variables of the execution take, the new ones included.
+    fn variables_bytes(&self, assigned: &[Assigned]) -> usize {
+        let frames = self.turn.state().frames.values();
+        let known = frames.flat_map(|frame| frame.variables.values());
+        let known: usize = known.map(|value| value.text().len()).sum();
+        let new: usize = assigned.iter().map(|(_, value)| value.text().len()).sum();
+        known.saturating_add(new)
     }
 
     /// Leaves a state with what its documents are.

@@ -89,7 +89,7 @@ impl Run<'_, '_> {
             })
         });
         match failure {
-            Ok(failure) => self.fail(id, failure, false, false),
+            Ok(failure) => self.fail(id, failure, false),
             Err(fault) => self.fault(id, &fault),
         }
     }

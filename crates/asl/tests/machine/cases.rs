@@ -113,6 +113,14 @@ fn text(step: &Value, name: &str) -> Option<String> {
     step[name].as_str().map(str::to_owned)
 }
 
+/// What a step hands in: a value, or a text that is so long.
+fn output(step: &Value) -> String {
+    match step["output_length"].as_u64() {
+        Some(length) => format!("\"{}\"", "x".repeat(length as usize)),
+        None => step["output"].to_string(),
+    }
+}
+
 fn failure(step: &Value) -> Failure {
     Failure {
         kind: text(step, "error"),
@@ -136,9 +144,7 @@ fn take(world: &mut World, calls: &Calls, step: &Value) -> String {
         }
     };
     let input = match *verb {
-        "succeed" => settle(Outcome::Succeeded(Some(Payload::from(
-            step["output"].to_string(),
-        )))),
+        "succeed" => settle(Outcome::Succeeded(Some(Payload::from(output(step))))),
         "fail" => settle(Outcome::Failed(failure(step))),
         "stopped" => settle(Outcome::Stopped(failure(step))),
         "submit" => {
@@ -185,7 +191,7 @@ fn tell(world: &World, out: &mut String) {
         ("cause", state.failure().cause.as_ref()),
     ] {
         if let Some(part) = part {
-            let _ = writeln!(out, "{name}: {part}");
+            let _ = writeln!(out, "{name}: {}", shortened(part));
         }
     }
     for task in execution.tasks() {
@@ -220,11 +226,24 @@ fn tell(world: &World, out: &mut String) {
         let details = details
             .replace(",\"inputDetails\":{\"truncated\":false}", "")
             .replace(",\"outputDetails\":{\"truncated\":false}", "");
+        let details = shortened(&details);
         let seconds = at.since_ms(crate::world::STARTED) as f64 / 1_000.0;
         let _ = writeln!(
             out,
             "{id:>3} <- {previous:>2} {seconds:>5} s {} {details}",
             kind.as_str().unwrap_or_default()
         );
+    }
+}
+
+/// Enough of a long text to tell it by.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(600) {
+        Some((end, _)) => format!(
+            "{}... ({} bytes)",
+            text.get(..end).unwrap_or_default(),
+            text.len()
+        ),
+        None => text.to_owned(),
     }
 }
