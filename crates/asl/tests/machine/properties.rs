@@ -143,6 +143,7 @@ proptest! {
             definition: &definition,
             input: (!case["input"].is_null()).then_some(&input),
             kind: Kind::Standard,
+            sync: false,
             limits: Limits { history_events: 200, ..Limits::default() },
         });
         for step in &steps {
