@@ -203,13 +203,10 @@ impl<'t> Reader<'t> {
             Some(format!(
                 "Label cannot exceed {LABEL_CHARACTERS_MAX} characters"
             ))
-        } else if let Some(character) = label.chars().find(|character| is_forbidden(*character)) {
-            Some(format!(
-                "Label contains invalid character: {}",
-                shown(character)
-            ))
         } else {
-            None
+            let forbidden = label.chars().find(|character| is_forbidden(*character));
+            forbidden
+                .map(|character| format!("Label contains invalid character: {}", shown(character)))
         };
         if let Some(problem) = problem {
             self.find(Code::InvalidLabelName, node, &place, problem);
