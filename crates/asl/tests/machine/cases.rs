@@ -55,11 +55,12 @@ fn play(case: &Value) -> String {
     let mut world = World::start(&Setup {
         definition: &definition,
         input: (!case["input"].is_null()).then_some(&input),
-        kind: if case["express"] == true {
-            Kind::Express
-        } else {
+        kind: if case["express"].is_null() {
             Kind::Standard
+        } else {
+            Kind::Express
         },
+        sync: case["express"] == "sync",
         limits,
         has_activities: case["no_activities"] != true,
     });

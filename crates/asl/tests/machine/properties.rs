@@ -148,6 +148,7 @@ proptest! {
             kind: Kind::Standard,
             limits: Limits { history_events: room, ..Limits::default() },
             has_activities: true,
+            sync: false,
         });
         for step in &steps {
             take(&mut world, step);

@@ -93,6 +93,7 @@ fn run(case: &Value) -> World {
         definition: &text(&case["definition"]),
         input: input.as_deref(),
         kind: Kind::Standard,
+        sync: false,
         limits: Limits::default(),
         has_activities: true,
     });

@@ -33,6 +33,8 @@ pub struct Setup<'a> {
     pub definition: &'a str,
     pub input: Option<&'a str>,
     pub kind: Kind,
+    /// Whether somebody waits for the end.
+    pub sync: bool,
     pub limits: Limits,
     /// Whether the activities that the definition names exist.
     pub has_activities: bool,
@@ -141,7 +143,7 @@ fn start(setup: &Setup<'_>) -> Start {
         execution_arn: "arn:aws:states:us-east-1:111111111111:execution:machine:name".to_owned(),
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         kind: setup.kind,
-        sync: false,
+        sync: setup.sync,
         logging: None,
         trace: None,
     };
