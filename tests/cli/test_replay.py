@@ -165,11 +165,12 @@ def test_a_map_that_gains_or_loses_items_names_the_branch(world: World) -> None:
     found = more.json()["divergence"]
     assert (more.code, found["kind"], found["operation"]) == (1, "inserted", None), found
     assert found["asked"].startswith("context"), found
-    for kept, first in ((2, "c"), (3, "d"), (1, "b")):
+    for kept, lost in ((2, {"c", "d"}), (3, {"d"}), (1, {"b", "c", "d"})):
         fewer = replay(world, execution, BRANCHES.replace("context.map(event", f"context.map(event[:{kept}]"), "-o", "json")
         found = fewer.json()["divergence"]
-        step = next(step for step in recorded["operations"] if step["name"] == first)
-        assert (fewer.code, found["kind"], found["operation"]) == (1, "removed", step["parent"]), found
+        # Branches run at once: which of those that are gone comes first is chance.
+        branches = [step["parent"] for step in recorded["operations"] if step["name"] in lost]
+        assert (fewer.code, found["kind"]) == (1, "removed") and found["operation"] in branches, found
     assert world.ran() == once
 
 

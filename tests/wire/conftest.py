@@ -249,3 +249,40 @@ def refused() -> Callable[..., str]:
         return error["Message"]
 
     return call
+
+
+class Machines:
+    """Starting executions of state machines and waiting for what becomes of them."""
+
+    def __init__(self, states: Any) -> None:
+        self.states = states
+
+    def start(self, machine: str, told: Any = None, **fields: Any) -> str:
+        """Starts an execution with this input; returns its ARN."""
+        if told is not None:
+            fields["input"] = json.dumps(told)
+        return self.states.start_execution(stateMachineArn=machine, **fields)["executionArn"]
+
+    def until(self, condition: Callable[[], Any], seconds: float = 30) -> Any:
+        """Polls until the condition is true and returns its value."""
+        deadline = time.monotonic() + seconds
+        while not (value := condition()):
+            assert time.monotonic() < deadline, "did not happen in time"
+            time.sleep(0.02)
+        return value
+
+    def ended(self, arn: str, seconds: float = 30) -> dict[str, Any]:
+        """Waits until an execution has ended."""
+        describe = self.states.describe_execution
+        return self.until(lambda: (found := describe(executionArn=arn))["status"] != "RUNNING" and found, seconds)
+
+    def events(self, arn: str, **fields: Any) -> list[dict[str, Any]]:
+        return self.states.get_execution_history(executionArn=arn, **fields)["events"]
+
+    def types(self, arn: str) -> list[str]:
+        return [event["type"] for event in self.events(arn)]
+
+
+@pytest.fixture(scope="session")
+def machines(states: Any) -> Machines:
+    return Machines(states)

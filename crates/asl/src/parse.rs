@@ -74,7 +74,7 @@ fn document(text: &str) -> Result<Node<'_>, Vec<Diagnostic>> {
         vec![Diagnostic {
             severity: Severity::Error,
             code: Code::InvalidJsonDescription,
-            message: format!("{}\n at {location}", error.reason),
+            message: format!("{}\n at {location}", error.message(text)),
             location: Some(location),
             offset: error.offset,
         }]

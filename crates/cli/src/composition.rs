@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::Failed;
 use crate::functions::Functions;
 use crate::host::{FunctionEnvironment, HostArguments};
+use crate::services::ServiceArguments;
 use crate::{keys, output, parent};
 
 /// How often files of keys and certificates are looked at.
@@ -38,6 +39,7 @@ pub struct Ground<'a> {
     pub url: &'a str,
     pub environment: &'a FunctionEnvironment,
     pub host: &'a HostArguments,
+    pub services: &'a ServiceArguments,
 }
 
 impl Ground<'_> {
@@ -58,7 +60,8 @@ impl Ground<'_> {
 
     pub fn dispatcher(&self, host: &FunctionHost) -> FunctionDispatcher {
         let code = self.data.join("code");
-        FunctionDispatcher::new(host.clone(), self.url.to_owned(), code)
+        let services = self.services.options(self.data, self.logs);
+        FunctionDispatcher::with_services(host.clone(), self.url.to_owned(), code, services)
     }
 
     /// Registers the functions of the folder, and again when something changes, until what is returned is dropped.

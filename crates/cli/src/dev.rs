@@ -17,6 +17,7 @@ use crate::host::{FunctionEnvironment, HostArguments};
 use crate::keys::{self, KEYS_FILE};
 use crate::log_options::LogOptions;
 use crate::output;
+use crate::services::ServiceArguments;
 
 #[derive(Args, Clone, Debug)]
 pub struct Dev {
@@ -44,6 +45,8 @@ pub struct Dev {
     pub bounds: Bounds,
     #[command(flatten)]
     pub host: HostArguments,
+    #[command(flatten)]
+    pub services: ServiceArguments,
     #[command(flatten)]
     pub logs: LogOptions,
     /// End when standard input closes
@@ -90,6 +93,8 @@ impl Dev {
             url: &url,
             environment: &self.environment,
             host: &self.host,
+            // What listens on this machine is reached by functions, too.
+            services: &self.services.clone().with_loopback(),
         };
         let host = ground.host().await?;
         let dispatcher = ground.dispatcher(&host);

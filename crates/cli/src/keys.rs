@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::error::Failed;
 use crate::output::{self, Format};
 
-pub use file::{Entry, load, write as write_secret};
+pub use file::{Entry, load, read_secret, write as write_secret};
 
 /// The file in a data folder that holds the operator's keys.
 pub const KEYS_FILE: &str = "keys.json";

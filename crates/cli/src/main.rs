@@ -15,6 +15,7 @@ mod log_options;
 mod output;
 mod parent;
 mod serve;
+mod services;
 mod verbs;
 
 #[cfg(feature = "demo")]

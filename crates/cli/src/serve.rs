@@ -19,6 +19,7 @@ use crate::host::{FunctionEnvironment, HostArguments};
 use crate::keys::{self, Place};
 use crate::log_options::LogOptions;
 use crate::output;
+use crate::services::ServiceArguments;
 
 #[derive(Args, Clone, Debug)]
 pub struct Serve {
@@ -49,6 +50,8 @@ pub struct Serve {
     host: HostArguments,
     #[command(flatten)]
     environment: FunctionEnvironment,
+    #[command(flatten)]
+    services: ServiceArguments,
     #[command(flatten)]
     logs: LogOptions,
     /// Connections at one time; further ones wait
@@ -90,6 +93,7 @@ impl Serve {
             url: &url,
             environment: &self.environment,
             host: &self.host,
+            services: &self.services,
         };
         let host = ground.host().await?;
         let dispatcher = ground.dispatcher(&host);

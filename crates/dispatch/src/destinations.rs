@@ -1,14 +1,14 @@
 //! Ends of asynchronous calls on their way to who hears of them: functions, which are invoked in turn, and addresses.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use everstep_core::{Definition, ExecutionId, Operation, Payload, Status, Task, Timestamp};
+use everstep_core::{ExecutionId, Operation, Payload, Status, Task, Timestamp};
 use everstep_durable::{ExecutionSnapshot, FunctionArn, Reply, Request};
-use everstep_engine::{DURABLE, Error, Handle, StartExecution};
+use everstep_engine::{Error, Handle};
 use serde_json::{Value, json};
 
-const DAY_MS: u64 = 24 * 3_600_000;
 /// How long a destination is tried: as long as AWS keeps an event.
 const TRIED_S: u64 = 6 * 3_600;
 const PAUSE: Duration = Duration::from_secs(2);
@@ -215,19 +215,7 @@ async fn start(
     let key = Some(name.as_str());
     let resolved = handle.route(&at.name, qualifier.as_deref(), key).await?;
     let settings = resolved.settings(at);
-    let started = handle.start(StartExecution {
-        definition: Definition {
-            machine: DURABLE,
-            name: settings.function.name.clone(),
-            version: settings.function.version.clone(),
-        },
-        name: Some(name),
-        input: Some(content),
-        retention_ms: u64::from(settings.retention_days) * DAY_MS,
-        settings: settings.encode(),
-        parent: None,
-        attributes: Default::default(),
-    });
+    let started = handle.start_function(&settings, Some(name), content, BTreeMap::new());
     match started.await {
         // It was begun before, perhaps by another version.
         Ok(_) | Err(Error::NameTaken { .. }) => Ok(()),

@@ -1,16 +1,18 @@
 //! Tasks and calls of functions: from a revision of the catalogue to a run on the host, and back as a machine's request.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind};
+use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind, Task};
 use everstep_durable::{ErrorClass, Invocation, Mode, Output};
 use everstep_engine::{
     Call, Called, Code, Dispatcher, Error, Handle, Late, Pending, Request, Revision, Work,
     WorkPayload,
 };
+use everstep_logs::Logs;
 
 use crate::code::CodeFolder;
 use crate::concurrency::Concurrency;
@@ -19,6 +21,8 @@ use crate::host::{
     ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime, Scaling,
 };
 use crate::remote::Remotes;
+use crate::services::http::HttpOptions;
+use crate::services::{self, Sent, Services};
 
 /// Runs functions as processes of this machine.
 #[derive(Clone)]
@@ -26,7 +30,7 @@ pub struct FunctionDispatcher {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     host: FunctionHost,
     /// URL of this server, handed to functions as `EVERSTEP_URL`.
     url: String,
@@ -36,8 +40,17 @@ struct Inner {
     /// Invocations that are queued at the host or run. A lease that ends while its task waits here brings the same one once more, which
     /// must not run beside itself.
     running: Mutex<HashSet<Running>>,
-    concurrency: Arc<Concurrency>,
+    pub(crate) concurrency: Arc<Concurrency>,
     http: reqwest::Client,
+    pub(crate) services: Services,
+}
+
+/// What state machines reach beside functions.
+#[derive(Clone, Default)]
+pub struct ServiceOptions {
+    pub http: HttpOptions,
+    /// Where executions of state machines log to; without it they log nothing.
+    pub logs: Option<Logs>,
 }
 
 type Running = (ExecutionId, Operation, Generation);
@@ -45,7 +58,18 @@ type Running = (ExecutionId, Operation, Generation);
 impl FunctionDispatcher {
     /// Must be called on the tokio runtime that is to run the tasks. Archives are unpacked below `code`.
     #[must_use]
-    pub fn new(host: FunctionHost, url: String, code: std::path::PathBuf) -> Self {
+    pub fn new(host: FunctionHost, url: String, code: PathBuf) -> Self {
+        Self::with_services(host, url, code, ServiceOptions::default())
+    }
+
+    /// As [`FunctionDispatcher::new`], with what state machines reach.
+    #[must_use]
+    pub fn with_services(
+        host: FunctionHost,
+        url: String,
+        code: PathBuf,
+        services: ServiceOptions,
+    ) -> Self {
         let runtime = tokio::runtime::Handle::current();
         Self {
             inner: Arc::new(Inner {
@@ -57,6 +81,7 @@ impl FunctionDispatcher {
                 running: Mutex::default(),
                 concurrency: Arc::default(),
                 http: reqwest::Client::new(),
+                services: Services::new(&services),
             }),
         }
     }
@@ -84,44 +109,14 @@ impl Dispatcher for FunctionDispatcher {
     fn dispatch(&self, handle: &Handle, work: Work) {
         let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
         self.inner.runtime.spawn(async move {
-            let execution = work.execution;
-            match (work.task.target.kind, work.payload) {
-                (TargetKind::Function, WorkPayload::Late(late)) => {
-                    let Late::Durable(invocation) = *late else {
-                        return tracing::error!(%execution, "a function's task carries no invocation");
-                    };
-                    let running = (execution, work.task.operation, invocation.generation);
-                    if !inner.begin(running) {
-                        tracing::info!(%execution, "an invocation that is under way was not begun again");
-                        return;
-                    }
-                    let address = &work.task.target.address;
-                    if let Some(output) =
-                        inner.invoke(&handle, execution, address, &invocation).await
-                    {
-                        // Operation 0 is the execution: its own function was invoked, not one that it invokes.
-                        if work.task.operation == Operation(0) {
-                            inner
-                                .report(&handle, execution, invocation.generation, output)
-                                .await;
-                        } else {
-                            crate::chained::settle(&handle, execution, &work.task, output).await;
-                        }
-                    }
-                    inner.end(running);
-                }
-                (TargetKind::Destination, WorkPayload::Stored(said)) => {
-                    let running = (execution, work.task.operation, work.task.generation);
-                    if inner.begin(running) {
-                        let http = &inner.http;
-                        destinations::deliver(&handle, http, execution, &work.task, &said).await;
-                        inner.end(running);
-                    }
-                }
-                (kind, _) => {
-                    tracing::error!(%execution, ?kind, "no way out leads to this kind of target")
-                }
+            let (execution, task) = (work.execution, &work.task);
+            let running = (execution, task.operation, task.generation);
+            if !inner.begin(running) {
+                tracing::info!(%execution, "work that is under way was not begun again");
+                return;
             }
+            inner.run(&handle, &work).await;
+            inner.end(running);
         });
     }
 
@@ -168,6 +163,63 @@ impl Inner {
         all.remove(&running);
     }
 
+    /// Goes the way out that leads to the task's target.
+    async fn run(&self, handle: &Handle, work: &Work) {
+        let (execution, task) = (work.execution, &work.task);
+        let WorkPayload::Late(late) = &work.payload else {
+            return self.deliver(handle, work).await;
+        };
+        match (task.target.kind, &**late) {
+            (TargetKind::Function, Late::Durable(invocation)) => {
+                self.answer(handle, execution, task, invocation).await;
+            }
+            (TargetKind::Service, Late::Asl(late)) => {
+                let sent = Sent {
+                    execution,
+                    task,
+                    repeated: work.repeated,
+                };
+                services::run(self, handle, &sent, late).await;
+            }
+            (kind, _) => {
+                tracing::error!(%execution, ?kind, "no way out leads to this kind of target");
+            }
+        }
+    }
+
+    /// What is stored with its task.
+    async fn deliver(&self, handle: &Handle, work: &Work) {
+        let (execution, kind) = (work.execution, work.task.target.kind);
+        match (kind, &work.payload) {
+            (TargetKind::Destination, WorkPayload::Stored(said)) => {
+                destinations::deliver(handle, &self.http, execution, &work.task, said).await;
+            }
+            (kind, _) => {
+                tracing::error!(%execution, ?kind, "no way out leads to this kind of target");
+            }
+        }
+    }
+
+    /// Invokes a function and brings its answer home.
+    async fn answer(
+        &self,
+        handle: &Handle,
+        execution: ExecutionId,
+        task: &Task,
+        invocation: &Invocation,
+    ) {
+        let address = &task.target.address;
+        let output = self.invoke(handle, execution, address, invocation).await;
+        let Some(output) = output else { return };
+        // Operation 0 is the execution: its own function was invoked, not one that it invokes.
+        if task.operation == Operation(0) {
+            let generation = invocation.generation;
+            self.report(handle, execution, generation, output).await;
+        } else {
+            crate::chained::settle(handle, execution, task, output).await;
+        }
+    }
+
     /// How the invocation ended; `None` when it did not: the host is ending or has no room, and the task's lease or the next start
     /// brings it back.
     async fn invoke(
@@ -177,7 +229,7 @@ impl Inner {
         address: &str,
         invocation: &Invocation,
     ) -> Option<Output> {
-        match self.run(handle, execution, address, invocation).await {
+        match self.carry_out(handle, execution, address, invocation).await {
             Ok(Outcome {
                 result: Err(error), ..
             }) if error.kind == ErrorKind::Host => {
@@ -192,7 +244,7 @@ impl Inner {
         }
     }
 
-    async fn run(
+    async fn carry_out(
         &self,
         handle: &Handle,
         execution: ExecutionId,
@@ -224,7 +276,7 @@ impl Inner {
     }
 
     /// Runs it on the host, or where the function is.
-    async fn perform(
+    pub(crate) async fn perform(
         &self,
         revision: &Revision,
         spec: &FunctionSpec,
@@ -257,7 +309,7 @@ impl Inner {
         }
     }
 
-    async fn spec(
+    pub(crate) async fn spec(
         &self,
         handle: &Handle,
         revision: &Revision,

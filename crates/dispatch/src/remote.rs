@@ -175,7 +175,7 @@ fn unreachable(error_type: &str, invocation: &Invocation, reason: &str) -> Funct
 }
 
 /// An error with its causes: the first alone says only that sending failed.
-fn describe(error: &dyn std::error::Error) -> String {
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

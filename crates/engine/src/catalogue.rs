@@ -3,6 +3,7 @@
 
 mod activities;
 mod entries;
+mod function_name;
 mod functions;
 mod layers;
 mod reserved;
@@ -18,6 +19,7 @@ use serde_json::{Number, Value};
 
 pub use activities::ActivityRecord;
 pub(crate) use activities::has_activity;
+pub use function_name::{FunctionName, NotAFunctionName, is_word};
 pub use layers::{LayerRecord, LayerUse, LayerVersion};
 pub use reserved::Reserved;
 pub use running::{Remote, Scaling};

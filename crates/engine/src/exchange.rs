@@ -8,9 +8,12 @@ use everstep_core::{
     ExecutionId, Failure, Generation, Kind, Operation, Outcome, Parent, Recovery, Start,
 };
 
+use crate::registry::{is_not_yet, is_started};
 use crate::{Error, Handle, SettleWith};
 
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
+/// Between two looks at whether a start has been acknowledged, which it is within the time of a commit.
+const LOOK_FIRST: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How often a child whose start crashes our own code is tried: as often as an execution may crash before it is quarantined.
 const CRASHES_MAX: u32 = 3;
@@ -33,7 +36,12 @@ pub(crate) enum Content {
     /// Start this child.
     Start(ExecutionId, Box<Start>),
     /// Tell the parent how its child has ended.
-    Ended(Parent, Outcome),
+    Ended {
+        parent: Parent,
+        outcome: Outcome,
+        /// Somebody else has started the child for the parent, which hears of that first.
+        after_start: bool,
+    },
 }
 
 /// Sends a message on its way; returns at once.
@@ -92,7 +100,14 @@ async fn deliver(handle: &Handle, message: &Message) -> Result<(), Error> {
                 .start_child(message.from, *child, (**start).clone())
                 .await
         }
-        Content::Ended(parent, outcome) => {
+        Content::Ended {
+            parent,
+            outcome,
+            after_start,
+        } => {
+            if *after_start {
+                until_started(handle, parent).await?;
+            }
             let with = match outcome {
                 Outcome::Succeeded(None) => SettleWith::Succeeded(None),
                 Outcome::Succeeded(Some(payload)) => {
@@ -104,6 +119,21 @@ async fn deliver(handle: &Handle, message: &Message) -> Result<(), Error> {
             };
             tell(handle, parent, with).await
         }
+    }
+}
+
+/// Until the parent has recorded that its child was started. Who has started it says so next, or is asked again after a crash.
+async fn until_started(handle: &Handle, parent: &Parent) -> Result<(), Error> {
+    let mut pause = LOOK_FIRST;
+    loop {
+        let ask = is_started(parent.operation, parent.generation);
+        match handle.report(parent.execution, ask).await {
+            Ok(reply) if is_not_yet(&reply) => {}
+            Ok(_) | Err(Error::UnknownExecution { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
     }
 }
 
@@ -135,7 +165,7 @@ async fn give_up(handle: &Handle, message: &Message, error: &Error) -> Result<()
             let failure = Failure::new("Everstep.NotStarted", error.to_string());
             tell(handle, &waiting, SettleWith::Failed(failure)).await
         }
-        Content::Ended(parent, _) => {
+        Content::Ended { parent, .. } => {
             let failure = Failure::new("Everstep.ResultLost", error.to_string());
             tell(handle, parent, SettleWith::Failed(failure)).await
         }

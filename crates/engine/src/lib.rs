@@ -38,8 +38,9 @@ pub use clock::{Clock, ClockMode};
 pub use dispatcher::{AnswerPart, Call, Called, Dispatcher, Pending, Work, WorkPayload};
 pub use error::Error;
 pub use handle::{
-    ForkExecution, ForkVersion, Handle, HistoryCursor, HistoryItem, HistoryPage, SettleWith,
-    StartExecution,
+    ALIAS_ATTRIBUTE, ForkExecution, ForkVersion, Handle, HistoryCursor, HistoryItem, HistoryPage,
+    ResolvedMachine, SettleWith, StartExecution, StartMachine, StartMachineError, StartedMachine,
+    VERSION_ATTRIBUTE,
 };
 pub use input::{Claimed, Snapshot, Started};
 pub use options::Options;

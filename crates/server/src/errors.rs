@@ -49,6 +49,8 @@ pub enum Code {
     UnknownLog,
     MalformedQuery,
     MalformedPattern,
+    UnknownStateMachine,
+    WrongDefinition,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -220,6 +222,16 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         Code::MalformedPattern,
         "E0162",
         "The filter pattern can't be read",
+    ),
+    (
+        Code::UnknownStateMachine,
+        "E0170",
+        "There is no such state machine, version, alias or activity",
+    ),
+    (
+        Code::WrongDefinition,
+        "E0171",
+        "The definition of the state machine is not right",
     ),
 ];
 

@@ -12,6 +12,7 @@ use hyper::header::HOST;
 use crate::Options;
 use crate::door::Refusal;
 use crate::logs::Queries;
+use crate::states::Redrives;
 
 /// How much of a body that is too long is still read, so that its sender hears the answer instead of a closed connection.
 const DRAIN_BYTES_MAX: usize = 32 << 20;
@@ -24,6 +25,7 @@ pub(crate) struct App {
     /// What our own addresses begin with, without a slash at the end.
     pub base: Arc<str>,
     pub queries: Arc<Queries>,
+    pub redrives: Arc<Redrives>,
 }
 
 /// A body was not taken.

@@ -92,6 +92,7 @@ impl Server {
             base: base.trim_end_matches('/').into(),
             options: Arc::new(options),
             queries: Arc::default(),
+            redrives: Arc::default(),
         };
         Ok(serve(listener, app))
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use everstep_core::{Definition, ExecutionId};
+use everstep_core::ExecutionId;
 use everstep_durable::{Limits, Settings};
+use everstep_engine::Error;
 use everstep_engine::catalogue::Resolved;
-use everstep_engine::{DURABLE, Error, StartExecution};
 
 use crate::http::App;
 use crate::lambda::arn::function_arn;
@@ -41,24 +41,14 @@ pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Resul
     let mut settings = settings(app, resolved, start.trace_header, start.tenant_id);
     settings.execution_timeout_s = start.execution_timeout_s.or(settings.execution_timeout_s);
     settings.retention_days = start.retention_days.unwrap_or(settings.retention_days);
-    let function = settings.function.clone();
-    let definition = Definition {
-        machine: DURABLE,
-        name: function.name.clone(),
-        version: function.version.clone(),
-    };
     let name = start.name.clone();
-    let started = StartExecution {
-        definition,
-        name: start.name,
-        input: Some(start.input),
-        settings: settings.encode(),
-        retention_ms: retention_ms(&settings),
-        parent: None,
-        attributes: start.attributes,
-    };
-    let started = app.handle.start(started).await?;
-    let arn = function.execution(&name.unwrap_or_else(|| started.id.to_string()), started.id);
+    let started = app
+        .handle
+        .start_function(&settings, start.name, start.input, start.attributes)
+        .await?;
+    let arn = settings
+        .function
+        .execution(&name.unwrap_or_else(|| started.id.to_string()), started.id);
     Ok(Running {
         id: started.id,
         arn,

@@ -28,3 +28,5 @@ mod harness;
 mod logs;
 #[path = "server/rest.rs"]
 mod rest;
+#[path = "server/states.rs"]
+mod states;

@@ -1,5 +1,7 @@
 //! Why a text is no JSON, in the words of the parser that the service uses.
 
+use std::fmt;
+
 use thiserror::Error;
 
 /// The text is no JSON.
@@ -20,6 +22,17 @@ pub(crate) enum Reason {
     Character { found: char, expected: &'static str },
     #[error("Unexpected end-of-input{expected}")]
     End { expected: &'static str },
+    #[error("Unexpected end-of-input within/between {inside} entries")]
+    EndBetween { inside: Scope },
+    /// The text ends where the scope could have.
+    #[error("Unexpected end-of-input: expected close marker for {inside}")]
+    EndOpen { inside: Scope, start: usize },
+    #[error("Unexpected close marker '{found}': expected '{}'", inside.close())]
+    Mismatch {
+        found: char,
+        inside: Scope,
+        start: usize,
+    },
     #[error(
         "Illegal unquoted character ((CTRL-CHAR, code {code})): has to be escaped using backslash to be included in string value"
     )]
@@ -34,11 +47,38 @@ pub(crate) enum Reason {
     Depth { depth: usize, max: usize },
 }
 
+/// What may be open when a text ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Object,
+    Array,
+}
+
+impl Scope {
+    pub fn close(self) -> char {
+        match self {
+            Scope::Object => '}',
+            Scope::Array => ']',
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Scope::Object => "Object",
+            Scope::Array => "Array",
+        })
+    }
+}
+
 /// A character with its number, because it may be one that cannot be seen.
 fn shown(character: char) -> String {
     let code = u32::from(character);
     if character.is_control() {
         format!("(CTRL-CHAR, code {code})")
+    } else if code > 255 {
+        format!("'{character}' (code {code} / 0x{code:x})")
     } else {
         format!("'{character}' (code {code})")
     }
@@ -48,17 +88,35 @@ fn shown(character: char) -> String {
 const EXCERPT_CHARACTERS_MAX: usize = 500;
 
 impl SyntaxError {
+    /// What is wrong, with the place where the open scope began if it matters.
+    pub fn message(&self, text: &str) -> String {
+        match &self.reason {
+            Reason::EndOpen { start, .. } => {
+                format!("{} (start marker at {})", self.reason, place(text, *start))
+            }
+            Reason::Mismatch { inside, start, .. } => {
+                let start = place(text, *start);
+                format!("{} (for {inside} starting at {start})", self.reason)
+            }
+            reason => reason.to_string(),
+        }
+    }
+
     /// The place as the service writes it.
     pub fn location(&self, text: &str) -> String {
-        let read = text.get(..self.offset).unwrap_or(text);
-        let line = read.matches('\n').count() + 1;
-        let begin = read.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = read.get(begin..).unwrap_or("").chars().count() + 1;
-        format!(
-            "[Source: (String){}; line: {line}, column: {column}]",
-            excerpt(text)
-        )
+        place(text, self.offset)
     }
+}
+
+fn place(text: &str, offset: usize) -> String {
+    let read = text.get(..offset).unwrap_or(text);
+    let line = read.matches('\n').count() + 1;
+    let begin = read.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = read.get(begin..).unwrap_or("").chars().count() + 1;
+    format!(
+        "[Source: (String){}; line: {line}, column: {column}]",
+        excerpt(text)
+    )
 }
 
 fn excerpt(text: &str) -> String {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::error::Reason;
+use super::error::{Reason, Scope};
 use super::string::string;
 use super::{DEPTH_MAX, Data, Member, Node, SyntaxError};
 
@@ -64,7 +64,7 @@ impl<'t> Scanner<'t> {
     }
 
     fn object(&mut self, depth: usize) -> Result<Data<'t>, SyntaxError> {
-        const OPEN: &str = ": expected close marker for Object";
+        let start = self.at;
         self.next();
         let mut members: Vec<Member<'t>> = Vec::new();
         let mut names: HashSet<Cow<'t, str>> = HashSet::new();
@@ -72,10 +72,13 @@ impl<'t> Scanner<'t> {
         if self.take('}') {
             return Ok(Data::Object(members));
         }
+        self.not_at_end(Scope::Object, start)?;
         loop {
-            self.space();
             if self.peek() != Some('"') {
-                return Err(self.unexpected("was expecting double-quote to start field name", OPEN));
+                return Err(self.unexpected(
+                    "was expecting double-quote to start field name",
+                    Scope::Object,
+                ));
             }
             let name = self.string()?;
             if !names.insert(name.clone()) {
@@ -87,42 +90,79 @@ impl<'t> Scanner<'t> {
             if !self.take(':') {
                 return Err(self.unexpected(
                     "was expecting a colon to separate field name and value",
-                    OPEN,
+                    Scope::Object,
                 ));
             }
-            self.space();
-            let value = self.value(depth + 1)?;
+            let value = self.element(Scope::Object, depth)?;
             members.push(Member { name, value });
-            self.space();
-            if self.take('}') {
+            if self.closed(Scope::Object, start)? {
                 return Ok(Data::Object(members));
             }
             if !self.take(',') {
-                return Err(self.unexpected("was expecting comma to separate Object entries", OPEN));
+                return Err(self.unexpected(
+                    "was expecting comma to separate Object entries",
+                    Scope::Object,
+                ));
             }
+            self.space();
         }
     }
 
     fn array(&mut self, depth: usize) -> Result<Data<'t>, SyntaxError> {
+        let start = self.at;
         self.next();
         let mut items = Vec::new();
         self.space();
         if self.take(']') {
             return Ok(Data::Array(items));
         }
+        self.not_at_end(Scope::Array, start)?;
         loop {
-            self.space();
-            items.push(self.value(depth + 1)?);
-            self.space();
-            if self.take(']') {
+            items.push(self.element(Scope::Array, depth)?);
+            if self.closed(Scope::Array, start)? {
                 return Ok(Data::Array(items));
             }
             if !self.take(',') {
                 return Err(self.unexpected(
                     "was expecting comma to separate Array entries",
-                    ": expected close marker for Array",
+                    Scope::Array,
                 ));
             }
+        }
+    }
+
+    /// A value inside a scope.
+    fn element(&mut self, inside: Scope, depth: usize) -> Result<Node<'t>, SyntaxError> {
+        self.space();
+        if self.peek().is_none() {
+            return Err(self.error(Reason::EndBetween { inside }));
+        }
+        self.value(depth + 1)
+    }
+
+    /// Whether the scope ends here. The mark of the other kind is no end.
+    fn closed(&mut self, inside: Scope, start: usize) -> Result<bool, SyntaxError> {
+        self.space();
+        if self.take(inside.close()) {
+            return Ok(true);
+        }
+        match self.peek() {
+            Some(found @ ('}' | ']')) => {
+                self.next();
+                Err(self.error(Reason::Mismatch {
+                    found,
+                    inside,
+                    start,
+                }))
+            }
+            _ => self.not_at_end(inside, start).map(|()| false),
+        }
+    }
+
+    fn not_at_end(&self, inside: Scope, start: usize) -> Result<(), SyntaxError> {
+        match self.peek() {
+            Some(_) => Ok(()),
+            None => Err(self.error(Reason::EndOpen { inside, start })),
         }
     }
 
@@ -168,7 +208,15 @@ impl<'t> Scanner<'t> {
     /// One digit or more.
     fn digits(&mut self) -> Result<(), SyntaxError> {
         if !self.peek().is_some_and(|c| c.is_ascii_digit()) {
-            return Err(self.unexpected("expected digit (0-9) to follow", " in numeric value"));
+            return Err(match self.next() {
+                Some(found) => self.error(Reason::Character {
+                    found,
+                    expected: "expected digit (0-9) to follow",
+                }),
+                None => self.error(Reason::End {
+                    expected: " in numeric value",
+                }),
+            });
         }
         while self.peek().is_some_and(|c| c.is_ascii_digit()) {
             self.next();
@@ -205,10 +253,10 @@ impl<'t> Scanner<'t> {
     }
 
     /// The next character is not what was expected, or there is none.
-    fn unexpected(&mut self, expected: &'static str, at_end: &'static str) -> SyntaxError {
+    fn unexpected(&mut self, expected: &'static str, inside: Scope) -> SyntaxError {
         match self.next() {
             Some(found) => self.error(Reason::Character { found, expected }),
-            None => self.error(Reason::End { expected: at_end }),
+            None => self.error(Reason::EndBetween { inside }),
         }
     }
 

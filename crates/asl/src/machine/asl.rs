@@ -72,6 +72,10 @@ impl Machine for Asl {
                 generation,
                 output,
             }) => return run.submitted(operation, generation, &output),
+            Command::Request(Request::IsSubmitted {
+                operation,
+                generation,
+            }) => return run.is_submitted(operation, generation),
             Command::Start(_) => {}
         }
         KernelReply::Done
@@ -136,7 +140,9 @@ impl Machine for Asl {
 /// What comes after the end changes nothing.
 fn closed(command: &Command<Request>) -> KernelReply<Reply> {
     match command {
-        Command::Request(Request::Submitted { .. }) => KernelReply::Own(Reply::Superseded),
+        Command::Request(Request::Submitted { .. } | Request::IsSubmitted { .. }) => {
+            KernelReply::Own(Reply::Superseded)
+        }
         Command::Start(_) => KernelReply::Refused("the execution has begun"),
         _ => KernelReply::Done,
     }
@@ -164,7 +170,7 @@ fn begin<'a>(
         return KernelReply::Refused("the input is not JSON");
     }
     let mut run = Run::new(turn, surroundings);
-    run.turn.emit(Event::ExecutionStarted {
+    run.record(Event::ExecutionStarted {
         name: start.name.into(),
         input: Body::first(input),
         settings: Arc::new(settings),

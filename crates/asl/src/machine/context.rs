@@ -49,7 +49,10 @@ fn execution(state: &State, settings: &Settings) -> Value {
     execution.insert("StartTime", time(state.started));
     execution.insert("Name", state.name.clone().into());
     execution.insert("RoleArn", text(&settings.role_arn));
-    execution.insert("RedriveCount", i64::from(state.redrives).into());
+    // Of an Express execution that somebody waits for, nothing is kept that could be redriven.
+    if !settings.sync {
+        execution.insert("RedriveCount", i64::from(state.redrives).into());
+    }
     if let Some(at) = state.redriven {
         execution.insert("RedriveTime", time(at));
     }

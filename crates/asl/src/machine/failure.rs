@@ -11,17 +11,48 @@ use super::run::{Halt, RETRY, Run, Step};
 use super::state::Phase;
 use crate::definition::{Catcher, Jitter, Retrier};
 
-const RUNTIME: &str = "States.Runtime";
+const TIMEOUT: &str = "States.Timeout";
 const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 
 impl<'a> Run<'_, 'a> {
     /// A step of the state's data failed.
     pub fn fault(&mut self, id: FrameId, fault: &Fault) -> Step {
-        let failure = self.failure_of(id, fault)?;
-        if let Fault::Query { location, .. } = fault {
-            self.evaluation_failed(id, &failure, location.as_deref())?;
+        match self.told(id, fault)? {
+            Some(failure) => self.fail(id, failure, false),
+            None => Ok(()),
         }
-        self.fail(id, failure, false, matches!(fault, Fault::Query { .. }))
+    }
+
+    /// Tells what the history tells of a fault, and gives the error that it is; `None` if it has ended the execution.
+    fn told(&mut self, id: FrameId, fault: &Fault) -> Step<Option<ErrorOutput>> {
+        let failure = self.failure_of(id, fault)?;
+        match fault {
+            Fault::Runtime { .. } => {
+                self.break_off(id, failure)?;
+                return Ok(None);
+            }
+            Fault::Query { location, .. } => {
+                self.evaluation_failed(id, &failure, location.as_deref())?;
+            }
+            Fault::Intrinsic { .. }
+            | Fault::ResultPath { .. }
+            | Fault::NoChoice { .. }
+            | Fault::DataLimit { .. } => {}
+        }
+        Ok(Some(failure))
+    }
+
+    /// `States.Runtime`: no retrier and no catcher of any state is asked, the execution ends. An iteration of a distributed map is an
+    /// execution of its own.
+    fn break_off(&mut self, id: FrameId, failure: ErrorOutput) -> Step {
+        let frame = self.frame(id)?;
+        let previous = frame.previous;
+        let Some(iteration) = frame.within else {
+            self.close_failed(previous, failure);
+            return Ok(());
+        };
+        self.abort_below(iteration, previous, None)?;
+        self.give_up(iteration, failure, true)
     }
 
     fn failure_of(&self, id: FrameId, fault: &Fault) -> Step<ErrorOutput> {
@@ -53,14 +84,8 @@ impl<'a> Run<'_, 'a> {
         })
     }
 
-    /// A state failed. `is_told`: the history has an event that says so, or its branches do.
-    pub fn fail(
-        &mut self,
-        id: FrameId,
-        failure: ErrorOutput,
-        is_heartbeat: bool,
-        is_told: bool,
-    ) -> Step {
+    /// A state failed: it is tried again, or caught, or the one around fails too.
+    pub fn fail(&mut self, id: FrameId, failure: ErrorOutput, is_heartbeat: bool) -> Step {
         let name = if is_heartbeat {
             HEARTBEAT_TIMEOUT
         } else {
@@ -74,18 +99,17 @@ impl<'a> Run<'_, 'a> {
             return self.retry(id, retriers, index, failure);
         }
         let kind = self.visit(id)?.kind;
-        let is_closed =
-            matches!(kind, StateKind::Map | StateKind::Parallel) && (is_told || &*name != RUNTIME);
-        if is_closed {
+        let has_branches = matches!(kind, StateKind::Map | StateKind::Parallel);
+        if has_branches {
             let place = self.place(id)?;
             self.emit(Event::StateFailed { place, kind })?;
         }
-        match catchers
+        let catcher = catchers
             .iter()
-            .find(|catcher| catcher.errors.matches(&name))
-        {
+            .find(|catcher| catcher.errors.matches(&name));
+        match catcher {
             Some(catcher) => self.catch(id, catcher, failure),
-            None => self.give_up(id, failure, is_closed),
+            None => self.give_up(id, failure, has_branches),
         }
     }
 
@@ -141,20 +165,20 @@ impl<'a> Run<'_, 'a> {
     fn catch(&mut self, id: FrameId, catcher: &Catcher, failure: ErrorOutput) -> Step {
         let input = self.visit(id)?.input.clone();
         let name = self.visit(id)?.name.clone();
-        let error = flow::error_value(failure.error.as_ref(), failure.cause.as_ref());
+        // A time-out has no cause, and its catcher sees an empty one.
+        let empty = (failure.error.as_deref() == Some(TIMEOUT)).then(|| Arc::from(""));
+        let cause = failure.cause.as_ref().or(empty.as_ref());
+        let error = flow::error_value(failure.error.as_ref(), cause);
         let mut scene = self.scene(id);
         let left = flow::caught(&catcher.flow, input.value(), &error, &mut scene);
         let bodies = left.and_then(|left| self.bodies_of(&left, &[&input], &name));
         match bodies {
             Ok((output, assigned)) => self.leave(id, output, assigned, Some(catcher.next)),
             // What goes wrong in a catcher is not caught.
-            Err(fault) => {
-                let failure = self.failure_of(id, &fault)?;
-                if let Fault::Query { location, .. } = &fault {
-                    self.evaluation_failed(id, &failure, location.as_deref())?;
-                }
-                self.give_up(id, failure, true)
-            }
+            Err(fault) => match self.told(id, &fault)? {
+                Some(failure) => self.give_up(id, failure, true),
+                None => Ok(()),
+            },
         }
     }
 

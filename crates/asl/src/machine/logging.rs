@@ -6,8 +6,31 @@ use everstep_core::{
 
 use super::event::Event;
 use super::run::Run;
+use super::settings::LogLevel;
 
-/// Hands the command's public events to the log, if the execution has one.
+impl LogLevel {
+    /// Whether events of this type are logged.
+    #[must_use]
+    pub fn selects(self, history_type: &str) -> bool {
+        let is_end = matches!(
+            history_type,
+            "ExecutionAborted" | "ExecutionFailed" | "ExecutionTimedOut"
+        );
+        match self {
+            Self::All => true,
+            Self::Fatal => is_end,
+            Self::Error => {
+                is_end
+                    || history_type == "FailStateEntered"
+                    || ["Failed", "TimedOut", "Aborted"]
+                        .iter()
+                        .any(|end| history_type.ends_with(end))
+            }
+        }
+    }
+}
+
+/// Hands the command's public events to the log, if the execution has one and its level selects any of them.
 pub(crate) fn log(run: &mut Run<'_, '_>) {
     let first = run.first_event();
     let last = EventId(run.turn.execution().next_event().0.saturating_sub(1));
@@ -16,7 +39,7 @@ pub(crate) fn log(run: &mut Run<'_, '_>) {
         .settings
         .as_ref()
         .and_then(|settings| settings.logging.clone());
-    let Some(logging) = logging.filter(|_| first <= last) else {
+    let Some(logging) = logging.filter(|_| run.is_logged) else {
         return;
     };
     let execution = run.turn.execution();

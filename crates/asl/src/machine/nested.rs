@@ -83,7 +83,7 @@ pub(crate) fn result(
     let as_json = pattern(visit)?;
     let submitted = visit.submitted.as_ref()?.value();
     let arguments = visit.attempt.as_ref()?.1.value();
-    let mut end = Map::with_capacity(14);
+    let mut end = Map::with_capacity(12);
     let (status, failure) = match outcome {
         Outcome::Succeeded(_) => ("SUCCEEDED", None),
         Outcome::Failed(failure) => ("FAILED", Some(failure)),
@@ -107,13 +107,6 @@ pub(crate) fn result(
         end.insert("Output", part(output(payload.as_ref()), as_json));
         end.insert("OutputDetails", included());
     }
-    end.insert("RedriveCount", Value::from(0));
-    let is_redrivable = failure.is_some();
-    end.insert("RedriveStatus", redrive_status(is_redrivable).into());
-    if !is_redrivable {
-        let reason = "Execution is SUCCEEDED and cannot be redriven";
-        end.insert("RedriveStatusReason", reason.into());
-    }
     end.insert(
         "StartDate",
         submitted.get("StartDate").cloned().unwrap_or_default(),
@@ -126,14 +119,6 @@ pub(crate) fn result(
     );
     let end = Value::from(end);
     Some(if failure.is_none() { Ok(end) } else { Err(end) })
-}
-
-const fn redrive_status(is_redrivable: bool) -> &'static str {
-    if is_redrivable {
-        "REDRIVABLE"
-    } else {
-        "NOT_REDRIVABLE"
-    }
 }
 
 fn included() -> Value {

@@ -2,70 +2,90 @@
 
 use everstep_core::{Reply as KernelReply, Stamp, Status};
 
-use super::event::{Event, FrameId};
+use super::event::{Event, FrameId, StateKind};
 use super::request::Reply;
-use super::run::Run;
+use super::run::{Run, Step};
 use super::settings::Kind;
 use super::state::{Phase, State};
+
+const DATA_LIMIT: &str = "States.DataLimitExceeded";
 
 /// Changes the state: what failed or was ended is done again, what succeeded stays, and retriers count anew.
 pub(crate) fn apply(state: &mut State, count: u32, stamp: Stamp) {
     state.redrives = count;
     state.redriven = Some(stamp.at);
-    state.failure = super::event::ErrorOutput::default();
+    let failure = std::mem::take(&mut state.failure);
     state.operations.clear();
     if let Some(id) = stamp.event_id {
         state.advance(FrameId(0), id);
     }
+    let is_too_large = failure.error.as_deref() == Some(DATA_LIMIT);
     let frames: Vec<FrameId> = state.frames.keys().copied().collect();
     for id in frames {
-        revive(state, id);
+        revive(state, id, is_too_large);
     }
 }
 
-fn revive(state: &mut State, id: FrameId) {
-    let Some(frame) = state.frames.get_mut(&id) else {
-        return;
-    };
-    if let Some(visit) = &mut frame.visit {
+fn revive(state: &mut State, id: FrameId, is_too_large: bool) {
+    let pending = pending(state, id);
+    if let Some(visit) = state.visit_mut(id) {
         visit.retries.clear();
         visit.attempt = None;
         visit.submitted = None;
         if let Some(fan) = &mut visit.fan {
             fan.failed = 0;
+            fan.open = pending;
         }
     }
-    let has_branches = state.fan(id).is_some_and(|fan| !fan.frames.is_empty());
     let phase = match state.frame(id).map(|frame| &frame.phase) {
         Some(Phase::Ended { .. }) | None => return,
         Some(phase @ (Phase::Begin { .. } | Phase::Next { .. })) => phase.clone(),
-        // What was on its way is taken up there: branches and iterations that ended well are not done again.
-        Some(Phase::Spread | Phase::Joined) => return state.touch(id),
         Some(Phase::Aborted { was }) if !matches!(**was, Phase::Work) => (**was).clone(),
-        Some(_) if has_branches => Phase::Fanned,
-        Some(_) => Phase::Work,
+        Some(_) => again(state, id, is_too_large),
     };
     state.phase(id, phase);
-    count_in(state, id);
 }
 
-/// A branch that runs again counts again.
-fn count_in(state: &mut State, id: FrameId) {
-    let Some(seat) = state.frame(id).and_then(|frame| frame.seat) else {
-        return;
-    };
-    let open = state.fan(seat.frame).map(|fan| {
-        let running = fan.frames.values().filter(|inner| {
-            let phase = state.frame(**inner).map(|frame| &frame.phase);
-            !matches!(phase, None | Some(Phase::Ended { .. }))
-        });
-        u32::try_from(running.count()).unwrap_or(u32::MAX)
+/// How many of the frame's branches or iterations have begun and not ended well.
+fn pending(state: &State, id: FrameId) -> u32 {
+    let inner = state
+        .fan(id)
+        .into_iter()
+        .flat_map(|fan| fan.frames.values());
+    let pending = inner.filter(|inner| {
+        let phase = state.frame(**inner).map(|frame| &frame.phase);
+        !matches!(phase, None | Some(Phase::Ended { .. }))
     });
-    let fan = state
-        .visit_mut(seat.frame)
-        .and_then(|visit| visit.fan.as_deref_mut());
-    if let (Some(fan), Some(open)) = (fan, open) {
-        fan.open = open;
+    u32::try_from(pending.count()).unwrap_or(u32::MAX)
+}
+
+/// A state does its work again, without what succeeded of its branches and iterations: unless their results were too large together.
+/// A Fail state is entered again, and fails again.
+fn again(state: &State, id: FrameId, is_too_large: bool) -> Phase {
+    let Some(visit) = state.visit(id) else {
+        return Phase::Work;
+    };
+    if visit.kind == StateKind::Fail {
+        return Phase::Next {
+            state: visit.state,
+            input: visit.input.clone(),
+        };
+    }
+    match &visit.fan {
+        Some(fan) if fan.next > 0 || fan.length == 0 => {
+            if fan.open == 0 && fan.next >= fan.length {
+                if is_too_large {
+                    Phase::Work
+                } else {
+                    Phase::Joined
+                }
+            } else if fan.next < fan.length && fan.open < fan.rules.concurrency {
+                Phase::Spread
+            } else {
+                Phase::Fanned
+            }
+        }
+        _ => Phase::Work,
     }
 }
 
@@ -98,9 +118,32 @@ impl Run<'_, '_> {
         }
         let (previous, count) = (state.last_event, state.redrives.saturating_add(1));
         self.turn.reopen();
-        self.turn.emit(Event::ExecutionRedriven { previous, count });
+        self.record(Event::ExecutionRedriven { previous, count });
+        let step = self.redrive_map_runs();
+        self.heed(step);
         self.limit_time();
         self.go();
         KernelReply::Done
+    }
+
+    /// Tells that the runs of distributed maps go on.
+    fn redrive_map_runs(&mut self) -> Step {
+        let frames = self.turn.state().frames.iter();
+        let runs: Vec<_> = frames
+            .filter_map(|(id, frame)| {
+                let fan = frame.visit.as_ref()?.fan.as_ref()?;
+                let (arn, count) = fan.run.clone()?;
+                (!fan.is_over && fan.next > 0).then_some((*id, arn, count))
+            })
+            .collect();
+        for (id, arn, count) in runs {
+            let place = self.place(id)?;
+            self.emit(Event::MapRunRedriven {
+                place,
+                arn,
+                count: count.saturating_add(1),
+            })?;
+        }
+        Ok(())
     }
 }

@@ -15,14 +15,21 @@ pub enum Request {
         /// What the service answered: JSON.
         output: Bytes,
     },
+    /// Whether the attempt waits for a job that a service has taken. Nothing is recorded.
+    IsSubmitted {
+        operation: Operation,
+        generation: Generation,
+    },
 }
 
 /// Answers to [`Request`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// It is recorded.
+    /// It is recorded, or was before.
     Recorded,
-    /// The attempt has ended, or another has taken its place: nothing was recorded.
+    /// The job has not been taken yet.
+    NotYet,
+    /// The attempt has ended, or another has taken its place: nothing is recorded.
     Superseded,
 }
 

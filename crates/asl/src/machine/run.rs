@@ -13,7 +13,7 @@ use super::event::{Assigned, ErrorOutput, Event, FrameId, Place};
 use super::flow::{Fault, Left};
 use super::limits::{Limits, Surroundings};
 use super::scene::Scene;
-use super::settings::Kind;
+use super::settings::{Kind, LogLevel};
 use super::state::{Frame, Phase, Visit};
 use super::{logging, nested};
 use crate::definition::{Definition, Next, State as Defined, StateId};
@@ -48,6 +48,8 @@ pub(crate) struct Run<'t, 'a> {
     next_document: u32,
     /// The first public event of this command.
     first_event: EventId,
+    /// Whether any of its events is to be logged.
+    pub is_logged: bool,
     /// ARNs of executions that are to be stopped.
     pub jobs: Vec<Arc<str>>,
 }
@@ -63,6 +65,7 @@ impl<'t, 'a> Run<'t, 'a> {
             chance,
             next_document,
             first_event,
+            is_logged: false,
             jobs: Vec::new(),
         }
     }
@@ -74,13 +77,30 @@ impl<'t, 'a> Run<'t, 'a> {
                 self.turn.go_on();
                 break;
             }
-            match self.step(frame) {
-                Ok(()) => {}
-                Err(Halt::Full) => self.overflow(),
-                Err(Halt::Over) => break,
+            let step = self.step(frame);
+            if step == Err(Halt::Over) {
+                self.break_down();
             }
+            self.heed(step);
         }
         self.finish();
+    }
+
+    /// Ends the execution where the history has no room for more.
+    pub fn heed(&mut self, step: Step) {
+        if step == Err(Halt::Full) && !self.turn.execution().status().is_closed() {
+            self.overflow();
+        }
+    }
+
+    /// A frame that can't go on would stay where it is for ever: the definition is not the one with which the execution began.
+    fn break_down(&mut self) {
+        let previous = self.turn.state().last_event;
+        let failure = ErrorOutput {
+            error: Some("States.Runtime".into()),
+            cause: Some("The definition is not the one that the execution began with.".into()),
+        };
+        self.close_failed(previous, failure);
     }
 
     /// What every command ends with.
@@ -104,7 +124,7 @@ impl<'t, 'a> Run<'t, 'a> {
             Phase::Failing {
                 failure,
                 is_heartbeat,
-            } => self.fail(id, failure, is_heartbeat, true),
+            } => self.fail(id, failure, is_heartbeat),
             Phase::Spread => self.spread(id),
             Phase::Joined => self.join(id),
             // These are never in the queue.
@@ -135,7 +155,7 @@ impl<'t, 'a> Run<'t, 'a> {
 
     pub fn close_failed(&mut self, previous: EventId, failure: ErrorOutput) {
         self.jobs.extend(nested::running(self.turn.state()));
-        self.turn.emit(Event::ExecutionFailed { previous, failure });
+        self.record(Event::ExecutionFailed { previous, failure });
         self.close(Status::Failed);
     }
 
@@ -153,8 +173,23 @@ impl<'t, 'a> Run<'t, 'a> {
         if next >= self.limits().history_events && self.is_standard() && event.is_public() {
             return Err(Halt::Full);
         }
-        self.turn.emit(event);
+        self.record(event);
         Ok(())
+    }
+
+    /// Emits an event for which there is always room: an execution's beginning or end.
+    pub fn record(&mut self, event: Event) {
+        if let Some(level) = self.log_level() {
+            let is_public = everstep_core::Event::is_public(&event);
+            let kind = event.history_type().filter(|_| is_public);
+            self.is_logged |= kind.is_some_and(|kind| level.selects(kind));
+        }
+        self.turn.emit(event);
+    }
+
+    fn log_level(&self) -> Option<LogLevel> {
+        let settings = self.turn.state().settings.as_ref()?;
+        settings.logging.as_ref().map(|logging| logging.level)
     }
 
     /// Counts new documents on from those of the state.
@@ -308,7 +343,21 @@ impl<'t, 'a> Run<'t, 'a> {
             near.extend(output.document());
             assigned.push((variable.clone(), self.limited(value, &near, name)?));
         }
+        if !assigned.is_empty() && self.variables_bytes(&assigned) > self.limits().variables_bytes {
+            return Err(Fault::DataLimit {
+                of: name.to_owned(),
+            });
+        }
         Ok((output, assigned))
+    }
+
+    /// What all variables of the execution take, the new ones included.
+    fn variables_bytes(&self, assigned: &[Assigned]) -> usize {
+        let frames = self.turn.state().frames.values();
+        let known = frames.flat_map(|frame| frame.variables.values());
+        let known: usize = known.map(|value| value.text().len()).sum();
+        let new: usize = assigned.iter().map(|(_, value)| value.text().len()).sum();
+        known.saturating_add(new)
     }
 
     /// Leaves a state with what its documents are.
@@ -345,7 +394,7 @@ impl<'t, 'a> Run<'t, 'a> {
         let output = output.clone();
         let previous = frame.previous;
         let Some(seat) = frame.seat else {
-            self.turn.emit(Event::ExecutionSucceeded {
+            self.record(Event::ExecutionSucceeded {
                 previous,
                 output: Body::again(output),
             });

@@ -38,8 +38,8 @@ impl Run<'_, '_> {
             for kind in [TASK_TIMEOUT, HEARTBEAT] {
                 self.turn.clear_timer(operation, kind);
             }
-            // A step that finds the history full leaves the frame as it is: the loop ends the execution.
-            let _: Step = self.take(frame, &attempt, outcome);
+            let step = self.take(frame, &attempt, outcome);
+            self.heed(step);
         }
         self.go();
     }
@@ -150,7 +150,8 @@ impl Run<'_, '_> {
     /// A worker has the activity.
     pub fn claimed(&mut self, operation: Operation, generation: Generation, by: &str) {
         if let Some((frame, attempt)) = self.attempt(operation, Some(generation)) {
-            let _: Step = self.start_activity(frame, &attempt, by);
+            let step = self.start_activity(frame, &attempt, by);
+            self.heed(step);
         }
         self.go();
     }
@@ -181,9 +182,22 @@ impl Run<'_, '_> {
             return KernelReply::Own(Reply::Superseded);
         };
         self.turn.end_task(operation);
-        let _: Step = self.submit(frame, &attempt, text.into());
+        let step = self.submit(frame, &attempt, text.into());
+        self.heed(step);
         self.go();
         KernelReply::Own(Reply::Recorded)
+    }
+
+    /// Whether a service has taken the job.
+    pub fn is_submitted(&self, operation: Operation, generation: Generation) -> KernelReply<Reply> {
+        let visit = self
+            .attempt(operation, Some(generation))
+            .and_then(|(frame, _)| self.turn.state().visit(frame));
+        KernelReply::Own(match visit.map(|visit| visit.submitted.is_some()) {
+            Some(true) => Reply::Recorded,
+            Some(false) => Reply::NotYet,
+            None => Reply::Superseded,
+        })
     }
 
     fn submit(&mut self, frame: FrameId, attempt: &Attempt, text: Arc<str>) -> Step {
@@ -203,7 +217,8 @@ impl Run<'_, '_> {
         match kind {
             EXECUTION_TIMEOUT => return self.execution_timed_out(),
             TASK_TIMEOUT | HEARTBEAT => {
-                let _: Step = self.attempt_timed_out(operation, kind == HEARTBEAT);
+                let step = self.attempt_timed_out(operation, kind == HEARTBEAT);
+                self.heed(step);
             }
             WAIT | RETRY => {
                 if let Some(frame) = self.turn.state().operations.get(&operation).copied() {

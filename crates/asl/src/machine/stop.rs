@@ -12,7 +12,7 @@ impl Run<'_, '_> {
     pub fn stop(&mut self, failure: Option<Failure>) {
         let failure = failure.unwrap_or_default();
         self.jobs.extend(nested::running(self.turn.state()));
-        self.turn.emit(Event::ExecutionAborted {
+        self.record(Event::ExecutionAborted {
             failure: ErrorOutput {
                 error: failure.kind.map(Arc::from),
                 cause: failure.message.map(Arc::from),
@@ -24,7 +24,7 @@ impl Run<'_, '_> {
 
     pub fn execution_timed_out(&mut self) {
         self.jobs.extend(nested::running(self.turn.state()));
-        self.turn.emit(Event::ExecutionTimedOut);
+        self.record(Event::ExecutionTimedOut);
         self.close(Status::TimedOut);
         self.finish();
     }

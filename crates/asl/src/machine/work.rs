@@ -77,7 +77,7 @@ impl Run<'_, '_> {
         let mut scene = self.scene(id);
         let failure = flow::failure(fail, input.value(), &mut scene);
         match failure {
-            Ok(failure) => self.fail(id, failure, false, false),
+            Ok(failure) => self.fail(id, failure, false),
             Err(fault) => self.fault(id, &fault),
         }
     }

@@ -199,17 +199,14 @@ impl<'t> Reader<'t> {
         let place = object.place.field("Label");
         let problem = if label.is_empty() {
             Some("Label cannot be empty".to_owned())
-        } else if let Some(character) = label.chars().find(|character| is_forbidden(*character)) {
-            Some(format!(
-                "Label contains invalid character: {}",
-                shown(character)
-            ))
         } else if label.chars().count() > LABEL_CHARACTERS_MAX {
             Some(format!(
                 "Label cannot exceed {LABEL_CHARACTERS_MAX} characters"
             ))
         } else {
-            None
+            let forbidden = label.chars().find(|character| is_forbidden(*character));
+            forbidden
+                .map(|character| format!("Label contains invalid character: {}", shown(character)))
         };
         if let Some(problem) = problem {
             self.find(Code::InvalidLabelName, node, &place, problem);

@@ -6,7 +6,10 @@
     reason = "a test that can't go on says where"
 )]
 
+mod cases;
 mod compare;
+mod properties;
 mod recorded;
 mod render;
+mod scale;
 mod world;

@@ -93,7 +93,9 @@ fn run(case: &Value) -> World {
         definition: &text(&case["definition"]),
         input: input.as_deref(),
         kind: Kind::Standard,
+        sync: false,
         limits: Limits::default(),
+        has_activities: true,
     });
     if case["expect"]["status"] == "ABORTED" {
         world.turn(Input::Stop { failure: None });

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use everstep_asl::Definition;
-use everstep_asl::machine::{Asl, Event, Kind, Limits, Reply, Request, Settings, Surroundings};
+use everstep_asl::machine::{
+    Asl, Catalogue, Event, Kind, Limits, Reply, Request, Settings, Surroundings,
+};
 use everstep_core::token::Keyring;
 use everstep_core::{
-    Answer, Batch, Cell, Digest, EventId, ExecutionId, Input, Operation, Shard, Start, Timestamp,
+    Answer, Batch, Cell, Digest, EventId, ExecutionId, Input, Operation, Sequence, Shard, Start,
+    Timestamp,
 };
 
 pub const STARTED: Timestamp = Timestamp(1_795_280_400_000);
@@ -19,7 +23,9 @@ pub struct World {
     pub now: Timestamp,
     pub beats: BTreeMap<Operation, Timestamp>,
     pub history: Vec<(EventId, Timestamp, Event)>,
-    pub batches: usize,
+    /// What is stored.
+    pub journal: Vec<(Sequence, Bytes)>,
+    surroundings: Arc<Surroundings>,
     turns: u128,
 }
 
@@ -27,7 +33,19 @@ pub struct Setup<'a> {
     pub definition: &'a str,
     pub input: Option<&'a str>,
     pub kind: Kind,
+    /// Whether somebody waits for the end.
+    pub sync: bool,
     pub limits: Limits,
+    /// Whether the activities that the definition names exist.
+    pub has_activities: bool,
+}
+
+struct Activities(bool);
+
+impl Catalogue for Activities {
+    fn has_activity(&self, _: &str) -> bool {
+        self.0
+    }
 }
 
 impl World {
@@ -40,18 +58,19 @@ impl World {
             definition: Arc::new(definition),
             keyring: Keyring::new([7; 32]),
             limits: setup.limits.clone(),
-            catalogue: None,
+            catalogue: Some(Arc::new(Activities(setup.has_activities))),
         });
         let id = ExecutionId::new(STARTED.0, 1, Shard(1));
         let mut cell = Cell::new(id);
-        cell.surround(Some(surroundings));
+        cell.surround(Some(surroundings.clone()));
         let mut world = Self {
             cell,
             shadow: Cell::new(id),
             now: STARTED,
             beats: BTreeMap::new(),
             history: Vec::new(),
-            batches: 0,
+            journal: Vec::new(),
+            surroundings,
             turns: 0,
         };
         let answer = world.turn(Input::Start(start(setup)));
@@ -67,7 +86,6 @@ impl World {
             for (id, event) in batch.public() {
                 self.history.push((id, batch.at, event.clone()));
             }
-            self.batches += 1;
         }
         answer
     }
@@ -76,10 +94,24 @@ impl World {
         let bytes = batch.encode();
         let read = Batch::decode(batch.sequence, &bytes).expect("a batch of ours can be read");
         assert_eq!(&read, batch);
+        self.journal.push((batch.sequence, bytes));
         self.shadow.replay(&read);
         assert_eq!(self.shadow.execution(), self.cell.execution());
         assert_eq!(self.shadow.state(), self.cell.state());
         assert_eq!(self.shadow.view(), self.cell.view());
+    }
+
+    /// Goes on with what the journal alone gives.
+    pub fn crash(&mut self) {
+        let mut cell = Cell::new(self.cell.execution().id());
+        cell.surround(Some(self.surroundings.clone()));
+        for (sequence, bytes) in &self.journal {
+            cell.replay(&Batch::decode(*sequence, bytes).expect("a batch of ours can be read"));
+        }
+        assert_eq!(cell.state(), self.cell.state());
+        assert_eq!(cell.execution(), self.cell.execution());
+        self.cell = cell;
+        self.beats.clear();
     }
 
     pub fn is_closed(&self) -> bool {
@@ -111,7 +143,7 @@ fn start(setup: &Setup<'_>) -> Start {
         execution_arn: "arn:aws:states:us-east-1:111111111111:execution:machine:name".to_owned(),
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         kind: setup.kind,
-        sync: false,
+        sync: setup.sync,
         logging: None,
         trace: None,
     };

@@ -80,22 +80,9 @@ fn digest(hex: &str) -> Option<[u8; 32]> {
 
 /// The entries; none when there is no file.
 pub fn read(path: &Path) -> Result<Vec<Entry>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unusable(path, error)),
+    let Some(text) = read_secret(path).map_err(|why| unusable(path, why))? else {
+        return Ok(Vec::new());
     };
-    let mode = fs::metadata(path)
-        .map_err(|error| unusable(path, error))?
-        .permissions()
-        .mode();
-    if mode & 0o077 != 0 {
-        let why = format!(
-            "its mode is {:04o}, and others may look into it; `chmod 600` it",
-            mode & 0o7777
-        );
-        return Err(unusable(path, why));
-    }
     // The parser's own words would repeat parts of the file.
     let content: Content = serde_json::from_str(&text).map_err(|error| {
         unusable(
@@ -110,6 +97,27 @@ pub fn read(path: &Path) -> Result<Vec<Entry>> {
         ));
     }
     Ok(content.keys)
+}
+
+/// What a file holds that its owner alone may read; `None` when there is no file.
+///
+/// # Errors
+/// It can't be read, or others may read it.
+pub fn read_secret(path: &Path) -> Result<Option<String>, String> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    let meta = fs::metadata(path).map_err(|error| error.to_string())?;
+    let mode = meta.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(format!(
+            "its mode is {:04o}, and others may look into it; `chmod 600` it",
+            mode & 0o7777
+        ));
+    }
+    Ok(Some(text))
 }
 
 /// Changes the entries, one process at a time.

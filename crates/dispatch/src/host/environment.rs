@@ -115,10 +115,10 @@ pub(super) fn variables(
         all.insert(name.to_owned(), value);
     }
     let has = |name: &&str| spec.environment.contains_key(*name);
-    all.insert(
-        "AWS_ENDPOINT_URL_LAMBDA".to_owned(),
-        options.endpoint.clone().into(),
-    );
+    for service in ["LAMBDA", "SFN"] {
+        let endpoint = options.endpoint.clone().into();
+        all.insert(format!("AWS_ENDPOINT_URL_{service}"), endpoint);
+    }
     if !CREDENTIAL_SOURCES.iter().any(has) {
         let keys = place.credentials;
         all.insert(

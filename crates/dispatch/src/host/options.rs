@@ -31,7 +31,7 @@ pub struct HostOptions {
     pub response_limit: usize,
     /// Where what functions print is kept.
     pub logs: Logs,
-    /// URL of Everstep's Lambda API, for `AWS_ENDPOINT_URL_LAMBDA`.
+    /// URL of Everstep's APIs, for `AWS_ENDPOINT_URL_LAMBDA` and `AWS_ENDPOINT_URL_SFN`.
     pub endpoint: String,
     pub region: String,
     /// Folder of this host alone: bootstraps, home and temporary folders of workers, records of processes.

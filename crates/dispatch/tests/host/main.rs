@@ -14,4 +14,5 @@ mod fixture;
 mod leases;
 mod lifecycle;
 mod limits;
+mod machines;
 mod runtimes;

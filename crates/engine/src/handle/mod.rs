@@ -2,10 +2,12 @@
 
 mod children;
 mod fork;
+mod functions;
 mod history;
 mod payloads;
 mod poll;
 mod redrive;
+mod state_machines;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +30,10 @@ use crate::{Call, Called, Clock, Dispatcher, Error, Options, Reply, Request, Sna
 
 pub use fork::{ForkExecution, ForkVersion};
 pub use history::{HistoryCursor, HistoryItem, HistoryPage};
+pub use state_machines::{
+    ALIAS_ATTRIBUTE, ResolvedMachine, StartMachine, StartMachineError, StartedMachine,
+    VERSION_ATTRIBUTE,
+};
 
 pub(crate) struct Inner {
     pub inputs: Sender<Input>,

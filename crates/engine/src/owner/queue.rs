@@ -189,7 +189,11 @@ fn release(cell: &AnyCell, task: &Task, repeated: bool) -> Option<Release> {
     };
     if task.target.kind == TargetKind::Parent {
         let parent = cell.execution().parent()?.clone();
-        return Some(message(Content::Ended(parent, cell.outcome())));
+        return Some(message(Content::Ended {
+            parent,
+            outcome: cell.outcome(),
+            after_start: cell.is_started_outside(),
+        }));
     }
     let payload = match &task.payload {
         TaskPayload::Stored(payload) => WorkPayload::Stored(payload.clone()),

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use everstep_asl::machine::Asl;
 use everstep_core::{
-    Answer, Batch, Cause, Cell, Entry, EventId, Execution, ExecutionId, Input, KernelEvent,
-    Operation, Outcome, Payload, Sequence, Start, Task, Timestamp, View,
+    Answer, Batch, Cause, Cell, Entry, EventId, Execution, ExecutionId, Generation, Input,
+    KernelEvent, Operation, Outcome, Payload, Sequence, Start, Task, Timestamp, View,
 };
 use everstep_durable::{Destinations, Durable, FunctionArn, Settings};
 use everstep_store::JournalRow;
@@ -192,6 +192,11 @@ impl AnyCell {
         }
     }
 
+    /// Whether executions are started by the work of a task of their parent, not by the engine for it.
+    pub(crate) const fn is_started_outside(&self) -> bool {
+        matches!(self, Self::Asl(_))
+    }
+
     pub(crate) fn next_due(&self, beats: &BTreeMap<Operation, Timestamp>) -> Option<Timestamp> {
         match self {
             Self::Durable(cell) => cell.next_due(beats),
@@ -301,6 +306,19 @@ pub(crate) fn forked(
 /// The request that a fork's first turn answers.
 pub(crate) const fn go_on() -> Request {
     Request::Durable(everstep_durable::Request::GoOn)
+}
+
+/// Asks a parent whether it knows that its child was started.
+pub(crate) const fn is_started(operation: Operation, generation: Generation) -> Request {
+    Request::Asl(everstep_asl::machine::Request::IsSubmitted {
+        operation,
+        generation,
+    })
+}
+
+/// Whether it does not know it yet.
+pub(crate) const fn is_not_yet(reply: &Reply) -> bool {
+    matches!(reply, Reply::Asl(everstep_asl::machine::Reply::NotYet))
 }
 
 /// What runs again, when a machine's reply says so.

@@ -55,7 +55,7 @@ impl DestinationWire {
             ));
         }
         if text.contains(":lambda:") {
-            FunctionName::parse(text, &call.app.options)?;
+            arn::function_name(text, &call.app.options)?;
         }
         Ok(Some(text.to_owned()))
     }

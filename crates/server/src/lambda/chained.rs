@@ -3,7 +3,7 @@
 use everstep_core::Failure;
 use everstep_durable::InvokeTarget;
 
-use super::arn::{FunctionName, named_arn};
+use super::arn::{function_name, named_arn};
 use super::errors::Error;
 use crate::http::App;
 use crate::start;
@@ -23,7 +23,7 @@ pub(super) async fn target(app: &App, name: &str) -> Result<InvokeTarget, Error>
     if region.is_some_and(|region| region != app.options.region) {
         return invalid("Cannot start a CHAINED_INVOKE on a function in another region.");
     }
-    let Ok(function) = FunctionName::parse(name, &app.options) else {
+    let Ok(function) = function_name(name, &app.options) else {
         return Ok(not_a_name());
     };
     let qualifier = function.qualifier.as_deref();

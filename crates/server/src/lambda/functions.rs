@@ -56,8 +56,8 @@ impl Call<'_> {
 
     /// The function that the path and the query's qualifier name.
     pub(super) fn function(&self, name: &Name) -> Result<arn::FunctionName, Error> {
-        arn::FunctionName::parse(&name.first, &self.app.options)?
-            .qualified_by(self.query.get("Qualifier"))
+        let function = arn::function_name(&name.first, &self.app.options)?;
+        arn::qualified_by(function, self.query.get("Qualifier"))
     }
 
     /// The function's record.
@@ -151,7 +151,7 @@ impl Call<'_> {
 
 pub(super) async fn create(call: &Call<'_>) -> Result<Response, Error> {
     let request: CreateIn = call.json()?;
-    let name = arn::FunctionName::parse(&request.function_name, &call.app.options)?;
+    let name = arn::function_name(&request.function_name, &call.app.options)?;
     if name.qualifier.is_some() {
         return Err(Error::invalid("A function is created without a qualifier."));
     }

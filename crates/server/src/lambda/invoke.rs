@@ -6,12 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use everstep_core::ExecutionId;
-use everstep_durable::{ExecutionSnapshot, Reply, Request};
 use everstep_engine::catalogue::Resolved;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use serde::Serialize;
-use tokio::time::Instant;
 
 use super::arn::{FunctionName, execution_arn, is_word};
 use super::errors::{Error, Exception};
@@ -185,70 +182,19 @@ fn accepted(resolved: &Resolved, durable: bool, running: &Running) -> Response {
 
 /// Waits for an execution's end, as long as AWS does, and answers with what came of it.
 async fn outcome(call: &Call<'_>, id: ExecutionId) -> Result<Response, Error> {
-    let handle = &call.app.handle;
     let limit = call.app.options.limits.invoke_timeout;
-    let deadline = Instant::now() + limit;
-    loop {
-        match tokio::time::timeout_at(deadline, handle.wait(id)).await {
-            Ok(Ok(_)) => break,
-            // It is started: a caller who tried again would start another one.
-            Ok(Err(everstep_engine::Error::Overloaded { retry_after_s, .. }))
-                if Instant::now() < deadline =>
-            {
-                tokio::time::sleep(std::time::Duration::from_secs(retry_after_s.into())).await;
-            }
-            Ok(Err(error)) => return Err(error.into()),
-            Err(_) => {
-                let text = format!(
-                    "The execution has not ended in {} s; it goes on",
-                    limit.as_secs()
-                );
-                return Err(Error::new(Exception::ExecutionStillRunning, text));
-            }
+    match tokio::time::timeout(limit, call.app.handle.function_answer(id)).await {
+        Ok(Ok(Ok(result))) => Ok(answer(result, false)),
+        Ok(Ok(Err(error))) => Ok(answer(error, true)),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => {
+            let text = format!(
+                "The execution has not ended in {} s; it goes on",
+                limit.as_secs()
+            );
+            Err(Error::new(Exception::ExecutionStillRunning, text))
         }
     }
-    let snapshot = described(call, id).await?;
-    if snapshot.status == everstep_core::Status::Succeeded {
-        let result = match &snapshot.result {
-            Some(payload) => handle.payload(id, payload).await?,
-            None => Bytes::from_static(b"null"),
-        };
-        return Ok(answer(result, false));
-    }
-    Ok(answer(function_error(&snapshot), true))
-}
-
-/// The end of an execution whose caller has waited for it: not shed, because the work is done.
-async fn described(call: &Call<'_>, id: ExecutionId) -> Result<ExecutionSnapshot, Error> {
-    let describe = everstep_engine::Request::Durable(Request::Describe);
-    match call.app.handle.report(id, describe).await? {
-        everstep_engine::Reply::Durable(Reply::Described(snapshot)) => Ok(*snapshot),
-        _ => Err(super::checkpoint::unexpected()),
-    }
-}
-
-/// The error document that a Lambda runtime would have written.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct FunctionError<'a> {
-    error_type: &'a str,
-    error_message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_data: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    stack_trace: &'a [String],
-}
-
-fn function_error(snapshot: &ExecutionSnapshot) -> Bytes {
-    let failure = snapshot.error.clone().unwrap_or_default();
-    let status = reply::status(snapshot.status);
-    let error = FunctionError {
-        error_type: failure.kind.as_deref().unwrap_or(status),
-        error_message: failure.message.as_deref().unwrap_or_default(),
-        error_data: failure.data.as_deref(),
-        stack_trace: &failure.stack,
-    };
-    serde_json::to_vec(&error).unwrap_or_default().into()
 }
 
 fn answer(body: Bytes, failed: bool) -> Response {

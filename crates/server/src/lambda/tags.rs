@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::arn::FunctionName;
+use super::arn::{FunctionName, function_name};
 use super::configuration::constraint;
 use super::errors::Error;
 use super::route::Name;
@@ -48,7 +48,7 @@ fn function(call: &Call<'_>, name: &Name) -> Result<FunctionName, Error> {
     if !resource.starts_with("arn:") || !resource.contains(":function:") {
         return Err(constraint("resource", "only functions have tags here"));
     }
-    let function = FunctionName::parse(resource, &call.app.options)?;
+    let function = function_name(resource, &call.app.options)?;
     if function.qualifier.is_some() {
         return Err(constraint(
             "resource",

@@ -51,6 +51,7 @@ impl Problem {
             | Code::MalformedPattern
             | Code::MalformedQuery
             | Code::StaleToken
+            | Code::WrongDefinition
             | Code::InvalidToken => StatusCode::BAD_REQUEST,
             Code::InvalidLink
             | Code::NotSigned
@@ -66,6 +67,7 @@ impl Problem {
             | Code::UnknownExecution
             | Code::UnknownOperation
             | Code::UnknownLog
+            | Code::UnknownStateMachine
             | Code::UnknownRoute
             | Code::UnknownArtifact
             | Code::UnknownAgent => StatusCode::NOT_FOUND,

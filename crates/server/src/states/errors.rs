@@ -55,6 +55,24 @@ pub(super) enum Error {
         "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified"
     )]
     NothingToUpdate,
+    #[error("Invalid State Machine Execution Input: '{0}'")]
+    InvalidInput(String),
+    #[error("Invalid Output: '{0}'")]
+    InvalidOutput(String),
+    #[error("Execution Does Not Exist: '{0}'")]
+    NoExecution(String),
+    #[error("Execution Already Exists: '{0}'")]
+    ExecutionExists(String),
+    #[error("{0}")]
+    NotRedrivable(String),
+    #[error("Execution has not ended in the time that a call waits: '{0}'")]
+    StillRunning(String),
+    #[error("This operation is not supported by this type of state machine")]
+    TypeNotSupported,
+    #[error("Task Timed Out: 'Provided task does not exist anymore'")]
+    TaskOver,
+    #[error("Task Does Not Exist: 'Task not found'")]
+    NoTask,
     #[error("State Machine Does Not Exist: '{0}'")]
     NoStateMachine(String),
     #[error("State Machine Already Exists: '{0}'")]
@@ -115,19 +133,30 @@ impl Error {
             Self::Validation { .. } => ("ValidationException", Code::InvalidParameter),
             Self::InvalidArn(_) | Self::InvalidRole(_) => ("InvalidArn", Code::InvalidParameter),
             Self::InvalidName(_) => ("InvalidName", Code::InvalidParameter),
-            Self::InvalidDefinition(_) => ("InvalidDefinition", Code::InvalidParameter),
+            Self::InvalidDefinition(_) => ("InvalidDefinition", Code::WrongDefinition),
             Self::InvalidLogging(_) => ("InvalidLoggingConfiguration", Code::InvalidParameter),
             Self::InvalidEncryption(_) => {
                 ("InvalidEncryptionConfiguration", Code::InvalidParameter)
             }
             Self::InvalidToken => ("InvalidToken", Code::InvalidToken),
             Self::NothingToUpdate => ("MissingRequiredParameter", Code::InvalidParameter),
-            Self::NoStateMachine(_) => ("StateMachineDoesNotExist", Code::UnknownFunction),
+            Self::InvalidInput(_) => ("InvalidExecutionInput", Code::InvalidParameter),
+            Self::InvalidOutput(_) => ("InvalidOutput", Code::InvalidParameter),
+            Self::NoExecution(_) => ("ExecutionDoesNotExist", Code::UnknownExecution),
+            Self::ExecutionExists(_) => ("ExecutionAlreadyExists", Code::Conflict),
+            Self::NotRedrivable(_) => ("ExecutionNotRedrivable", Code::NotRedrivable),
+            Self::StillRunning(_) => ("ServiceUnavailable", Code::StillRunning),
+            Self::TypeNotSupported => ("StateMachineTypeNotSupported", Code::InvalidParameter),
+            Self::TaskOver => ("TaskTimedOut", Code::CallbackClosed),
+            Self::NoTask => ("TaskDoesNotExist", Code::UnknownExecution),
+            Self::NoStateMachine(_) => ("StateMachineDoesNotExist", Code::UnknownStateMachine),
             Self::StateMachineExists(_) => ("StateMachineAlreadyExists", Code::Conflict),
             Self::StateMachineDeleting(_) => ("StateMachineDeleting", Code::Conflict),
-            Self::NoActivity(_) => ("ActivityDoesNotExist", Code::UnknownFunction),
+            Self::NoActivity(_) => ("ActivityDoesNotExist", Code::UnknownStateMachine),
             Self::ActivityExists(_) => ("ActivityAlreadyExists", Code::Conflict),
-            Self::NoResource(_) | Self::NoReference => ("ResourceNotFound", Code::UnknownFunction),
+            Self::NoResource(_) | Self::NoReference => {
+                ("ResourceNotFound", Code::UnknownStateMachine)
+            }
             Self::Conflict(_) => ("ConflictException", Code::Conflict),
             Self::Quota { .. } => ("ServiceQuotaExceededException", Code::Conflict),
             Self::TooManyTags { .. } => ("TooManyTags", Code::InvalidParameter),
@@ -143,6 +172,7 @@ impl Error {
             Self::Engine(everstep_engine::Error::Overloaded { .. }) => {
                 StatusCode::TOO_MANY_REQUESTS
             }
+            Self::StillRunning(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Engine(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }

@@ -10,13 +10,21 @@ mod configuration;
 mod constraints;
 mod definitions;
 mod deletion;
+mod document;
 mod errors;
+mod executions;
+mod history;
+mod lists;
 mod machines;
+mod map_runs;
 mod page;
 mod permission;
+mod redrives;
 mod routing;
 mod shown;
+mod starts;
 mod tags;
+mod tokens;
 mod updates;
 mod versions;
 
@@ -33,6 +41,7 @@ use crate::http::{self, App};
 use crate::options::Options;
 use errors::Error;
 pub(crate) use permission::need;
+pub(crate) use redrives::Redrives;
 
 const TARGET: &str = "x-amz-target";
 /// What the names of this service's operations begin with.
@@ -79,14 +88,28 @@ async fn dispatch(operation: &str, call: Call<'_>) -> Result<Response, Error> {
         "DeleteStateMachineAlias" => aliases::delete(&call).await,
         "DeleteStateMachineVersion" => versions::delete(&call).await,
         "DescribeActivity" => activities::describe(&call).await,
+        "DescribeExecution" => executions::describe(&call).await,
+        "DescribeMapRun" | "UpdateMapRun" => map_runs::unknown(&call),
         "DescribeStateMachine" => machines::describe(&call).await,
         "DescribeStateMachineAlias" => aliases::describe(&call).await,
+        "DescribeStateMachineForExecution" => executions::machine_of(&call).await,
+        "GetActivityTask" => tokens::poll(&call).await,
+        "GetExecutionHistory" => history::get(&call).await,
         "ListActivities" => activities::list(&call).await,
+        "ListExecutions" => lists::executions(&call).await,
+        "ListMapRuns" => map_runs::list(&call).await,
         "ListStateMachineAliases" => aliases::list(&call).await,
         "ListStateMachineVersions" => versions::list(&call).await,
         "ListStateMachines" => machines::list(&call).await,
         "ListTagsForResource" => tags::list(&call).await,
         "PublishStateMachineVersion" => versions::publish(&call).await,
+        "RedriveExecution" => executions::redrive(&call).await,
+        "SendTaskFailure" => tokens::fail(&call).await,
+        "SendTaskHeartbeat" => tokens::heartbeat(&call).await,
+        "SendTaskSuccess" => tokens::succeed(&call).await,
+        "StartExecution" => starts::start(&call).await,
+        "StartSyncExecution" => starts::start_sync(&call).await,
+        "StopExecution" => executions::stop(&call).await,
         "TagResource" => tags::tag(&call).await,
         "UntagResource" => tags::untag(&call).await,
         "UpdateStateMachine" => updates::update(&call).await,
@@ -103,6 +126,12 @@ impl Call<'_> {
         } else {
             &self.body
         };
+        // The members of an array would be taken in their order.
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(Error::Malformed {
+                reason: "the body is not a JSON object".to_owned(),
+            });
+        }
         serde_json::from_slice(body).map_err(|error| Error::Malformed {
             reason: error.to_string(),
         })

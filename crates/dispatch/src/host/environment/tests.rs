@@ -54,6 +54,7 @@ fn only_the_named_variables_of_the_server_pass() {
     assert_eq!(all["AWS_LAMBDA_RUNTIME_API"], "127.0.0.1:9001");
     assert_eq!(all["AWS_LAMBDA_LOG_FORMAT"], "JSON");
     assert_eq!(all["AWS_ENDPOINT_URL_LAMBDA"], "http://127.0.0.1:1234");
+    assert_eq!(all["AWS_ENDPOINT_URL_SFN"], "http://127.0.0.1:1234");
 }
 
 #[test]

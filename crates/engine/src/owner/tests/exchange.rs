@@ -129,7 +129,9 @@ impl Play {
                     reply,
                 }));
             }
-            Content::Ended(parent, outcome) => {
+            Content::Ended {
+                parent, outcome, ..
+            } => {
                 assert_eq!(outcome, Outcome::Succeeded(Some("\"of the child\"".into())));
                 let settle = everstep_core::Input::Settle {
                     operation: parent.operation,
@@ -254,7 +256,10 @@ fn a_parent_is_told_when_its_child_is_stopped_or_taken_out() {
     play.rig.commit();
     assert!(matches!(asked.try_recv(), Ok(Ok(Answer::Done))));
     let ended = play.rig.exchanged.remove(0);
-    let Content::Ended(parent, outcome) = ended.content else {
+    let Content::Ended {
+        parent, outcome, ..
+    } = ended.content
+    else {
         panic!("no end")
     };
     assert_eq!(parent.execution, work.execution);

@@ -35,7 +35,7 @@ fn function_names_in_all_forms() {
         ("f:", None),
     ];
     for (text, expected) in cases {
-        let parsed = FunctionName::parse(text, &options()).ok();
+        let parsed = function_name(text, &options()).ok();
         let parsed = parsed
             .as_ref()
             .map(|found| (found.name.as_str(), found.qualifier.as_deref()));
@@ -45,20 +45,22 @@ fn function_names_in_all_forms() {
 
 #[test]
 fn two_qualifiers_must_agree() {
-    let name = || FunctionName::parse("f:1", &options()).expect("a name");
+    let name = || function_name("f:1", &options()).expect("a name");
     assert_eq!(
-        name()
-            .qualified_by(Some("1"))
+        qualified_by(name(), Some("1"))
             .expect("the same")
             .qualifier
             .as_deref(),
         Some("1")
     );
     assert_eq!(
-        name().qualified_by(None).expect("one").qualifier.as_deref(),
+        qualified_by(name(), None)
+            .expect("one")
+            .qualifier
+            .as_deref(),
         Some("1")
     );
-    let error = name().qualified_by(Some("2")).expect_err("another");
+    let error = qualified_by(name(), Some("2")).expect_err("another");
     assert_eq!(error.exception, Exception::InvalidParameterValue);
 }
 

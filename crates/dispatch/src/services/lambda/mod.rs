@@ -1,0 +1,129 @@
+//! Lambda: a function by its ARN, whose result is the task's, and `lambda:invoke`, whose result is Lambda's answer.
+
+mod answer;
+mod output;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use everstep_engine::catalogue::{FunctionName, NotAFunctionName};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Errand, Fault, Service, account, document, region};
+
+pub(super) use answer::request_id;
+
+use answer::Request;
+
+const LAMBDA: Service = Service {
+    prefix: "Lambda",
+    name: "AWSLambda",
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Arguments<'a> {
+    function_name: String,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
+    qualifier: Option<String>,
+    #[serde(default)]
+    invocation_type: InvocationType,
+    client_context: Option<String>,
+    log_type: Option<LogType>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+enum InvocationType {
+    #[default]
+    RequestResponse,
+    Event,
+    DryRun,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+enum LogType {
+    None,
+    Tail,
+}
+
+/// Invokes the function that is the task's resource; `None` when it could not be begun.
+pub(super) async fn function(errand: &Errand<'_>) -> Result<Option<Bytes>, Fault> {
+    let payload = Bytes::copy_from_slice(errand.call.arguments.as_bytes());
+    let request = Request {
+        function: name(errand, &errand.call.resource, None)?,
+        payload,
+        client_context: None,
+    };
+    let answer = request.answer(errand).await?;
+    answer
+        .map(|answer| output::plain(answer.result))
+        .transpose()
+}
+
+/// `lambda:invoke`; `None` when it could not be begun.
+pub(super) async fn invoke(errand: &Errand<'_>) -> Result<Option<Bytes>, Fault> {
+    let arguments: Arguments<'_> = errand.arguments()?;
+    let qualifier = arguments.qualifier.as_deref();
+    let request = Request {
+        function: name(errand, &arguments.function_name, qualifier)?,
+        payload: document(arguments.payload),
+        client_context: context(arguments.client_context.as_deref())?,
+    };
+    let now = errand.handle.clock().now();
+    match arguments.invocation_type {
+        InvocationType::RequestResponse => {
+            let Some(answer) = request.answer(errand).await? else {
+                return Ok(None);
+            };
+            let tail = arguments.log_type == Some(LogType::Tail);
+            output::envelope(answer, tail, now).map(Some)
+        }
+        InvocationType::Event => {
+            let begun = request.begin(errand).await?;
+            begun.map(|id| output::accepted(202, id, now)).transpose()
+        }
+        InvocationType::DryRun => {
+            request.resolve(errand).await?;
+            output::accepted(204, request_id(&errand.key), now).map(Some)
+        }
+    }
+}
+
+fn name(errand: &Errand<'_>, text: &str, qualifier: Option<&str>) -> Result<FunctionName, Fault> {
+    let home = &errand.call.state_machine_arn;
+    let parsed = FunctionName::parse(text, region(home), account(home))
+        .and_then(|name| name.qualified_by(qualifier));
+    parsed.map_err(|why| match why {
+        NotAFunctionName::Elsewhere => LAMBDA.refused(
+            404,
+            "ResourceNotFoundException",
+            &format!("Function not found: {text}"),
+        ),
+        NotAFunctionName::Malformed => LAMBDA.refused(
+            400,
+            "ValidationException",
+            &format!("Value '{text}' at 'functionName' failed to satisfy constraint: {why}"),
+        ),
+        NotAFunctionName::Contradicted => LAMBDA.refused(
+            400,
+            "InvalidParameterValueException",
+            "The derived qualifier from the function name does not match the specified qualifier.",
+        ),
+    })
+}
+
+/// JSON text, handed over in Base64.
+fn context(given: Option<&str>) -> Result<Option<String>, Fault> {
+    let Some(given) = given else { return Ok(None) };
+    let text = STANDARD.decode(given).ok();
+    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+    text.map(Some).ok_or_else(|| {
+        LAMBDA.refused(
+            400,
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+        )
+    })
+}
