@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::{compare, wire};
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that skips says so")]
 fn every_recorded_test_ends_as_it_did() {
     let Some(cases) = cases() else {
         eprintln!("SKIPPED: the recorded cases are not here");
