@@ -9,7 +9,8 @@
 //! - A [`Definition`] that exists has no error: transitions lead to states, expressions parse, fields fit their type and language.
 //! - The same text gives the same definition, ids included.
 //!
-//! Read next: `definition` (the model), `parse` (how it is made), `choice` (the rules of Choice states), `machine` (how it runs).
+//! Read next: `definition` (the model), `parse` (how it is made), `choice` (the rules of Choice states), `machine` (how it runs),
+//! `test_state` (one state alone).
 
 pub mod choice;
 pub mod definition;
@@ -19,6 +20,7 @@ mod express;
 pub mod machine;
 mod parse;
 mod references;
+pub mod test_state;
 mod timestamp;
 
 pub use definition::Definition;

@@ -48,6 +48,21 @@ pub struct Retrier {
     pub jitter: Jitter,
 }
 
+impl Retrier {
+    /// The time before the next attempt after so many new ones, without chance.
+    #[must_use]
+    pub fn delay_ms(&self, tried: u32) -> u64 {
+        let exponent = i32::try_from(tried).unwrap_or(i32::MAX);
+        let seconds = self.interval_seconds as f64 * self.backoff_rate.powi(exponent);
+        let capped = match self.max_delay_seconds {
+            Some(max) => seconds.min(max as f64),
+            None => seconds,
+        };
+        // A cast of what is too large gives the largest number.
+        (capped * 1_000.0) as u64
+    }
+}
+
 /// How chance changes the time before a new attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Jitter {

@@ -59,6 +59,19 @@ impl Kind {
             Kind::Fail(_) => "Fail",
         }
     }
+
+    /// What it does about errors: its retriers and its catchers.
+    #[must_use]
+    pub fn handlers(&self) -> (&[Retrier], &[Catcher]) {
+        match self {
+            Kind::Task(task) => (&task.retry, &task.catch),
+            Kind::Map(map) => (&map.retry, &map.catch),
+            Kind::Parallel(parallel) => (&parallel.retry, &parallel.catch),
+            Kind::Pass(_) | Kind::Choice(_) | Kind::Wait(_) | Kind::Succeed(_) | Kind::Fail(_) => {
+                (&[], &[])
+            }
+        }
+    }
 }
 
 /// Where a state leads.

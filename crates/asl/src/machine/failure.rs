@@ -9,7 +9,7 @@ use super::flow::{self, Fault};
 use super::nested;
 use super::run::{Halt, RETRY, Run, Step};
 use super::state::Phase;
-use crate::definition::{Catcher, Jitter, Kind, Retrier};
+use crate::definition::{Catcher, Jitter, Retrier};
 
 const TIMEOUT: &str = "States.Timeout";
 const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
@@ -114,14 +114,7 @@ impl<'a> Run<'_, 'a> {
     }
 
     fn handlers(&self, id: FrameId) -> Step<(&'a [Retrier], &'a [Catcher])> {
-        Ok(match &self.defined(id)?.kind {
-            Kind::Task(task) => (&task.retry, &task.catch),
-            Kind::Map(map) => (&map.retry, &map.catch),
-            Kind::Parallel(parallel) => (&parallel.retry, &parallel.catch),
-            Kind::Pass(_) | Kind::Choice(_) | Kind::Wait(_) | Kind::Succeed(_) | Kind::Fail(_) => {
-                (&[], &[])
-            }
-        })
+        Ok(self.defined(id)?.kind.handlers())
     }
 
     /// The retrier that is for this error, if it has an attempt left.
@@ -149,7 +142,7 @@ impl<'a> Run<'_, 'a> {
         let visit = self.visit(id)?;
         let tried = visit.retries.get(index).copied().unwrap_or(0);
         let operation = visit.operation.unwrap_or_else(|| self.next_operation());
-        let mut delay_ms = delay_ms(retrier, tried);
+        let mut delay_ms = retrier.delay_ms(tried);
         if retrier.jitter == Jitter::Full {
             delay_ms = self.draw() % delay_ms.saturating_add(1).max(1);
         }
@@ -281,18 +274,4 @@ impl<'a> Run<'_, 'a> {
             None => Ok(()),
         }
     }
-}
-
-/// The time before the next attempt, without chance.
-fn delay_ms(retrier: &Retrier, tried: u32) -> u64 {
-    let seconds = retrier.interval_seconds as f64
-        * retrier
-            .backoff_rate
-            .powi(i32::try_from(tried).unwrap_or(i32::MAX));
-    let capped = match retrier.max_delay_seconds {
-        Some(max) => seconds.min(max as f64),
-        None => seconds,
-    };
-    // A cast of what is too large gives the largest number.
-    (capped * 1_000.0) as u64
 }

@@ -57,8 +57,10 @@ impl Run<'_, '_> {
         };
         // The service looks at tolerated failures only when the state has started: whether they are right must be known here.
         let mut scene = self.scene(id);
-        let tolerated = flow::tolerated_failures(map, length, &data, &mut scene);
-        rules.tolerated = *tolerated.as_ref().unwrap_or(&0);
+        let tolerance = flow::tolerance(map, &data, &mut scene);
+        rules.tolerated = tolerance
+            .as_ref()
+            .map_or(0, |tolerance| tolerance.of(length));
         let items = self.body(&items, &[input]);
         let place = self.place(id)?;
         self.emit(Event::MapStateStarted {
@@ -67,7 +69,7 @@ impl Run<'_, '_> {
             rules,
             items,
         })?;
-        match tolerated {
+        match tolerance {
             Ok(_) => Ok(()),
             Err(fault) => self.fault(id, &fault),
         }

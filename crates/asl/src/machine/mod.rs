@@ -40,11 +40,15 @@ mod work;
 mod tests;
 
 pub use asl::Asl;
+pub(crate) use chance::Chance;
+pub(crate) use context::shown as rfc3339;
 pub use document::{Body, Document, DocumentId};
 pub use event::{
     Assigned, Attempt, ErrorOutput, Event, FrameId, MapRules, Place, Stage, StateKind, Worker,
 };
 pub use limits::{Catalogue, Limits, Surroundings};
 pub use request::{Call, Late, Reply, Request, stage};
+pub(crate) use run::following;
 pub use settings::{Kind, LogLevel, Logging, Settings};
 pub use state::State;
+pub(crate) use task::has_token;

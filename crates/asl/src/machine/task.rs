@@ -10,17 +10,9 @@ use everstep_expr::json::Value;
 
 use super::document::Document;
 use super::event::{Attempt, Event, FrameId, Worker};
-use super::flow::{self, Environment, Fault};
+use super::flow::{self, Fault};
 use super::run::{HEARTBEAT, Halt, Run, Step, TASK_TIMEOUT, following};
-use crate::definition::{Kind, Pattern, Resource, ResourceKind, Setting, Task};
-
-/// What an attempt is made of.
-struct Prepared {
-    arguments: Value,
-    credentials: Option<Arc<str>>,
-    timeout_s: Option<u64>,
-    heartbeat_s: Option<u64>,
-}
+use crate::definition::{Kind, Pattern, Resource, ResourceKind, Task};
 
 impl Run<'_, '_> {
     /// Begins an attempt.
@@ -37,7 +29,7 @@ impl Run<'_, '_> {
         let token = has_token(&task.resource).then(|| self.token(operation, generation));
         let mut scene = self.scene(id);
         scene.token = token;
-        let prepared = match prepare(task, input.value(), &mut scene) {
+        let prepared = match flow::prepare(task, input.value(), &mut scene) {
             Ok(prepared) => prepared,
             Err(fault) => return self.fault(id, &fault),
         };
@@ -163,27 +155,6 @@ impl Run<'_, '_> {
         let region = settings.and_then(|settings| settings.execution_arn.split(':').nth(3));
         region.unwrap_or_default().into()
     }
-}
-
-fn prepare(task: &Task, input: &Value, scene: &mut dyn Environment) -> Result<Prepared, Fault> {
-    let arguments = flow::work(&task.flow, input, scene)?;
-    let data = flow::effective_input(&task.flow, input, scene)?;
-    let credentials = match &task.credentials {
-        Some(credentials) => flow::credentials(credentials, &data, scene)?,
-        None => None,
-    };
-    let mut seconds = |setting: &Option<Setting<u64>>, field| {
-        setting
-            .as_ref()
-            .map(|setting| flow::seconds(setting, field, &data, scene))
-            .transpose()
-    };
-    Ok(Prepared {
-        arguments,
-        credentials,
-        timeout_s: seconds(&task.timeout_seconds, "TimeoutSeconds")?,
-        heartbeat_s: seconds(&task.heartbeat_seconds, "HeartbeatSeconds")?,
-    })
 }
 
 /// Whether somebody outside settles the attempt by its token, and the context object shows it.

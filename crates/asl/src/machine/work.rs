@@ -1,13 +1,12 @@
 //! Entering a state, and what the states do that nobody outside takes part in.
 
 use everstep_core::Timer;
-use everstep_expr::json::Value;
 
 use super::document::{Body, Document};
-use super::event::{ErrorOutput, Event, FrameId, StateKind};
+use super::event::{Event, FrameId, StateKind};
 use super::flow::{self, Fault, Left};
 use super::run::{Halt, Run, Step, WAIT, following};
-use crate::definition::{Choice, Fail, Flow, Kind, Pass, StateId, Succeed, Wait};
+use crate::definition::{Choice, Fail, Kind, Pass, StateId, Succeed, Wait};
 
 impl Run<'_, '_> {
     /// Where a frame begins.
@@ -56,7 +55,7 @@ impl Run<'_, '_> {
 
     fn pass(&mut self, id: FrameId, pass: &Pass, input: &Document) -> Step {
         let mut scene = self.scene(id);
-        let left = pass_through(pass, input.value(), &mut scene);
+        let left = flow::pass(pass, input.value(), &mut scene);
         self.done(id, left, input, following(pass.next))
     }
 
@@ -70,24 +69,13 @@ impl Run<'_, '_> {
 
     fn succeed(&mut self, id: FrameId, succeed: &Succeed, input: &Document) -> Step {
         let mut scene = self.scene(id);
-        let left = without_work(&succeed.flow, input.value(), &mut scene);
+        let left = flow::idle(&succeed.flow, input.value(), &mut scene);
         self.done(id, left, input, None)
     }
 
     fn fail_state(&mut self, id: FrameId, fail: &Fail, input: &Document) -> Step {
         let mut scene = self.scene(id);
-        let mut text = |setting: &Option<_>, field| {
-            setting
-                .as_ref()
-                .map(|setting| flow::text(setting, field, input.value(), &mut scene))
-                .transpose()
-        };
-        let failure = text(&fail.error, "Error").and_then(|error| {
-            Ok(ErrorOutput {
-                error,
-                cause: text(&fail.cause, "Cause")?,
-            })
-        });
+        let failure = flow::failure(fail, input.value(), &mut scene);
         match failure {
             Ok(failure) => self.fail(id, failure, false),
             Err(fault) => self.fault(id, &fault),
@@ -127,7 +115,7 @@ impl Run<'_, '_> {
             return Err(Halt::Over);
         };
         let mut scene = self.scene(id);
-        let left = without_work(&wait.flow, input.value(), &mut scene);
+        let left = flow::idle(&wait.flow, input.value(), &mut scene);
         self.done(id, left, &input, following(wait.next))
     }
 
@@ -142,36 +130,6 @@ impl Run<'_, '_> {
             Ok(left) => self.exit(id, &left, &[input], next),
             Err(fault) => self.fault(id, &fault),
         }
-    }
-}
-
-fn pass_through(
-    pass: &Pass,
-    input: &Value,
-    environment: &mut dyn flow::Environment,
-) -> Result<Left, Fault> {
-    if let (Flow::Jsonata(_), None) = (&pass.flow, &pass.result) {
-        return flow::leave(&pass.flow, input, None, environment);
-    }
-    let result = match &pass.result {
-        Some(result) => result.clone(),
-        None => flow::work(&pass.flow, input, environment)?,
-    };
-    flow::leave(&pass.flow, input, Some(&result), environment)
-}
-
-/// The way through a state whose result is its effective input.
-fn without_work(
-    flow: &Flow,
-    input: &Value,
-    environment: &mut dyn flow::Environment,
-) -> Result<Left, Fault> {
-    match flow {
-        Flow::JsonPath(_) => {
-            let data = flow::effective_input(flow, input, environment)?;
-            flow::leave(flow, input, Some(&data), environment)
-        }
-        Flow::Jsonata(_) => flow::leave(flow, input, None, environment),
     }
 }
 

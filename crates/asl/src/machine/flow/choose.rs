@@ -5,7 +5,7 @@ use everstep_expr::jsonata::Expected;
 
 use super::environment::{Environment, Paths, Queries};
 use super::fault::Fault;
-use super::steps::{Left, assign, assign_queried, query, select};
+use super::steps::{Left, assign, assign_queried, effective_input, query, select};
 use crate::definition::{
     Choice, ChoiceRules, Flow, JsonPathRule, JsonataCondition, JsonataRule, StateId,
 };
@@ -41,7 +41,7 @@ fn by_paths(
     let Flow::JsonPath(flow) = &choice.flow else {
         return Err(no_choice());
     };
-    let data = select(&flow.input_path, input, environment)?;
+    let data = effective_input(&choice.flow, input, environment)?;
     let mut way = choice.default.map(|next| (next, flow.assign.as_ref()));
     for rule in rules {
         let mut scope = Paths {

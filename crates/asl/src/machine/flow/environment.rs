@@ -4,6 +4,17 @@ use everstep_expr::expression;
 use everstep_expr::json::Value;
 use everstep_expr::jsonata::{self, StatesField};
 
+/// A place on the data's way through a state, named by the field that it lies behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Point {
+    InputPath,
+    Parameters,
+    Arguments,
+    ItemsPath,
+    ResultSelector,
+    ResultPath,
+}
+
 /// What expressions look at beside the data of their state.
 pub trait Environment {
     /// The context object.
@@ -14,6 +25,8 @@ pub trait Environment {
     /// The next 64 random bits.
     fn chance(&mut self) -> u64;
     fn limits(&self) -> &jsonata::Limits;
+    /// The data has come so far. Only who tests a state looks.
+    fn passed(&mut self, _point: Point, _data: &Value) {}
 }
 
 /// Where paths and intrinsic functions look.

@@ -4,7 +4,7 @@ use everstep_expr::expression::Expression;
 use everstep_expr::json::Value;
 use everstep_expr::jsonata::Expected;
 
-use super::environment::{Environment, Paths};
+use super::environment::{Environment, Paths, Point};
 use super::fault::Fault;
 use super::setting::{ask, find, whole};
 use super::steps::{query, shape};
@@ -33,10 +33,16 @@ pub fn items(
         }
     };
     if value.as_array().is_some() {
+        if language == QueryLanguage::JsonPath {
+            environment.passed(Point::ItemsPath, &value);
+        }
         return Ok(value);
     }
     Err(match language {
         QueryLanguage::JsonPath => {
+            // The service shows a path into the context object as if it were one into the input.
+            let shown = path.strip_prefix('$').filter(|path| path.starts_with('$'));
+            let path = shown.unwrap_or(path);
             Fault::runtime(format!("Reference path \"{path}\" must point to array."))
         }
         QueryLanguage::Jsonata => Fault::Query {
@@ -103,33 +109,51 @@ pub fn concurrency(
     u64::try_from(number).map_err(|_| Fault::runtime("MaxConcurrency cannot be negative."))
 }
 
-/// How many of `length` iterations may fail.
+/// How many iterations may fail, as the state says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tolerance {
+    pub count: Option<u64>,
+    pub percentage: Option<f64>,
+}
+
+impl Tolerance {
+    /// How many of `length` iterations may fail: what both bounds allow.
+    #[must_use]
+    pub fn of(self, length: u32) -> u32 {
+        let count = self
+            .count
+            .map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        // Between 0 and the length, so that nothing is cut off.
+        let share = self
+            .percentage
+            .map(|percentage| (f64::from(length) * percentage / 100.0).floor() as u32);
+        match (count, share) {
+            (Some(count), Some(share)) => count.min(share),
+            (one, other) => one.or(other).unwrap_or(0),
+        }
+    }
+}
+
+/// How many iterations may fail.
 ///
 /// # Errors
 /// A path or program without a value, or one that is no such number.
-pub fn tolerated_failures(
+pub fn tolerance(
     map: &Map,
-    length: u32,
     input: &Value,
     environment: &mut dyn Environment,
-) -> Result<u32, Fault> {
-    let mut tolerated = 0;
+) -> Result<Tolerance, Fault> {
+    let mut tolerance = Tolerance::default();
     if let Some(setting) = &map.tolerated_failure_count {
         let number = integer(setting, "ToleratedFailureCount", input, environment)?;
-        let number = u64::try_from(number)
+        let count = u64::try_from(number)
             .map_err(|_| Fault::runtime("ToleratedFailureCount cannot be negative."))?;
-        tolerated = u32::try_from(number).unwrap_or(u32::MAX);
+        tolerance.count = Some(count);
     }
     if let Some(setting) = &map.tolerated_failure_percentage {
-        let percentage = percentage(setting, input, environment)?;
-        // Between 0 and the length, so that nothing is cut off.
-        let share = (f64::from(length) * percentage / 100.0).floor() as u32;
-        tolerated = match map.tolerated_failure_count {
-            Some(_) => tolerated.min(share),
-            None => share,
-        };
+        tolerance.percentage = Some(percentage(setting, input, environment)?);
     }
-    Ok(tolerated)
+    Ok(tolerance)
 }
 
 fn integer(

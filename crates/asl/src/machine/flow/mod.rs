@@ -8,15 +8,17 @@ mod fault;
 mod map;
 mod setting;
 mod steps;
+mod task;
 mod wait;
 
 pub use choose::{Chosen, choose};
-pub use environment::Environment;
+pub use environment::{Environment, Point};
 pub use fault::Fault;
-pub use map::{concurrency, item, items, tolerated_failures};
+pub use map::{Tolerance, concurrency, item, items, tolerance};
 pub use setting::{seconds, text};
 pub use steps::{
-    Left, caught, credentials, effective_input, error_value, leave, place_result, query, select,
-    shape, work,
+    Left, caught, credentials, effective_input, error_value, failure, idle, leave, pass,
+    place_result, query, select, shape, work,
 };
+pub use task::{Prepared, prepare};
 pub use wait::until;

@@ -6,9 +6,11 @@ use everstep_expr::json::{Map, Value};
 use everstep_expr::jsonata;
 use everstep_expr::template::Template;
 
-use super::environment::{Environment, Paths, Queries};
+use super::environment::{Environment, Paths, Point, Queries};
 use super::fault::Fault;
-use crate::definition::{CatchFlow, Flow, Payload, ResultPath, Selection};
+use super::setting::text;
+use crate::definition::{CatchFlow, Fail, Flow, Pass, Payload, ResultPath, Selection};
+use crate::machine::event::ErrorOutput;
 
 /// What a state leaves behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +108,11 @@ pub fn effective_input(
     environment: &mut dyn Environment,
 ) -> Result<Value, Fault> {
     match flow {
-        Flow::JsonPath(flow) => select(&flow.input_path, input, environment),
+        Flow::JsonPath(flow) => {
+            let effective = select(&flow.input_path, input, environment)?;
+            environment.passed(Point::InputPath, &effective);
+            Ok(effective)
+        }
         Flow::Jsonata(_) => Ok(input.clone()),
     }
 }
@@ -116,19 +122,75 @@ pub fn effective_input(
 /// # Errors
 /// Whatever can be wrong with these.
 pub fn work(flow: &Flow, input: &Value, environment: &mut dyn Environment) -> Result<Value, Fault> {
-    match flow {
+    let effective = effective_input(flow, input, environment)?;
+    let (point, work) = match flow {
         Flow::JsonPath(flow) => {
-            let effective = select(&flow.input_path, input, environment)?;
-            match &flow.parameters {
-                Some(template) => shape(template, &effective, environment),
-                None => Ok(effective),
-            }
+            let shaped = match &flow.parameters {
+                Some(template) => shape(template, &effective, environment)?,
+                None => effective,
+            };
+            (Point::Parameters, shaped)
         }
-        Flow::Jsonata(flow) => match &flow.arguments {
-            Some(template) => query(template, "Arguments", input, (None, None), environment),
-            None => Ok(input.clone()),
-        },
+        Flow::Jsonata(flow) => {
+            let shaped = match &flow.arguments {
+                Some(template) => query(template, "Arguments", input, (None, None), environment)?,
+                None => effective,
+            };
+            (Point::Arguments, shaped)
+        }
+    };
+    environment.passed(point, &work);
+    Ok(work)
+}
+
+/// The way through a state whose result is its effective input.
+///
+/// # Errors
+/// Whatever can be wrong with its fields.
+pub fn idle(flow: &Flow, input: &Value, environment: &mut dyn Environment) -> Result<Left, Fault> {
+    match flow {
+        Flow::JsonPath(_) => {
+            let data = effective_input(flow, input, environment)?;
+            leave(flow, input, Some(&data), environment)
+        }
+        Flow::Jsonata(_) => leave(flow, input, None, environment),
     }
+}
+
+/// The way through a Pass state.
+///
+/// # Errors
+/// Whatever can be wrong with its fields.
+pub fn pass(pass: &Pass, input: &Value, environment: &mut dyn Environment) -> Result<Left, Fault> {
+    if let (Flow::Jsonata(_), None) = (&pass.flow, &pass.result) {
+        return leave(&pass.flow, input, None, environment);
+    }
+    let result = match &pass.result {
+        Some(result) => result.clone(),
+        None => work(&pass.flow, input, environment)?,
+    };
+    leave(&pass.flow, input, Some(&result), environment)
+}
+
+/// The error of a Fail state: its name and its text.
+///
+/// # Errors
+/// Whatever can be wrong with its fields.
+pub fn failure(
+    fail: &Fail,
+    input: &Value,
+    environment: &mut dyn Environment,
+) -> Result<ErrorOutput, Fault> {
+    let mut part = |setting: &Option<_>, field| {
+        setting
+            .as_ref()
+            .map(|setting| text(setting, field, input, environment))
+            .transpose()
+    };
+    Ok(ErrorOutput {
+        error: part(&fail.error, "Error")?,
+        cause: part(&fail.cause, "Cause")?,
+    })
 }
 
 /// The output and the variables of a state: `ResultSelector`, `Assign`, `ResultPath` and `OutputPath`, or `Assign` and `Output`.
@@ -149,8 +211,10 @@ pub fn leave(
                 Some(template) => shape(template, result, environment)?,
                 None => result.clone(),
             };
+            environment.passed(Point::ResultSelector, &selected);
             let assigned = assign(flow.assign.as_ref(), &selected, environment)?;
             let placed = place_result(&flow.result_path, input, selected)?;
+            environment.passed(Point::ResultPath, &placed);
             let output = select(&flow.output_path, &placed, environment)?;
             Ok(Left { output, assigned })
         }
