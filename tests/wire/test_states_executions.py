@@ -87,6 +87,7 @@ def test_inputs_are_at_most_256_kib(states, machine, machines, refused):
     assert (shown["status"], shown["output"]) == ("SUCCEEDED", most)
     message = refused("ValidationException", states.start_execution, stateMachineArn=arn, input=json.dumps("x" * (262_144 - 1)))
     assert message == "1 validation error detected: Value at 'input' failed to satisfy constraint: Member must have length less than or equal to 262144"
+    refused("ValidationException", states.start_execution, stateMachineArn=arn, input=json.dumps("\u20ac" * 90_000, ensure_ascii=False))
 
 
 def test_a_name_is_one_execution(states, machine, machines, refused):
