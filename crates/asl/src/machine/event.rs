@@ -101,6 +101,9 @@ pub struct Attempt {
     pub heartbeat_s: Option<u64>,
     /// The ARN of the role that the state names.
     pub credentials: Option<Arc<str>>,
+    /// What the task's token settles, where that is not the attempt's own operation: a job that is waited for can be ended by its token too,
+    /// and the two ends mean different things.
+    pub token: Option<Operation>,
 }
 
 /// How far an attempt got before it failed. The numbers are persisted and never reused.
