@@ -87,6 +87,16 @@ pub enum Worker {
     },
 }
 
+impl Worker {
+    /// Whether the state waits for somebody whom the service has given its token.
+    pub(crate) fn has_token(&self) -> bool {
+        match self {
+            Self::Service { action, .. } => action.ends_with(".waitForTaskToken"),
+            Self::Function | Self::Activity => false,
+        }
+    }
+}
+
 /// An attempt of a Task state, beside its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {

@@ -261,10 +261,16 @@ impl<'a> Run<'_, 'a> {
         let job = visit.and_then(nested::job);
         let told = visit.filter(|visit| visit.is_told_of());
         let kind = told.map(|visit| visit.kind);
+        let fan = visit.and_then(|visit| visit.fan.as_ref());
+        let has_map_run = fan.is_some_and(|fan| fan.run.is_some() && !fan.is_over);
         for operation in operations.into_iter().flatten().flatten() {
             self.release(operation, Settlement::Closed);
         }
         self.jobs.extend(job);
+        if has_map_run {
+            let place = self.aborted(id, previous)?;
+            self.emit(Event::MapRunAborted { place })?;
+        }
         match kind {
             Some(kind) => {
                 let place = self.aborted(id, previous)?;

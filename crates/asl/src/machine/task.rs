@@ -99,7 +99,8 @@ impl Run<'_, '_> {
                 heartbeat_ms: None,
             });
         }
-        if !matches!(attempt.worker, Worker::Activity) {
+        // Only who has a token can give a sign of life; an activity's worker gives its first when it claims the work.
+        if attempt.worker.has_token() {
             self.listen(&attempt);
         }
         Ok(())
