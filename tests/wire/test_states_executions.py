@@ -274,3 +274,18 @@ def test_a_failed_execution_is_redriven(states, machine, machines, refused):
     machines.ended(done)
     refused("ExecutionNotRedrivable", states.redrive_execution, executionArn=done)
     refused("ValidationException", states.redrive_execution, executionArn=arn, clientToken="a b")
+
+
+ODD = ['"\\ud800"', "[" * 100_000, "[" * 300 + "]" * 300, '{"a": 1, "a": 2}', "1e999999", '"\\u0000"', "-0", "\ufeff{}", "01", "1.", "[1,]", "NaN", '{"a": }', '"\t"']
+
+
+@pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
+def test_odd_inputs_are_taken_or_refused_and_break_nothing(states, machine, machines, text):
+    arn = machine(ECHO)
+    try:
+        execution = states.start_execution(stateMachineArn=arn, input=text)["executionArn"]
+    except states.exceptions.InvalidExecutionInput as error:
+        assert str(error).endswith("'")
+    else:
+        shown = machines.ended(execution)
+        assert (shown["status"], shown["input"], shown["output"]) == ("SUCCEEDED", text, text)
