@@ -21,6 +21,8 @@ CHANCE = re.compile(r"MathRandom|\$random\(|\$millis\(|\$now\(")
 # What runs side by side may take turns; without a wait one turn does it all, in one order.
 BRANCHES, WAITS = re.compile(r'"(Map|Parallel)"'), re.compile(r'"Wait"')
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:machine"
+# Long enough for somebody who looks to see that it runs.
+TAKES_S = 0.1
 INVOKE = "arn:aws:states:::lambda:invoke"
 
 Json = dict[str, Any]
@@ -71,7 +73,7 @@ def wait(seconds: int, **more: Any) -> Json:
 
 
 def doubled(number: int, **more: Any) -> Json:
-    return task(Parameters={"n": number}, ResultPath=f"$.r{number}", **more)
+    return task(Parameters={"n": number, "takes": TAKES_S}, ResultPath=f"$.r{number}", **more)
 
 
 def again(attempts: int, **more: Any) -> list[Json]:
@@ -80,12 +82,12 @@ def again(attempts: int, **more: Any) -> list[Json]:
 
 def own() -> list[Scenario]:
     """One for each way in which an execution can be away from its server."""
-    called = {"FunctionName": FUNCTION, "Payload": {"n": 4}}
+    called = {"FunctionName": FUNCTION, "Payload": {"n": 4, "takes": TAKES_S}}
     asked = {"FunctionName": FUNCTION, "Payload": {"token.$": "$$.Task.Token", "key.$": "$$.Execution.Name"}}
-    attempts = {"n": 5, "fails": 2, "attempt.$": "$$.State.RetryCount"}
+    attempts = {"n": 5, "takes": TAKES_S, "fails": 2, "attempt.$": "$$.State.RetryCount"}
     child = arn("stateMachine", "child")
     told = {"StateMachineArn": child, "Input": {"n": 6}}
-    iteration = {"StartAt": "Each", "States": {"Each": task(Parameters={"n.$": "$"})}}
+    iteration = {"StartAt": "Each", "States": {"Each": task(Parameters={"n.$": "$", "takes": TAKES_S})}}
     branches = [
         {"StartAt": "One", "States": {"One": doubled(1)}},
         {"StartAt": "Rest", "States": {"Rest": wait(1, Next="Two"), "Two": doubled(2)}},
