@@ -2,6 +2,8 @@
 //!
 //! Of the end of a nested execution the engine tells the machine, as it does between any parent and child.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use everstep_core::{Failure, Timestamp};
 use everstep_engine::catalogue::has_plain_characters;
@@ -56,6 +58,7 @@ pub(super) async fn start_execution(
         parent: (pattern == Pattern::Sync)
             .then(|| errand.waiting.clone())
             .flatten(),
+        attributes: BTreeMap::new(),
         repeated: errand.repeated,
     };
     match handle.start_state_machine(&resolved, start).await {
