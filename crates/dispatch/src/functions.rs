@@ -9,8 +9,8 @@ use bytes::Bytes;
 use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind, Task};
 use everstep_durable::{ErrorClass, Invocation, Mode, Output};
 use everstep_engine::{
-    Call, Called, Code, Dispatcher, Error, Handle, Late, Pending, Request, Revision, Work,
-    WorkPayload,
+    Call, Called, Code, Dispatcher, Error, Handle, Late, Pending, Request, Revision, ServiceAnswer,
+    ServiceCall, Work, WorkPayload,
 };
 use everstep_logs::Logs;
 
@@ -118,6 +118,11 @@ impl Dispatcher for FunctionDispatcher {
             inner.run(&handle, &work).await;
             inner.end(running);
         });
+    }
+
+    fn perform(&self, handle: &Handle, call: ServiceCall) -> Pending<Result<ServiceAnswer, Error>> {
+        let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
+        Box::pin(async move { services::once(&inner, &handle, &call).await })
     }
 
     fn call(&self, handle: &Handle, call: Call) -> Pending<Result<Called, Error>> {
