@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use everstep_asl::machine::Late as StatesLate;
 use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind, Task};
 use everstep_durable::{ErrorClass, Invocation, Mode, Output};
 use everstep_engine::{
@@ -20,6 +21,7 @@ use crate::destinations;
 use crate::host::{
     ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime, Scaling,
 };
+use crate::log;
 use crate::remote::Remotes;
 use crate::services::http::HttpOptions;
 use crate::services::{self, Sent, Services};
@@ -81,7 +83,7 @@ impl FunctionDispatcher {
                 running: Mutex::default(),
                 concurrency: Arc::default(),
                 http: reqwest::Client::new(),
-                services: Services::new(&services),
+                services: Services::new(services),
             }),
         }
     }
@@ -185,6 +187,10 @@ impl Inner {
                     repeated: work.repeated,
                 };
                 services::run(self, handle, &sent, late).await;
+            }
+            (TargetKind::Log, Late::Asl(StatesLate::Log { first, last })) => {
+                let logs = self.services.logs();
+                log::write(handle, logs, execution, task, (*first, *last)).await;
             }
             (kind, _) => {
                 tracing::error!(%execution, ?kind, "no way out leads to this kind of target");

@@ -3,6 +3,7 @@
 //! - [`host`]: functions as native processes behind Lambda's Runtime API.
 //! - `functions`: tasks and calls of functions, from the catalogue to the host and back.
 //! - `remote`: functions that run elsewhere, by Lambda's Invoke.
+//! - `log`: the logs of state machines.
 //! - `services`: what the Task states of state machines call.
 //!
 //! Not its business: what a task means, when it is repeated, where its result is stored.
@@ -16,6 +17,7 @@ mod destinations;
 mod event;
 mod functions;
 pub mod host;
+mod log;
 mod remote;
 mod services;
 

@@ -1,8 +1,19 @@
 //! The names that AWS's history has for events.
 
+mod details;
+mod work;
+
+use serde_json::{Map, Value};
+
 use super::event::{Event, Stage, StateKind, Worker};
 
 impl Event {
+    /// What the history tells of the event beside its type: the name of a member, and what it holds. Without data, inputs and outputs are left out.
+    #[must_use]
+    pub fn details(&self, includes_data: bool) -> Option<(&'static str, Map<String, Value>)> {
+        details::of(self, includes_data)
+    }
+
     /// The type that the history shows; `None` for an event that only we know.
     #[must_use]
     pub fn history_type(&self) -> Option<&'static str> {

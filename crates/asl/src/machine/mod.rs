@@ -9,6 +9,7 @@
 mod apply;
 mod asl;
 mod chance;
+mod change;
 mod codec;
 mod context;
 mod document;
@@ -19,6 +20,7 @@ pub mod flow;
 mod history;
 mod iterate;
 mod known;
+mod leave;
 mod limits;
 mod logging;
 mod nested;

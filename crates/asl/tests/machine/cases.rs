@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use everstep_asl::machine::{Call, Kind, Late, Limits, Request};
+use everstep_asl::machine::{Call, Kind, Late, Limits, LogLevel, Request};
 use everstep_core::token::{Keyring, Purpose};
 use everstep_core::{Failure, Generation, Input, Operation, Outcome, Payload};
 use serde_json::Value;
@@ -61,6 +61,11 @@ fn play(case: &Value) -> String {
             Kind::Express
         },
         sync: case["express"] == "sync",
+        logging: case["log"].as_str().map(|level| match level {
+            "ALL" => LogLevel::All,
+            "ERROR" => LogLevel::Error,
+            _ => LogLevel::Fatal,
+        }),
         limits,
         has_activities: case["no_activities"] != true,
     });
@@ -78,6 +83,24 @@ fn play(case: &Value) -> String {
         collect(&world, &mut calls);
     }
     tell(&world, &mut out);
+    if case["view"] == true {
+        for operation in world.cell.view().operations {
+            let _ = writeln!(
+                out,
+                "{} {} below {:?}: {} {:?}, {} attempts, {:?} due {:?}",
+                operation.operation,
+                operation.kind,
+                operation.parent.map(|parent| parent.0),
+                operation.status.as_str(),
+                operation.name,
+                operation.attempts,
+                operation
+                    .ended
+                    .map(|ended| ended.since_ms(operation.started)),
+                operation.due.map(|due| due.since_ms(operation.started)),
+            );
+        }
+    }
     out
 }
 

@@ -149,6 +149,7 @@ proptest! {
             limits: Limits { history_events: room, ..Limits::default() },
             has_activities: true,
             sync: false,
+            logging: Some(everstep_asl::machine::LogLevel::Error),
         });
         for step in &steps {
             take(&mut world, step);

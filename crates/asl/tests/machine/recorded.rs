@@ -94,6 +94,7 @@ fn run(case: &Value) -> World {
         input: input.as_deref(),
         kind: Kind::Standard,
         sync: false,
+        logging: None,
         limits: Limits::default(),
         has_activities: true,
     });

@@ -16,6 +16,7 @@ fn the_history_ends_where_the_service_ends_it() {
         input: Some(r#"{"n": 0}"#),
         kind: Kind::Standard,
         sync: false,
+        logging: None,
         limits: Limits::default(),
         has_activities: true,
     });
@@ -41,6 +42,7 @@ fn a_map_of_ten_thousand_items_ends() {
         input: Some(&input),
         kind: Kind::Standard,
         sync: false,
+        logging: None,
         limits: Limits::default(),
         has_activities: true,
     });

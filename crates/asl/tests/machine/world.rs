@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use everstep_asl::Definition;
 use everstep_asl::machine::{
-    Asl, Catalogue, Event, Kind, Limits, Reply, Request, Settings, Surroundings,
+    Asl, Catalogue, Event, Kind, Limits, LogLevel, Logging, Reply, Request, Settings, Surroundings,
 };
 use everstep_core::token::Keyring;
 use everstep_core::{
@@ -35,6 +35,7 @@ pub struct Setup<'a> {
     pub kind: Kind,
     /// Whether somebody waits for the end.
     pub sync: bool,
+    pub logging: Option<LogLevel>,
     pub limits: Limits,
     /// Whether the activities that the definition names exist.
     pub has_activities: bool,
@@ -144,7 +145,11 @@ fn start(setup: &Setup<'_>) -> Start {
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         kind: setup.kind,
         sync: setup.sync,
-        logging: None,
+        logging: setup.logging.map(|level| Logging {
+            level,
+            include_execution_data: true,
+            groups: vec!["arn:aws:logs:us-east-1:111111111111:log-group:group:*".to_owned()],
+        }),
         trace: None,
     };
     Start {

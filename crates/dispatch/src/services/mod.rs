@@ -13,6 +13,7 @@ use bytes::Bytes;
 use everstep_asl::machine::{Call, Late, Request, stage};
 use everstep_core::{ExecutionId, Parent, Task};
 use everstep_engine::{Error, Handle, ServiceAnswer, ServiceCall, SettleWith};
+use everstep_logs::Logs;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -29,13 +30,20 @@ const KNOWN: &str = "lambda:invoke, states:startExecution and http:invoke";
 /// What integrations keep between calls.
 pub(crate) struct Services {
     http: Http,
+    logs: Option<Logs>,
 }
 
 impl Services {
-    pub(crate) fn new(options: &ServiceOptions) -> Self {
+    pub(crate) fn new(options: ServiceOptions) -> Self {
         Self {
             http: Http::new(&options.http),
+            logs: options.logs,
         }
+    }
+
+    /// Where executions of state machines log to.
+    pub(crate) const fn logs(&self) -> Option<&Logs> {
+        self.logs.as_ref()
     }
 }
 

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use everstep_core::{Failure, Timestamp};
+use everstep_engine::catalogue::has_plain_characters;
 use everstep_engine::{Error, Handle, StartMachine, StartMachineError, StartedMachine};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -90,9 +91,7 @@ fn home(arn: &str) -> String {
 }
 
 fn checked(name: String) -> Result<String, Fault> {
-    const FORBIDDEN: &str = "<>{}[]?*\"#%\\^|~`$&,;:/";
-    let forbidden = |c: char| c.is_whitespace() || c.is_control() || FORBIDDEN.contains(c);
-    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(forbidden) {
+    if !(1..=NAME_MAX).contains(&name.chars().count()) || !has_plain_characters(&name) {
         return Err(STATES.refused(400, "InvalidName", &format!("Invalid Name: '{name}'")));
     }
     Ok(name)

@@ -6,20 +6,22 @@ use std::time::Duration;
 
 use everstep_asl::machine::Event;
 use everstep_core::{ExecutionId, Status};
-use everstep_dispatch::FunctionDispatcher;
 use everstep_dispatch::host::Runtime;
+use everstep_dispatch::{FunctionDispatcher, ServiceOptions};
 use everstep_engine::catalogue::{
-    MachineLogging, StateMachineKind, StateMachineRecord, StateMachineRevision,
+    LogLevel, MachineLogging, StateMachineKind, StateMachineRecord, StateMachineRevision,
 };
 use everstep_engine::{
     Code, Direction, DurableConfig, Engine, FunctionConfig, Handle, HistoryEvent, Options,
     Revision, StartMachine, Storage,
 };
+use everstep_logs::{Limits, Logs};
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, start};
+use crate::fixture::{Fixture, eventually, start};
 
 const HOME: &str = "arn:aws:states:us-east-1:000000000000";
+const GROUP: &str = "/aws/vendedlogs/states/calls";
 const CODE: &str = r#"
 import time
 
@@ -41,14 +43,24 @@ def durable(event, context):
 struct World {
     fixture: Fixture,
     engine: Engine,
+    logs: Logs,
 }
 
 impl World {
     async fn new() -> Self {
         let fixture = start(|_| {}).await;
         let folder = fixture.folder.path().to_owned();
-        let dispatcher =
-            FunctionDispatcher::new(fixture.host.clone(), String::new(), folder.join("code"));
+        let logs = Logs::open(folder.join("machines"), Limits::default()).unwrap();
+        let services = ServiceOptions {
+            logs: Some(logs.clone()),
+            ..ServiceOptions::default()
+        };
+        let dispatcher = FunctionDispatcher::with_services(
+            fixture.host.clone(),
+            String::new(),
+            folder.join("code"),
+            services,
+        );
         let storage = Storage::Memory {
             blobs: folder.join("blobs"),
         };
@@ -77,7 +89,11 @@ impl World {
                 .await
                 .unwrap();
         }
-        Self { fixture, engine }
+        Self {
+            fixture,
+            engine,
+            logs,
+        }
     }
 
     fn handle(&self) -> &Handle {
@@ -94,7 +110,13 @@ impl World {
             kind: StateMachineKind::Standard,
             definition: definition.unwrap(),
             role: "arn:aws:iam::000000000000:role/test".to_owned(),
-            logging: MachineLogging::default(),
+            logging: MachineLogging {
+                level: LogLevel::All,
+                include_execution_data: false,
+                destinations: Some(vec![format!(
+                    "arn:aws:logs:us-east-1:000000000000:log-group:{GROUP}:*"
+                )]),
+            },
             tracing: false,
             encryption: None,
             modified_ms: 0,
@@ -326,5 +348,29 @@ async fn the_end_of_a_nested_execution_is_the_end_of_its_task() {
     }
     world.handle().stop(parent, None).await.unwrap();
     assert_eq!(world.ended(nested).await.0, Status::Stopped);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_is_logged() {
+    let world = World::new().await;
+    let (_, events) = world
+        .task("logged", json!({"Resource": PLAIN}), json!({}))
+        .await;
+    let file = world.fixture.folder.path().join("machines");
+    let lines = || {
+        let files = std::fs::read_dir(&file).unwrap();
+        let texts = files.filter_map(|file| std::fs::read_to_string(file.unwrap().path()).ok());
+        let text: String = texts.collect();
+        let lines = text.lines().map(str::to_owned);
+        let messages = lines.filter(|line| line.contains("previous_event_id"));
+        messages.collect::<Vec<String>>()
+    };
+    eventually("every event in the log", || lines().len() == events.len()).await;
+    assert!(world.logs.group(GROUP).is_some());
+    for kind in types(&events) {
+        let kind = format!("\\\"type\\\":\\\"{kind}\\\"");
+        assert!(lines().iter().any(|line| line.contains(&kind)), "{kind}");
+    }
     world.end().await;
 }

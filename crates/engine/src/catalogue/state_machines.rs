@@ -18,6 +18,18 @@ pub fn machine_definition(name: &str) -> String {
     format!("stateMachine:{name}")
 }
 
+/// Whether a text has only characters that AWS allows in the names of machines, executions and activities.
+#[must_use]
+pub fn has_plain_characters(name: &str) -> bool {
+    const FORBIDDEN: &str = "<>{}[]?*\"#%\\^|~`$&,;:/";
+    !name.chars().any(|c| {
+        c.is_whitespace()
+            || c.is_control()
+            || FORBIDDEN.contains(c)
+            || matches!(c, '\u{FFFE}' | '\u{FFFF}')
+    })
+}
+
 /// How a machine's executions are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]

@@ -20,8 +20,8 @@ const STANDARD_KEPT_MS: u64 = 90 * DAY_MS;
 const EXPRESS_KEPT_MS: u64 = DAY_MS;
 
 /// Attributes by which executions are found that were started by a version or an alias.
-pub const VERSION_ATTRIBUTE: &str = "everstep.version";
-pub const ALIAS_ATTRIBUTE: &str = "everstep.alias";
+pub const VERSION_ATTRIBUTE: &str = "stateMachineVersion";
+pub const ALIAS_ATTRIBUTE: &str = "stateMachineAlias";
 
 /// A state machine as a qualifier found it.
 #[derive(Clone, Debug, PartialEq, Eq)]

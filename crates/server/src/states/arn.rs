@@ -1,5 +1,7 @@
 //! ARNs of this service: what they name, and how the ones that name nothing are told apart.
 
+use everstep_engine::catalogue::has_plain_characters;
+
 use super::errors::{Error, Reason};
 use crate::options::Options;
 
@@ -206,10 +208,12 @@ pub(super) fn activity_name(arn: &str, options: &Options) -> Result<String, Erro
 
 /// `arn:aws:states:REGION:ACCOUNT:RESOURCE`
 pub(super) fn arn(options: &Options, resource: &str) -> String {
-    format!(
-        "arn:aws:states:{}:{}:{resource}",
-        options.region, options.account
-    )
+    format!("{}:{resource}", home(options))
+}
+
+/// What every ARN begins with.
+pub(super) fn home(options: &Options) -> String {
+    format!("arn:aws:states:{}:{}", options.region, options.account)
 }
 
 pub(super) fn machine_arn(options: &Options, name: &str) -> String {
@@ -234,14 +238,7 @@ pub(super) fn activity_arn(options: &Options, name: &str) -> String {
 /// # Errors
 /// [`Error::InvalidName`].
 pub(super) fn check_name(name: &str) -> Result<(), Error> {
-    const FORBIDDEN: &str = "<>{}[]?*\"#%\\^|~`$&,;:/";
-    let forbidden = |c: char| {
-        c.is_whitespace()
-            || c.is_control()
-            || FORBIDDEN.contains(c)
-            || matches!(c, '\u{FFFE}' | '\u{FFFF}')
-    };
-    if name.chars().any(forbidden) {
+    if !has_plain_characters(name) {
         return Err(Error::InvalidName(name.to_owned()));
     }
     Ok(())

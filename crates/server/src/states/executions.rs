@@ -4,7 +4,9 @@ use axum::response::Response;
 use everstep_asl::machine::{ErrorOutput, Event, Settings};
 use everstep_core::{ExecutionId, Failure, Status};
 use everstep_engine::catalogue::machine_definition;
-use everstep_engine::{Error as EngineError, ExecutionRow, HistoryEvent};
+use everstep_engine::{
+    ALIAS_ATTRIBUTE, Error as EngineError, ExecutionRow, HistoryEvent, VERSION_ATTRIBUTE,
+};
 use serde::{Deserialize, Serialize};
 
 use super::arn::{self, Arn, Resource, machine_arn, qualified_arn};
@@ -14,10 +16,6 @@ use super::shown::{IncludedData, Revision};
 use super::{Call, Seconds, answer, history};
 use crate::options::Options;
 
-/// The attribute that holds the version that an execution was started with.
-pub(super) const VERSION: &str = "stateMachineVersion";
-/// The attribute that holds the alias that an execution was started with.
-pub(super) const ALIAS: &str = "stateMachineAlias";
 /// How long after its end an execution can be redriven, and how often.
 const REDRIVABLE_MS: u64 = 14 * 24 * 60 * 60 * 1_000;
 const REDRIVES_MAX: u32 = 1_000;
@@ -207,8 +205,8 @@ impl Summary {
             status: status(row.status),
             start_date: Seconds(row.started.0),
             stop_date: row.closed.map(|closed| Seconds(closed.0)),
-            state_machine_version_arn: qualified(VERSION),
-            state_machine_alias_arn: qualified(ALIAS),
+            state_machine_version_arn: qualified(VERSION_ATTRIBUTE),
+            state_machine_alias_arn: qualified(ALIAS_ATTRIBUTE),
             redrive_count: row.reopened.map_or(0, |reopened| reopened.count),
             redrive_date: row.reopened.map(|reopened| Seconds(reopened.last.0)),
         }

@@ -4,13 +4,15 @@ use axum::response::Response;
 use bytes::Bytes;
 use everstep_core::Status;
 use everstep_engine::catalogue::{StateMachineKind, StateMachineRecord, machine_definition};
-use everstep_engine::{Cursor, Error as EngineError, ListFilter};
+use everstep_engine::{
+    ALIAS_ATTRIBUTE, Cursor, Error as EngineError, ListFilter, VERSION_ATTRIBUTE,
+};
 use serde::{Deserialize, Serialize};
 
 use super::arn::{Arn, MachineName, Resource};
 use super::constraints::Constraints;
 use super::errors::Error;
-use super::executions::{ALIAS, Summary, VERSION};
+use super::executions::Summary;
 use super::page::{self, PageIn};
 use super::{Call, answer};
 
@@ -115,9 +117,9 @@ fn qualified(
     };
     let number = qualifier.parse::<u32>().ok();
     let attribute = if record.aliases.contains_key(qualifier) {
-        ALIAS
+        ALIAS_ATTRIBUTE
     } else if number.is_some_and(|number| record.versions.contains_key(&number)) {
-        VERSION
+        VERSION_ATTRIBUTE
     } else {
         return Err(Error::NoReference);
     };

@@ -1,8 +1,5 @@
 //! GetExecutionHistory, and how every event of a history is written.
 
-mod details;
-mod work;
-
 use axum::response::Response;
 use everstep_core::{EventId, ExecutionId, Sequence};
 use everstep_engine::{Direction, HistoryCursor, HistoryEvent, HistoryItem};
@@ -87,7 +84,7 @@ fn event(item: &HistoryItem, includes: bool) -> Option<Value> {
     shown.insert("type".to_owned(), event.history_type()?.into());
     shown.insert("id".to_owned(), item.id.0.into());
     shown.insert("previousEventId".to_owned(), event.previous().0.into());
-    if let Some((name, details)) = details::of(event, includes) {
+    if let Some((name, details)) = event.details(includes) {
         shown.insert(name.to_owned(), details.into());
     }
     Some(Value::Object(shown))

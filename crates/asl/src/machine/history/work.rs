@@ -1,6 +1,6 @@
 //! The details of what happens to the work of a Task state: of functions, activities and services.
 
-use everstep_asl::machine::{Attempt, Body, ErrorOutput, Event, Stage, Worker};
+use super::super::{Attempt, Body, ErrorOutput, Event, Stage, Worker};
 use serde_json::json;
 
 use super::details::{Details, Object};

@@ -1,6 +1,6 @@
 //! The details of events: of executions, states and maps. Those of work are in `work`.
 
-use everstep_asl::machine::{Assigned, Body, ErrorOutput, Event, Settings};
+use super::super::{Assigned, Body, ErrorOutput, Event, Settings};
 use serde_json::{Map, Value, json};
 
 use super::work;
