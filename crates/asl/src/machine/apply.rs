@@ -186,6 +186,10 @@ fn of_task(state: &mut State, event: &Event, frame: FrameId, id: EventId) {
 
 fn schedule(state: &mut State, frame: FrameId, attempt: &Arc<Attempt>, input: Document) -> Phase {
     state.own(attempt.operation, frame);
+    if let Some(token) = attempt.token {
+        state.count_operation(token);
+        state.operations.insert(token, frame);
+    }
     if let Some(visit) = state.visit_mut(frame) {
         visit.operation = Some(attempt.operation);
         visit.generation = Generation(attempt.generation.0.saturating_add(1));

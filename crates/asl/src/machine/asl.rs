@@ -220,11 +220,8 @@ fn call(
     if attempt.generation != task.generation {
         return None;
     }
-    let has_token = match &attempt.worker {
-        Worker::Activity => true,
-        Worker::Service { action, .. } => action.ends_with(".waitForTaskToken"),
-        Worker::Function => false,
-    };
+    let is_activity = matches!(attempt.worker, Worker::Activity);
+    let has_token = is_activity || attempt.worker.has_token();
     let token = has_token.then(|| {
         surroundings.keyring.sign(&Token {
             purpose: Purpose::Task,

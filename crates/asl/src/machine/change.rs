@@ -96,7 +96,8 @@ impl State {
 
     /// Nothing that comes for the frame's operation concerns it any more.
     pub(crate) fn disown(&mut self, frame: FrameId) {
-        if let Some(operation) = self.visit(frame).and_then(|visit| visit.operation) {
+        let operations = self.visit(frame).map(Visit::operations);
+        for operation in operations.into_iter().flatten().flatten() {
             self.operations.remove(&operation);
         }
     }

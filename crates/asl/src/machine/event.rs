@@ -87,6 +87,16 @@ pub enum Worker {
     },
 }
 
+impl Worker {
+    /// Whether the state waits for somebody whom the service has given its token.
+    pub(crate) fn has_token(&self) -> bool {
+        match self {
+            Self::Service { action, .. } => action.ends_with(".waitForTaskToken"),
+            Self::Function | Self::Activity => false,
+        }
+    }
+}
+
 /// An attempt of a Task state, beside its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
@@ -101,6 +111,9 @@ pub struct Attempt {
     pub heartbeat_s: Option<u64>,
     /// The ARN of the role that the state names.
     pub credentials: Option<Arc<str>>,
+    /// What the task's token settles, where that is not the attempt's own operation: a job that is waited for can be ended by its token too,
+    /// and the two ends mean different things.
+    pub token: Option<Operation>,
 }
 
 /// How far an attempt got before it failed. The numbers are persisted and never reused.

@@ -8,7 +8,7 @@ use super::event::{ErrorOutput, Event, FrameId, Place, StateKind};
 use super::flow::{self, Fault};
 use super::nested;
 use super::run::{Halt, RETRY, Run, Step};
-use super::state::Phase;
+use super::state::{Phase, Visit};
 use crate::definition::{Catcher, Jitter, Retrier};
 
 const TIMEOUT: &str = "States.Timeout";
@@ -257,14 +257,20 @@ impl<'a> Run<'_, 'a> {
     /// Takes back what a frame has outside, and tells that its state was left.
     fn abort_state(&mut self, id: FrameId, previous: EventId) -> Step {
         let visit = self.frame(id)?.visit.as_ref();
-        let operation = visit.and_then(|visit| visit.operation);
+        let operations = visit.map(Visit::operations);
         let job = visit.and_then(nested::job);
         let told = visit.filter(|visit| visit.is_told_of());
         let kind = told.map(|visit| visit.kind);
-        if let Some(operation) = operation {
+        let fan = visit.and_then(|visit| visit.fan.as_ref());
+        let has_map_run = fan.is_some_and(|fan| fan.run.is_some() && !fan.is_over);
+        for operation in operations.into_iter().flatten().flatten() {
             self.release(operation, Settlement::Closed);
         }
         self.jobs.extend(job);
+        if has_map_run {
+            let place = self.aborted(id, previous)?;
+            self.emit(Event::MapRunAborted { place })?;
+        }
         match kind {
             Some(kind) => {
                 let place = self.aborted(id, previous)?;

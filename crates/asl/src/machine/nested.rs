@@ -106,6 +106,11 @@ pub(crate) fn result(
     if let Outcome::Succeeded(payload) = outcome {
         end.insert("Output", part(output(payload.as_ref()), as_json));
         end.insert("OutputDetails", included());
+        // So it is recorded for successes; there is no such recording of a failure.
+        end.insert("RedriveCount", Value::from(0));
+        end.insert("RedriveStatus", "NOT_REDRIVABLE".into());
+        let reason = "Execution is SUCCEEDED and cannot be redriven";
+        end.insert("RedriveStatusReason", reason.into());
     }
     end.insert(
         "StartDate",
@@ -139,8 +144,6 @@ fn names(arn: &str) -> (String, String) {
 fn input(arguments: &Value) -> String {
     match arguments.get("Input") {
         None | Some(Value::Null) => "{}".to_owned(),
-        // An input that is a string is the text itself.
-        Some(Value::String(text)) => text.to_string(),
         Some(value) => value.to_text(),
     }
 }

@@ -35,21 +35,34 @@ impl Run<'_, '_> {
 
     pub fn settled(&mut self, operation: Operation, generation: Generation, outcome: &Outcome) {
         if let Some((frame, attempt)) = self.attempt(operation, Some(generation)) {
+            let is_token = attempt.token == Some(operation);
+            // Of a job and its token the first end counts.
+            if let Some(token) = attempt.token {
+                let other = if is_token { attempt.operation } else { token };
+                self.release(other, Settlement::Closed);
+            }
             for kind in [TASK_TIMEOUT, HEARTBEAT] {
                 self.turn.clear_timer(operation, kind);
             }
-            let step = self.take(frame, &attempt, outcome);
+            let step = self.take(frame, &attempt, outcome, is_token);
             self.heed(step);
         }
         self.go();
     }
 
-    fn take(&mut self, frame: FrameId, attempt: &Attempt, outcome: &Outcome) -> Step {
+    fn take(
+        &mut self,
+        frame: FrameId,
+        attempt: &Attempt,
+        outcome: &Outcome,
+        is_token: bool,
+    ) -> Step {
         if matches!(self.frame(frame)?.phase, Phase::Scheduled) {
             self.started(frame)?;
         }
         let now = self.turn.now();
-        match nested::result(self.visit(frame)?, outcome, now) {
+        let end = nested::result(self.visit(frame)?, outcome, now);
+        match end.filter(|_| !is_token) {
             Some(Ok(end)) => return self.succeeded(frame, attempt, end.to_text().into()),
             Some(Err(end)) => {
                 let failure = error_output(Some(TASK_FAILED), Some(&end.to_text()));
@@ -238,7 +251,9 @@ impl Run<'_, '_> {
     fn attempt_timed_out(&mut self, operation: Operation, is_heartbeat: bool) -> Step {
         let (frame, attempt) = self.attempt(operation, None).ok_or(Halt::Over)?;
         self.jobs.extend(nested::job(self.visit(frame)?));
-        self.release(operation, Settlement::TimedOut);
+        for operation in self.visit(frame)?.operations().into_iter().flatten() {
+            self.release(operation, Settlement::TimedOut);
+        }
         if matches!(self.frame(frame)?.phase, Phase::Scheduled) {
             self.started(frame)?;
         }

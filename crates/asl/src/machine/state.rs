@@ -176,6 +176,12 @@ impl Visit {
         )
     }
 
+    /// What can be settled from outside: the attempt, and its token where that stands for itself.
+    pub fn operations(&self) -> [Option<Operation>; 2] {
+        let token = self.attempt.as_ref().and_then(|(attempt, _)| attempt.token);
+        [self.operation, token]
+    }
+
     /// Tries again since its entry.
     pub fn retry_count(&self) -> u32 {
         self.retries.iter().sum()

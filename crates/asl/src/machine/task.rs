@@ -26,9 +26,10 @@ impl Run<'_, '_> {
             let detail = format!("The activity {} does not exist.", task.resource.arn);
             return self.fault(id, &Fault::runtime(detail));
         }
-        let token = has_token(&task.resource).then(|| self.token(operation, generation));
+        let settles = self.settles(&task.resource, operation);
+        let token = settles.map(|settles| self.token(settles, generation));
         let mut scene = self.scene(id);
-        scene.token = token;
+        scene.token.clone_from(&token);
         let prepared = match flow::prepare(task, input.value(), &mut scene) {
             Ok(prepared) => prepared,
             Err(fault) => return self.fault(id, &fault),
@@ -42,6 +43,9 @@ impl Run<'_, '_> {
             timeout_s: prepared.timeout_s,
             heartbeat_s: prepared.heartbeat_s,
             credentials: prepared.credentials,
+            token: settles
+                .filter(|settles| *settles != operation)
+                .filter(|_| is_handed_out(token.as_deref(), &prepared.arguments)),
         };
         self.hand_out(id, attempt, &prepared.arguments, input)
     }
@@ -66,6 +70,9 @@ impl Run<'_, '_> {
             input: arguments,
         })?;
         self.turn.open(attempt.operation, attempt.generation);
+        if let Some(token) = attempt.token {
+            self.turn.open(token, attempt.generation);
+        }
         let kind = match attempt.worker {
             Worker::Activity => TargetKind::Queue,
             Worker::Function | Worker::Service { .. } => TargetKind::Service,
@@ -92,7 +99,8 @@ impl Run<'_, '_> {
                 heartbeat_ms: None,
             });
         }
-        if !matches!(attempt.worker, Worker::Activity) {
+        // Only who has a token can give a sign of life; an activity's worker gives its first when it claims the work.
+        if attempt.worker.has_token() {
             self.listen(&attempt);
         }
         Ok(())
@@ -140,6 +148,23 @@ impl Run<'_, '_> {
         catalogue.is_none_or(|catalogue| catalogue.has_activity(arn))
     }
 
+    /// What the token that the context object shows settles, if it shows one.
+    fn settles(&self, resource: &Resource, operation: Operation) -> Option<Operation> {
+        if has_token(resource) {
+            return Some(operation);
+        }
+        let is_job = matches!(
+            resource.kind,
+            ResourceKind::Integration {
+                pattern: Pattern::Sync | Pattern::SyncJson,
+                ..
+            }
+        );
+        let next = self.next_operation();
+        let behind = Operation(operation.0.saturating_add(1));
+        is_job.then(|| next.max(behind))
+    }
+
     fn token(&self, operation: Operation, generation: Generation) -> String {
         self.surroundings.keyring.sign(&Token {
             purpose: Purpose::Task,
@@ -157,7 +182,7 @@ impl Run<'_, '_> {
     }
 }
 
-/// Whether somebody outside settles the attempt by its token, and the context object shows it.
+/// Whether the state waits for somebody outside who has its token.
 pub(crate) const fn has_token(resource: &Resource) -> bool {
     matches!(
         resource.kind,
@@ -166,6 +191,11 @@ pub(crate) const fn has_token(resource: &Resource) -> bool {
             ..
         }
     )
+}
+
+/// Whether somebody outside can know the token.
+fn is_handed_out(token: Option<&str>, arguments: &Value) -> bool {
+    token.is_some_and(|token| arguments.to_text().contains(token))
 }
 
 /// Who does the work, as the history names it.

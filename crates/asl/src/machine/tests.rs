@@ -72,6 +72,7 @@ fn attempt() -> impl Strategy<Value = Arc<Attempt>> {
                     worker,
                     timeout_s,
                     heartbeat_s: timeout_s.map(|seconds| seconds / 2),
+                    token: credentials.is_some().then_some(Operation(operation)),
                     credentials,
                 })
             },

@@ -13,8 +13,17 @@ use crate::render::render;
 use crate::world::{Setup, World};
 
 /// What a step can do.
-const VERBS: [&str; 9] = [
-    "succeed", "fail", "stopped", "submit", "claim", "beat", "wait_s", "stop", "redrive",
+const VERBS: [&str; 10] = [
+    "succeed_by_token",
+    "succeed",
+    "fail",
+    "stopped",
+    "submit",
+    "claim",
+    "beat",
+    "wait_s",
+    "stop",
+    "redrive",
 ];
 
 type Calls = BTreeMap<Operation, (Generation, Call)>;
@@ -140,6 +149,20 @@ fn text(step: &Value, name: &str) -> Option<String> {
     step[name].as_str().map(str::to_owned)
 }
 
+/// What the token in a call's arguments settles.
+fn handed_out(calls: &Calls, step: &Value) -> (Operation, Generation) {
+    let state = step["succeed_by_token"]
+        .as_str()
+        .expect("a step names a state");
+    let mut calls = calls.values().filter(|(_, call)| &*call.state == state);
+    let (_, call) = calls.next().expect("a call of the state");
+    let keyring = Keyring::new([7; 32]);
+    let mut parts = call.arguments.split('"');
+    let token = parts.find_map(|part| keyring.verify(Purpose::Task, part).ok());
+    let token = token.expect("a token among the arguments");
+    (token.operation, token.generation)
+}
+
 /// What a step hands in: a value, or a text that is so long.
 fn output(step: &Value) -> String {
     match step["output_length"].as_u64() {
@@ -172,6 +195,14 @@ fn take(world: &mut World, calls: &Calls, step: &Value) -> String {
     };
     let input = match *verb {
         "succeed" => settle(Outcome::Succeeded(Some(Payload::from(output(step))))),
+        "succeed_by_token" => {
+            let (operation, generation) = handed_out(calls, step);
+            Input::Settle {
+                operation,
+                generation,
+                outcome: Outcome::Succeeded(Some(Payload::from(output(step)))),
+            }
+        }
         "fail" => settle(Outcome::Failed(failure(step))),
         "stopped" => settle(Outcome::Stopped(failure(step))),
         "submit" => {

@@ -1,6 +1,7 @@
 //! Whatever happens outside, in whatever order: nothing panics, and the journal alone gives the same state ([`World`] looks after every turn).
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use everstep_asl::machine::{Kind, Limits, Request};
 use everstep_core::{Failure, Generation, Input, Operation, Outcome, Payload, Status};
@@ -45,7 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the cases are files")]
-fn cases() -> Vec<Value> {
+fn read_cases() -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/machine/cases");
     let files = std::fs::read_dir(folder).expect("there are cases");
     let mut files: Vec<_> = files
@@ -60,6 +61,11 @@ fn cases() -> Vec<Value> {
                 .expect("a case is JSON")
         })
         .collect()
+}
+
+fn cases() -> &'static [Value] {
+    static CASES: OnceLock<Vec<Value>> = OnceLock::new();
+    CASES.get_or_init(read_cases)
 }
 
 fn take(world: &mut World, step: &Step) {
@@ -139,7 +145,7 @@ proptest! {
     #[test]
     fn any_outside_leaves_a_state_that_its_journal_gives(which in any::<prop::sample::Index>(), steps in prop::collection::vec(step(), 0..40), room in prop::sample::select(vec![5u32, 9, 14, 22, 35, 60, 200])) {
         let cases = cases();
-        let case = which.get(&cases);
+        let case = which.get(cases);
         let definition = case["definition"].to_string();
         let input = case["input"].to_string();
         let mut world = World::start(&Setup {

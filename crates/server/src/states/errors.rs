@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
+use everstep_core::Kind;
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use serde_json::json;
@@ -163,28 +164,37 @@ impl Error {
             Self::Malformed { .. } => ("SerializationException", Code::MalformedJson),
             Self::UnknownOperation => ("UnknownOperationException", Code::UnknownRoute),
             Self::NotReceived { .. } => ("RequestNotReceivedException", Code::TooSlow),
-            Self::Engine(error) => (engine_name(error), Code::of(error)),
+            Self::Engine(error) => (engine_name(error).0, Code::of(error)),
         }
     }
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Engine(everstep_engine::Error::Overloaded { .. }) => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
+            Self::Engine(error) => engine_name(error).1,
             Self::StillRunning(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Engine(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// What is told: faults of ours are for the operator alone.
+    fn message(&self, code: Code) -> String {
+        match self {
+            Self::Engine(error) if error.kind() != Kind::Throttled => {
+                format!("{} ({code})", code.title())
+            }
+            told => told.to_string(),
         }
     }
 }
 
 /// What the engine refuses where no operation says it better.
-const fn engine_name(error: &everstep_engine::Error) -> &'static str {
-    match error {
-        everstep_engine::Error::Overloaded { .. } => "ThrottlingException",
-        everstep_engine::Error::Ended => "ServiceUnavailable",
-        _ => "InternalServerError",
+const fn engine_name(error: &everstep_engine::Error) -> (&'static str, StatusCode) {
+    match error.kind() {
+        Kind::Throttled => ("ThrottlingException", StatusCode::TOO_MANY_REQUESTS),
+        Kind::Transient => ("ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE),
+        Kind::Invalid | Kind::NotFound | Kind::Conflict | Kind::Corrupt | Kind::Bug => {
+            ("InternalServerError", StatusCode::INTERNAL_SERVER_ERROR)
+        }
     }
 }
 
@@ -192,10 +202,10 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (name, code) = self.names();
         let status = self.status();
-        if status == StatusCode::INTERNAL_SERVER_ERROR {
+        if status.is_server_error() {
             tracing::error!(error = %self, %code, "a request could not be served");
         }
-        let mut body = json!({ "__type": name, "message": self.to_string() });
+        let mut body = json!({ "__type": name, "message": self.message(code) });
         let added = match &self {
             Self::Validation {
                 reason: Some(reason),

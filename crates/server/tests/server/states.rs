@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use everstep_server::{Door, Key, Keys, Role, fingerprint};
-use everstep_store::Memory;
+use everstep_store::{Call, Fault, Faults, Faulty, Memory, Store};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -182,4 +182,21 @@ async fn a_machine_is_made_and_found_again() {
         .json();
     assert_eq!(shown["definition"], PASS);
     assert_eq!(shown["creationDate"], made.json()["creationDate"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_ours_are_told_without_their_details() {
+    let faults = Faults::default();
+    let store: Arc<dyn Store> = Arc::new(Faulty::new(Memory::new(), faults.clone()));
+    let world = World::with(store, everstep_engine::Options::default(), |_| ()).await;
+    faults.inject_always(Call::CataloguePut, Fault::Io);
+    let role = "arn:aws:iam::000000000000:role/r";
+    let wanted = json!({ "name": "m", "roleArn": role, "definition": PASS });
+    let answer = world.states("CreateStateMachine", None, &wanted).await;
+    let expected = (503, "ServiceUnavailable".to_owned(), "E0108".to_owned());
+    assert_eq!(refused(&answer), expected);
+    assert_eq!(
+        answer.json()["message"],
+        "The store can't be written or read (E0108)"
+    );
 }

@@ -274,5 +274,6 @@ fn read_attempt(from: &mut Reader<'_>, worker: Worker) -> Result<Attempt, Corrup
         timeout_s: from.option(Reader::u64)?,
         heartbeat_s: from.option(Reader::u64)?,
         credentials: from.option(text)?,
+        token: from.option(|from| from.u32().map(Operation))?,
     })
 }

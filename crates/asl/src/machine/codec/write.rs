@@ -332,4 +332,5 @@ fn encode_attempt(to: &mut Writer, attempt: &Attempt) {
     to.option(attempt.timeout_s.as_ref(), |to, seconds| to.u64(*seconds));
     to.option(attempt.heartbeat_s.as_ref(), |to, seconds| to.u64(*seconds));
     to.option(attempt.credentials.as_ref(), |to, role| to.str(role));
+    to.option(attempt.token.as_ref(), |to, operation| to.u32(operation.0));
 }
