@@ -32,7 +32,7 @@ def test_what_is_wrong_is_shown_where_it_is(tmp_path):
     assert ended.code == 1 and ended.out == ""
     assert "error[MISSING_TRANSITION_TARGET]: Missing 'Next' target: Nowhere" in ended.err
     assert "machine.asl.json:4:35" in ended.err and "^^^^^^^^^ /States/A/Next" in ended.err
-    assert ended.err.rstrip().endswith("machine.asl.json: 1 error")
+    assert ended.err.rstrip().endswith("machine.asl.json: 2 errors")
     listed = everstep("-o", "json", "states", "validate", "-", stdin=WRONG)
     assert listed.code == 1
     assert listed.json() == [
@@ -43,7 +43,8 @@ def test_what_is_wrong_is_shown_where_it_is(tmp_path):
             "location": "/States/A/Next",
             "line": 4,
             "column": 35,
-        }
+        },
+        {"severity": "ERROR", "code": "MISSING_END_STATE", "message": "Workflow has no terminal state", "location": None, "line": 6, "column": 2},
     ]
 
 
@@ -125,7 +126,7 @@ def test_the_secrets_of_a_connection_are_shown_only_when_they_are_asked_for(dev,
     hidden = dev.good("-o", "json", "states", "test", file, "--level", "trace").json()["inspectionData"]
     assert "hush" not in json.dumps(hidden["request"]) and hidden["request"]["url"] == f"{api}/orders"
     # What the API answers is never left out.
-    assert hidden["response"]["body"]["key"] == "hush-1"
+    assert "hush-1" in hidden["response"]["body"]
     shown = dev.good("-o", "json", "states", "test", file, "--level", "trace", "--reveal-secrets").json()["inspectionData"]
     assert "x-key: hush-1" in shown["request"]["headers"] and shown["request"]["url"].endswith("token=hush-2")
     connections.unlink()

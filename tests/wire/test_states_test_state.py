@@ -107,24 +107,33 @@ def test_what_can_not_be_tested_is_refused(states, refused, fields, code, said):
     assert said in refused(code, states.test_state, **fields)
 
 
+def function_arn(name: str) -> str:
+    return f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
+
+
 def test_a_function_is_called_for_real(test_state, create, refused, states):
-    arn = create("tasks.echo")
+    arn = function_arn(create("tasks.echo"))
     answer = test_state({"Type": "Task", "Resource": arn, "End": True}, roleArn=ROLE, input={"n": 4}, inspectionLevel="DEBUG")
     assert (answer["status"], json.loads(answer["output"])) == ("SUCCEEDED", {"n": 4})
     assert answer["inspectionData"]["result"] == answer["output"]
+    as_bytes = {"Type": "Task", "Resource": function_arn(create("tasks.gives_bytes")), "End": True}
+    assert json.loads(test_state(as_bytes, roleArn=ROLE)["output"]) == {"text": "told"}
+    assert test_state(as_bytes, roleArn=ROLE, input={"whole": True})["output"] == '"told"'
     failing = create("tasks.raises")
     state = {"Type": "Task", "Resource": INVOKE, "Parameters": {"FunctionName": failing}, "End": True}
     state["Catch"] = [{"ErrorEquals": ["CustomException"], "Next": "Mend"}]
     failed = test_state(state, roleArn=ROLE, inspectionLevel="DEBUG")
     assert (failed["status"], failed["error"], failed["nextState"]) == ("CAUGHT_ERROR", "CustomException", "Mend")
+    through = {**state, "Parameters": {"FunctionName": create("tasks.echo"), "Payload": {"n": 1}}}
+    envelope = json.loads(test_state(through, roleArn=ROLE)["output"])
+    assert envelope["Payload"] == {"n": 1} and envelope["SdkHttpMetadata"]["HttpHeaders"]["X-Amzn-Trace-Id"].startswith("Root=1-")
     assert json.loads(failed["cause"])["errorType"] == "CustomException" and "result" not in failed["inspectionData"]
     message = refused("ValidationException", states.test_state, definition=json.dumps(state))
     assert message == "RoleArn must be specified when testing a Task state"
 
 
 def test_a_function_that_does_not_exist_fails_the_state(test_state):
-    arn = "arn:aws:lambda:us-west-2:000000000000:function:nobody"
-    answer = test_state({"Type": "Task", "Resource": arn, "End": True}, roleArn=ROLE)
+    answer = test_state({"Type": "Task", "Resource": function_arn("nobody"), "End": True}, roleArn=ROLE)
     assert (answer["status"], answer["error"]) == ("FAILED", "Lambda.ResourceNotFoundException")
 
 

@@ -86,7 +86,10 @@ impl Validate {
         let span = span(text, found.offset);
         let name = self.file.to_string_lossy();
         let mut mark = AnnotationKind::Primary.span(span);
-        if let Some(location) = &found.location {
+        // The place in a text that is no JSON is the mark itself.
+        if let Some(location) = &found.location
+            && location.starts_with('/')
+        {
             mark = mark.label(location.as_str());
         }
         let snippet = Snippet::source(text).path(&*name).annotation(mark);
