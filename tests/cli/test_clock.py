@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from conftest import Dev, until
+import boto3
+from conftest import Dev, create, until
 
 
 def call(url: str, body: Any = None) -> Any:
@@ -62,3 +63,24 @@ def ended_row(server: Dev, workflow: str) -> Any:
 
 def history(server: Dev, execution: str) -> list[dict[str, Any]]:
     return server.good("history", "-o", "json", execution).json()["events"]
+
+
+def test_a_task_that_waits_for_a_durable_function_keeps_no_clock_from_skipping(tmp_path: Path) -> None:
+    server = Dev(tmp_path / "skip", "--no-demo", "--clock", "skip")
+    try:
+        create(server)
+        keys = {"aws_access_key_id": "any", "aws_secret_access_key": "any", "region_name": "us-east-1"}
+        states = boto3.client("stepfunctions", endpoint_url=server.url, **keys)
+        # Nobody answers its callback, which times out after an hour.
+        resource = "arn:aws:lambda:us-east-1:000000000000:function:approval:$LATEST"
+        definition = {"StartAt": "Ask", "States": {"Ask": {"Type": "Task", "Resource": resource, "End": True}}}
+        role = "arn:aws:iam::000000000000:role/test"
+        machine = states.create_state_machine(name="asks", roleArn=role, definition=json.dumps(definition))["stateMachineArn"]
+        began = time.monotonic()
+        arn = states.start_execution(stateMachineArn=machine)["executionArn"]
+        shown = until(lambda: (found := states.describe_execution(executionArn=arn))["status"] != "RUNNING" and found, "it ends")
+        assert time.monotonic() - began < 60
+        assert shown["status"] == "FAILED"
+        assert shown["stopDate"] - shown["startDate"] >= timedelta(hours=1)
+    finally:
+        server.end()

@@ -133,6 +133,13 @@ class TestFunctions:
         assert error == "Sandbox.Timedout"
         assert "Task timed out after 1.00 seconds" in json.loads(cause)["errorMessage"]
 
+    def test_a_function_that_may_not_run_is_throttled(self, runs, create, client):
+        name = create("tasks.echo")
+        client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+        error, cause = runs.failure(one_task(LAMBDA, Parameters={"FunctionName": name}))
+        assert error == "Lambda.TooManyRequestsException"
+        assert cause.startswith("Rate Exceeded. (Service: AWSLambda; Status Code: 429; Error Code: TooManyRequestsException; Request ID: ")
+
     def test_the_states_own_time_comes_first(self, runs, task):
         arn = runs.start(one_task(task("sleeps"), TimeoutSeconds=1), {"seconds": 5})
         ended = runs.ended(arn)

@@ -73,6 +73,12 @@ pub(crate) enum Input {
         generation: Generation,
         reply: ReplyTo<Settlement>,
     },
+    /// Whoever has a task only waits for something of this server: it takes no place at its target. Answers nothing.
+    Park {
+        execution: ExecutionId,
+        operation: Operation,
+        generation: Generation,
+    },
     /// Answers with what stands in memory once it is durable.
     Snapshot {
         execution: ExecutionId,
@@ -132,6 +138,7 @@ impl Input {
             | Self::Poll { .. }
             | Self::Withdraw { .. }
             | Self::Find { .. }
+            | Self::Park { .. }
             | Self::Committed { .. }
             | Self::Shutdown => None,
         }

@@ -82,6 +82,18 @@ impl<'a> Errand<'a> {
         })
     }
 
+    /// Says that the task waits for something of this server, and keeps nobody else from its target.
+    fn only_waits(&self) {
+        if let Some(waiting) = &self.waiting {
+            let Parent {
+                execution,
+                operation,
+                generation,
+            } = *waiting;
+            self.handle.park(execution, operation, generation);
+        }
+    }
+
     /// Does what the task asks for.
     pub(crate) async fn run(&self) -> Result<Done, Fault> {
         let resource = Resource::parse(&self.call.resource);

@@ -54,6 +54,16 @@ impl Handle {
         .map(|_| ())
     }
 
+    /// Says that whoever has a task only waits for something of this server. The task stays; its place at the target goes to others, and a clock
+    /// that skips does not wait for it.
+    pub fn park(&self, id: ExecutionId, operation: Operation, generation: Generation) {
+        self.send_unshed(Input::Park {
+            execution: id,
+            operation,
+            generation,
+        });
+    }
+
     /// Ends a task whose receiver needs no repetition.
     ///
     /// # Errors

@@ -168,6 +168,11 @@ impl Owner {
                 let answer = self.beat(now, execution, operation, generation);
                 self.reply(reply, answer);
             }
+            Input::Park {
+                execution,
+                operation,
+                generation,
+            } => self.park(now, execution, operation, generation),
             Input::Snapshot { execution, reply } => {
                 let answer = self.snapshot(now, execution);
                 self.reply(reply, answer);
@@ -195,15 +200,17 @@ impl Owner {
             Input::Committed {
                 group,
                 outcome: Ok(()),
-            } => {
-                self.durable_group = group;
-                self.purge_deleted(now);
-                self.starts.durable(group);
-                self.rebuild(now);
-                self.evict();
-            }
+            } => self.committed(now, group),
             Input::Committed { .. } | Input::Shutdown => {}
         }
+    }
+
+    fn committed(&mut self, now: Timestamp, group: u64) {
+        self.durable_group = group;
+        self.purge_deleted(now);
+        self.starts.durable(group);
+        self.rebuild(now);
+        self.evict();
     }
 
     fn reply<T: Send + 'static>(&mut self, to: ReplyTo<T>, answer: Result<T, Error>) {

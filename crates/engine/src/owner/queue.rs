@@ -39,6 +39,8 @@ struct Claim {
     until: Timestamp,
     lease_ms: u64,
     generation: Generation,
+    /// Whoever has the task waits for something of this server: it takes no place at the target.
+    is_parked: bool,
 }
 
 pub(super) struct Queues {
@@ -48,6 +50,8 @@ pub(super) struct Queues {
     /// Queues that may have both a waiting task and a free place, each once.
     ready: VecDeque<Target>,
     per_target_max: usize,
+    /// How many claims are parked.
+    parked: usize,
 }
 
 impl Queues {
@@ -58,11 +62,12 @@ impl Queues {
             leases: BTreeSet::new(),
             ready: VecDeque::new(),
             per_target_max: options.in_flight_per_target_max,
+            parked: 0,
         }
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.claims.is_empty() && self.ready.is_empty()
+        self.claims.len() == self.parked && self.ready.is_empty()
     }
 
     /// Whether a task of this operation is out.
@@ -103,7 +108,25 @@ impl Queues {
             return;
         };
         self.leases.remove(&(claim.until, (id, operation)));
-        self.free(&claim.target);
+        if claim.is_parked {
+            self.parked = self.parked.saturating_sub(1);
+        } else {
+            self.free(&claim.target);
+        }
+    }
+
+    /// Gives the task's place at its target to others, while its claim lasts.
+    pub(super) fn park(&mut self, id: ExecutionId, operation: Operation, generation: Generation) {
+        let claim = self.claims.get_mut(&(id, operation));
+        let Some(claim) = claim.filter(|claim| claim.generation == generation) else {
+            return;
+        };
+        if !claim.is_parked {
+            claim.is_parked = true;
+            self.parked += 1;
+            let target = claim.target.clone();
+            self.free(&target);
+        }
     }
 
     /// One place less is taken at the target.
@@ -145,6 +168,7 @@ impl Queues {
             until,
             lease_ms,
             generation,
+            is_parked: false,
         };
         self.leases.insert((claim.until, key));
         self.claims.insert(key, claim);
@@ -170,7 +194,13 @@ impl Queues {
             .copied()
             .filter(|(until, _)| *until <= now)?;
         self.leases.remove(&(until, key));
-        self.claims.remove(&key).map(|claim| (key, claim))
+        let claim = self.claims.remove(&key)?;
+        if claim.is_parked {
+            // From here on it has a place like any other.
+            self.parked = self.parked.saturating_sub(1);
+            self.queues.entry(claim.target.clone()).or_default().claimed += 1;
+        }
+        Some((key, claim))
     }
 }
 
@@ -245,6 +275,18 @@ impl Owner {
                 Err(error) => self.put_off(now, &queued, target, &error),
             }
         }
+    }
+
+    /// A task whose place goes to the next one.
+    pub(super) fn park(
+        &mut self,
+        now: Timestamp,
+        id: ExecutionId,
+        operation: Operation,
+        generation: Generation,
+    ) {
+        self.queues.park(id, operation, generation);
+        self.send_waiting(now);
     }
 
     fn lease_ms(&self, task: &Task) -> u64 {

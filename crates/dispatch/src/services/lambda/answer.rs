@@ -1,6 +1,7 @@
 //! One invocation for a state machine: a plain function on the host or elsewhere, a durable one as an execution whose end is waited for.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use everstep_core::{Digest, Kind};
@@ -13,6 +14,8 @@ use super::LAMBDA;
 use crate::host::{ErrorKind, Invocation, made_up_trace};
 use crate::services::{Errand, Fault, account, region};
 
+/// How often it is said that a task only waits: its lease may have been renewed meanwhile.
+const SAID_AGAIN: Duration = Duration::from_secs(600);
 const THROTTLED: &str = "TooManyRequestsException";
 
 /// What a function is asked.
@@ -138,7 +141,14 @@ impl Request {
         let Some(id) = self.start(errand, resolved).await? else {
             return Ok(None);
         };
-        match errand.handle.function_answer(id).await {
+        let answer = loop {
+            errand.only_waits();
+            let answer = errand.handle.function_answer(id);
+            if let Ok(answer) = tokio::time::timeout(SAID_AGAIN, answer).await {
+                break answer;
+            }
+        };
+        match answer {
             Ok(answer) => Ok(Some((answer, Bytes::new()))),
             Err(Error::Ended) => Ok(None),
             Err(error) => Err(unavailable(&error)),

@@ -1,10 +1,11 @@
 //! Task queues: places, leases, repetition and loss.
 
-use everstep_core::{Recovery, Status};
+use everstep_core::{Generation, Operation, Recovery, Status};
 use everstep_durable::{Mode, Output};
 
 use super::rig::{Rig, SHARDS, callback, settings, wait};
 use crate::Options;
+use crate::input::Input;
 
 fn narrow(places: usize) -> Rig {
     Rig::with(Options {
@@ -133,4 +134,48 @@ fn a_thousand_parked_executions_are_recovered_and_answered() {
     for id in ids {
         assert_eq!(rig.status(id), Status::Succeeded);
     }
+}
+
+#[test]
+fn a_task_that_only_waits_takes_no_place_and_keeps_nobody_awake() {
+    let mut rig = narrow(1);
+    let ids: Vec<_> = (0..3).map(|n| rig.started(&format!("e{n}"))).collect();
+    let generation = rig.invocation(ids[0]).expect("it is out").generation;
+    assert!(rig.invocation(ids[1]).is_none());
+    let park = |rig: &mut Rig, generation| {
+        rig.owner.step(
+            rig.now,
+            Input::Park {
+                execution: ids[0],
+                operation: Operation(0),
+                generation,
+            },
+        );
+        rig.commit();
+    };
+    // Another generation's word is not heard, and twice is once.
+    park(&mut rig, Generation(9));
+    assert!(rig.invocation(ids[1]).is_none());
+    park(&mut rig, generation);
+    park(&mut rig, generation);
+    let next = rig.invocation(ids[1]).expect("it has the place").generation;
+    assert!(rig.invocation(ids[2]).is_none());
+    assert!(!rig.owner.queues.is_idle());
+    rig.finish(ids[1], next, Output::Succeeded { result: None });
+    rig.commit();
+    let last = rig.invocation(ids[2]).expect("it is its turn").generation;
+    rig.finish(ids[2], last, Output::Succeeded { result: None });
+    rig.commit();
+    assert!(rig.owner.queues.is_idle(), "only what waits is out");
+    // Its lease holds, and brings it again like any other.
+    rig.sent.clear();
+    rig.pass(60_000 + 60_000);
+    rig.commit();
+    assert_eq!(rig.sent.len(), 1);
+    assert!(rig.sent[0].repeated && !rig.owner.queues.is_idle());
+    rig.finish(ids[0], generation, Output::Succeeded { result: None });
+    rig.commit();
+    assert_eq!(rig.status(ids[0]), Status::Succeeded);
+    assert_eq!(rig.owner.queues.figures(), (0, 0, 0));
+    assert!(rig.owner.queues.is_idle());
 }
