@@ -24,6 +24,7 @@ BINARY = os.environ.get("EVERSTEP_BIN", "everstep")
 FUNCTIONS = Path(__file__).parent / "functions"
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
+ROLE = "arn:aws:iam::000000000000:role/test"
 
 
 def surroundings(**variables: str) -> dict[str, str]:
@@ -117,24 +118,31 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
         server.end()
 
 
+def client(server: Dev, service: str) -> Any:
+    """A boto3 client of this server."""
+    return boto3.client(service, endpoint_url=server.url, region_name="us-east-1", aws_access_key_id="any", aws_secret_access_key="any")
+
+
 def create(server: Dev) -> None:
+    functions = client(server, "lambda")
+    for name in ("greeting", "approval", "raises", "many", "changed"):
+        create_function(functions, name, f"cli.{name}")
+
+
+def create_function(functions: Any, name: str, handler: str) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.write(FUNCTIONS / "cli.py", "cli.py")
-    client = boto3.client(
-        "lambda", endpoint_url=server.url, region_name="us-east-1", aws_access_key_id="any", aws_secret_access_key="any"
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=ROLE,
+        Handler=handler,
+        Timeout=60,
+        Code={"ZipFile": archive.getvalue()},
+        Environment={"Variables": {"PYTHONPATH": sysconfig.get_paths()["purelib"]}},
+        DurableConfig={"ExecutionTimeout": 7200, "RetentionPeriodInDays": 1},
     )
-    for name in ("greeting", "approval", "raises", "many", "changed"):
-        client.create_function(
-            FunctionName=name,
-            Runtime="python3.12",
-            Role="arn:aws:iam::000000000000:role/test",
-            Handler=f"cli.{name}",
-            Timeout=60,
-            Code={"ZipFile": archive.getvalue()},
-            Environment={"Variables": {"PYTHONPATH": sysconfig.get_paths()["purelib"]}},
-            DurableConfig={"ExecutionTimeout": 7200, "RetentionPeriodInDays": 1},
-        )
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_list_filters(dev: Dev) -> None:
     assert listed("--status", "failed", "--status", "SUCCEEDED") == [bad, good]
     assert listed("--status", "RUNNING") == []
     head = dev.good("list", "--name-prefix", "filter-").out.splitlines()[0].split()
-    assert head == ["ID", "FUNCTION", "NAME", "STATUS", "STARTED"]
+    assert head == ["ID", "DEFINITION", "NAME", "STATUS", "STARTED"]
 
 
 def test_list_pages_by_cursor(dev: Dev) -> None:

@@ -26,6 +26,7 @@ import stand_ins  # noqa: E402
 import suite as suites  # noqa: E402
 
 from sameness import ENDINGS, Allowance, Played  # noqa: E402
+from served import Gone  # noqa: E402
 
 REGION = "us-west-2"
 PATIENCE_S = 90
@@ -75,10 +76,6 @@ def all_of(catalog: catalogs.Catalog) -> list[Scenario]:
         actions = [CallbackAction.from_dict(context.substitute(raw)) for raw in content.get("CallbackActions") or []]
         found.append(Scenario(requirement, catalog.answers[requirement.id], content, context.substitute(content.get("Input")), actions))
     return found
-
-
-class Gone(Exception):
-    """No answer within the patience of a client."""
 
 
 class Door:

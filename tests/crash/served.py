@@ -30,6 +30,10 @@ def free_port() -> int:
             return port
 
 
+class Gone(Exception):
+    """No answer within the patience of a client."""
+
+
 class Unreachable(Exception):
     """The server was gone before it answered: whether the request was taken is not known."""
 

@@ -6,7 +6,7 @@ mod differences;
 use crate::conformance::Request;
 use crate::counts::Counts;
 use crate::server::Server;
-use crate::{binary, root, setup, shell};
+use crate::{binary, conformance_crash, root, setup, shell};
 use anyhow::{Context, Result};
 use differences::{Case, Difference, Verdict};
 use std::path::Path;
@@ -23,6 +23,9 @@ const AT_ONCE: &str = "8";
 const SHOWN: usize = 100;
 
 pub fn run(request: &Request<'_>) -> Result<bool> {
+    if conformance_crash::is_asked_for(request) {
+        return conformance_crash::run(request, "machines_at_boundaries.py");
+    }
     let folder = request.root.join(FOLDER);
     if !folder.join("run_cases.py").exists() {
         println!("SKIPPED asl: {FOLDER} is not here");

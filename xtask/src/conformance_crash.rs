@@ -1,5 +1,5 @@
-//! `cargo xtask conformance durable --crash [ARGS]`: every scenario with a crash at each of its boundaries, by
-//! `tests/crash/crash_at_boundaries.py` on the server of `tests/crash-server`.
+//! `cargo xtask conformance durable --crash [ARGS]` and `asl --crash`: every scenario with a crash at each of its boundaries, by
+//! `tests/crash/crash_at_boundaries.py` or `machines_at_boundaries.py` on the server of `tests/crash-server`.
 
 use crate::binary;
 use crate::conformance::Request;
@@ -10,7 +10,13 @@ use std::time::Duration;
 /// Some three thousand crashes, each with a new process of the function: half an hour on two quiet cores.
 const LIMIT: Duration = Duration::from_secs(4 * 3_600);
 
-pub fn run(request: &Request<'_>) -> Result<bool> {
+/// Whether a conformance suite is asked for with crashes.
+pub fn is_asked_for(request: &Request<'_>) -> bool {
+    request.args.iter().any(|word| word == "--crash")
+}
+
+/// By the program `tests/crash/PLAYER`, which is given the words behind `--crash`.
+pub fn run(request: &Request<'_>, player: &str) -> Result<bool> {
     let server = binary::compile(
         request.root,
         request.profile,
@@ -20,7 +26,7 @@ pub fn run(request: &Request<'_>) -> Result<bool> {
     let program = server.to_str().context("a path that is no text")?;
     let suite = Suite {
         name: "crash".into(),
-        command: ["python", "tests/crash/crash_at_boundaries.py"]
+        command: ["python", &format!("tests/crash/{player}")]
             .into_iter()
             .chain(["--binary", program])
             .map(String::from)

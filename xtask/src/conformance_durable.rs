@@ -4,7 +4,7 @@
 use crate::conformance::Request;
 use crate::counts::Counts;
 use crate::suite::{self, Need, Suite};
-use crate::{binary, setup, shell};
+use crate::{binary, conformance_crash, setup, shell};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,8 +27,8 @@ const PATHS: &[&str] = &[
 ];
 
 pub fn run(request: &Request<'_>) -> Result<bool> {
-    if request.args.iter().any(|word| word == "--crash") {
-        return crate::conformance_crash::run(request);
+    if conformance_crash::is_asked_for(request) {
+        return conformance_crash::run(request, "crash_at_boundaries.py");
     }
     let mut words = absolute(request.args)?;
     let package = after(&words, "--handlers").map(PathBuf::from);

@@ -12,22 +12,34 @@ const PYTHON: &str = "tests/requirements.txt";
 const NODE: &str = "tests";
 const DURABLE_JS: &str = "tests/conformance/durable-js";
 const BENCH: &str = "tests/bench/workers";
+const PEERS: &str = "tests/bench/peers";
+const MOTO: &str = "tests/bench/peers/requirements.txt";
 const DEBIAN: &str = "tests/debian.txt";
 
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
 
 /// The virtual environment's interpreter, with everything in `tests/requirements.txt` installed.
 pub fn python(root: &Path) -> Result<PathBuf> {
-    let wanted = std::fs::read_to_string(root.join(PYTHON))
-        .with_context(|| format!("{PYTHON} says what the Python suites need"))?;
-    let venv = root.join(".xtask/venv");
+    venv(root, PYTHON, "venv")
+}
+
+/// An interpreter with moto, for `bench asl`: in an environment of its own, for it asks for what others do not.
+pub fn bench_moto(root: &Path) -> Result<PathBuf> {
+    venv(root, MOTO, "bench-moto")
+}
+
+/// Installs the requirements in the file `described` into the virtual environment `.xtask/NAME`; its interpreter.
+fn venv(root: &Path, described: &str, name: &str) -> Result<PathBuf> {
+    let wanted = std::fs::read_to_string(root.join(described))
+        .with_context(|| format!("{described} says what is needed"))?;
+    let venv = root.join(".xtask").join(name);
     let interpreter = venv.join("bin/python");
     // A virtual environment holds absolute paths: in a checkout that was moved it no longer runs.
     let runs = shell::output(Command::new(&interpreter).arg("-c").arg("")).is_ok();
     if runs && is_fresh(&venv, &wanted) {
         return Ok(interpreter);
     }
-    println!("setting up .xtask/venv from {PYTHON}");
+    println!("setting up .xtask/{name} from {described}");
     root::scratch(root, "")?;
     let mut create = Command::new("python3");
     create.args(["-m", "venv", "--clear"]).arg(&venv);
@@ -44,7 +56,7 @@ pub fn python(root: &Path) -> Result<PathBuf> {
         "--disable-pip-version-check",
     ])
     .arg("--requirement")
-    .arg(root.join(PYTHON));
+    .arg(root.join(described));
     install(&mut pip, "pip install")?;
     stamp(&venv, &wanted)?;
     Ok(interpreter)
@@ -63,6 +75,17 @@ pub fn durable_js(root: &Path) -> Result<PathBuf> {
 /// The `node_modules` folder of `bench durable`: the JavaScript SDK, Restate, a Node for both.
 pub fn bench_workers(root: &Path) -> Result<PathBuf> {
     npm(root, BENCH, "bench")?.with_context(|| format!("no package.json in {BENCH}"))
+}
+
+/// The folder of aws-local-stepfunctions with the script that runs it.
+pub fn bench_local(root: &Path) -> Result<PathBuf> {
+    let modules =
+        npm(root, PEERS, "bench-peers")?.with_context(|| format!("no package.json in {PEERS}"))?;
+    let folder = modules.parent().context("node_modules lies in a folder")?;
+    let script = "local_stepfunctions.mjs";
+    std::fs::copy(root.join(PEERS).join(script), folder.join(script))
+        .with_context(|| format!("copying {script}"))?;
+    Ok(folder.to_path_buf())
 }
 
 /// Installs what `package.json` in the folder `described` names into `.xtask/NAME/node_modules`.

@@ -12,6 +12,7 @@ use everstep_server::{BindError, Code, Door, Key, Keys, Tls, Worker, Workers};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::bounds::Bounds;
 use crate::error::Failed;
 use crate::functions::Functions;
 use crate::host::{FunctionEnvironment, HostArguments};
@@ -91,9 +92,11 @@ impl Ground<'_> {
         dispatcher: &FunctionDispatcher,
         storage: &Storage,
         clock: ClockMode,
+        bounds: &Bounds,
     ) -> Result<Engine> {
         let options = Options {
             clock,
+            state_machines: bounds.of_state_machines(),
             ..Options::default()
         };
         Engine::open(storage, Arc::new(dispatcher.clone()), options)

@@ -102,7 +102,8 @@ impl Dev {
         let (agents, agents_key) = keys::passing("agents", Role::Agent)?;
         // They get ready while the store is read.
         let mut demo = self.spawn_demo(&data, &url, &agents)?;
-        let engine = ground.engine(&dispatcher, &self.storage(&data), self.clock.mode())?;
+        let (storage, clock) = (self.storage(&data), self.clock.mode());
+        let engine = ground.engine(&dispatcher, &storage, clock, &self.bounds)?;
         let handle = engine.handle().clone();
         let (ring, keys) = KeyRing::open(data.join(KEYS_FILE), vec![local_key, agents_key])?;
         let mut options = everstep_server::Options {

@@ -8,13 +8,14 @@ use serde_json::Value;
 use crate::client::Client;
 use crate::error::Failed;
 use crate::output::{self, Format};
+use crate::verbs::segment;
 
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Asks until the execution is closed; returns its description.
 pub fn until_closed(client: &Client, id: &str) -> Result<Value> {
     loop {
-        let described = client.get(&format!("/executions/{id}"))?;
+        let described = client.get(&format!("/executions/{}", segment(id)))?;
         if !is_open(&described) {
             return Ok(described);
         }
@@ -36,11 +37,15 @@ pub fn print_outcome(described: &Value, format: Format) -> Result<()> {
         }
         return Ok(());
     }
-    let error = described
-        .pointer("/error/message")
-        .map(output::text)
-        .unwrap_or_default();
-    Err(Failed::Outcome(format!("the execution ended {status}: {error}")).into())
+    let error = error(described).map_or_else(String::new, |error| format!(": {error}"));
+    Err(Failed::Outcome(format!("the execution ended {status}{error}")).into())
+}
+
+/// What is said of the error of a described execution: its text, or its name where it has no text.
+pub fn error(described: &Value) -> Option<String> {
+    let said = ["/error/message", "/error/kind"];
+    let error = said.iter().find_map(|part| described.pointer(part));
+    error.map(output::text)
 }
 
 /// Whether a described execution has not ended: one that is paused goes on some day.

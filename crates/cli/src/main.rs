@@ -62,7 +62,7 @@ enum Command {
     #[cfg(feature = "demo")]
     #[command(subcommand)]
     Demo(demo::Demo),
-    /// Start an execution of a function
+    /// Start an execution of a function or a state machine
     Start(verbs::Start),
     /// List executions, newest first
     List(verbs::List),
@@ -70,7 +70,7 @@ enum Command {
     Describe(verbs::Describe),
     /// Show an execution's events
     History(verbs::History),
-    /// Show what a function printed
+    /// Show what a function printed or a state machine logged
     Logs(verbs::Logs),
     /// End an execution as stopped
     Stop(verbs::Stop),

@@ -98,7 +98,8 @@ impl Serve {
         let host = ground.host().await?;
         let dispatcher = ground.dispatcher(&host);
         let storage = Storage::Folder(data.clone());
-        let engine = Arc::new(ground.engine(&dispatcher, &storage, ClockMode::Real)?);
+        let engine =
+            Arc::new(ground.engine(&dispatcher, &storage, ClockMode::Real, &self.bounds)?);
         let functions = ground
             .functions(engine.handle(), &dispatcher, &host)
             .await?;

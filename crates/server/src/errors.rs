@@ -58,7 +58,7 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
     (
         Code::UnknownFunction,
         "E0101",
-        "There is no such function, version or alias",
+        "There is no such function or state machine, version or alias",
     ),
     (
         Code::MalformedJson,

@@ -29,6 +29,7 @@ mod callbacks;
 mod door;
 mod errors;
 mod events;
+mod executions;
 mod function_urls;
 mod gateway;
 mod http;

@@ -1,10 +1,12 @@
 //! What is measured of the engine.
 
+mod asl;
 mod callbacks;
 mod checkpoints;
 mod durable;
 mod suspended;
 
+pub use asl::asl;
 pub use durable::durable;
 
 use std::path::{Path, PathBuf};

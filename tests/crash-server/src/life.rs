@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use everstep_dispatch::host::Kind;
 use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions};
 use everstep_engine::{ClockMode, Engine};
 use everstep_logs::Logs;
@@ -67,6 +68,19 @@ impl Life {
     }
 }
 
+/// What the life before this one held of the folder may be let go of a moment after its store.
+async fn start(options: HostOptions) -> Result<FunctionHost> {
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        match FunctionHost::start(options.clone()).await {
+            Err(error) if error.kind() == Kind::Conflict && Instant::now() < patience => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            started => return Ok(started?),
+        }
+    }
+}
+
 async fn compose(
     options: &Options,
     plan: &Arc<Plan>,
@@ -80,7 +94,7 @@ async fn compose(
     let mut host = HostOptions::new(logs.clone(), data.join("scratch"), url.clone());
     host.python.clone_from(&options.python);
     host.region.clone_from(&options.region);
-    let host = FunctionHost::start(host).await?;
+    let host = start(host).await?;
     let dispatcher = FunctionDispatcher::new(host, url, data.join("code"));
     let store = Fjall::open(data.join("store"))?;
     let (store, open) = Crashing::new(store, Arc::clone(plan), ends.clone());

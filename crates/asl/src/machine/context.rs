@@ -47,7 +47,9 @@ fn execution(state: &State, settings: &Settings) -> Value {
     execution.insert("Id", text(&settings.execution_arn));
     execution.insert("Input", input);
     execution.insert("StartTime", time(state.started));
-    execution.insert("Name", state.name.clone().into());
+    // An Express execution is kept under its name and its id; here it has its name alone.
+    let name = settings.execution_arn.split(':').nth(7);
+    execution.insert("Name", text(name.unwrap_or(&state.name)));
     execution.insert("RoleArn", text(&settings.role_arn));
     // Of an Express execution that somebody waits for, nothing is kept that could be redriven.
     if !settings.sync {

@@ -120,22 +120,21 @@ impl Run<'_, '_> {
     fn start_map_run(&mut self, id: FrameId, map: &Map) -> Step {
         let label: Arc<str> = match &map.label {
             Some(label) => label.clone(),
-            None => format!(
-                "{:032x}",
-                u128::from(self.draw()) << 64 | u128::from(self.draw())
-            )
-            .into(),
+            None => self.draw_uuid().into(),
         };
         let settings = self.turn.state().settings.as_ref();
         let machine = settings.map_or("", |settings| &settings.state_machine_arn);
         let run = machine.replacen(":stateMachine:", ":mapRun:", 1);
-        let bits = u128::from(self.draw()) << 64 | u128::from(self.draw());
-        let arn = format!("{run}/{label}:{}", uuid(bits));
+        let arn = format!("{run}/{label}:{}", self.draw_uuid());
         let place = self.place(id)?;
         self.emit(Event::MapRunStarted {
             place,
             arn: arn.into(),
         })
+    }
+
+    fn draw_uuid(&mut self) -> String {
+        uuid(u128::from(self.draw()) << 64 | u128::from(self.draw()))
     }
 
     fn iterate(&mut self, id: FrameId, map: &Map, index: u32, items: &Document) -> Step {

@@ -136,12 +136,17 @@ impl World {
 }
 
 fn start(setup: &Setup<'_>) -> Start {
+    let home = "arn:aws:states:us-east-1:111111111111";
+    let (execution_arn, name) = match setup.kind {
+        Kind::Standard => (format!("{home}:execution:machine:name"), "name"),
+        Kind::Express => (format!("{home}:express:machine:name:id"), "name:id"),
+    };
     let settings = Settings {
         definition: Digest::of(setup.definition.as_bytes()),
-        state_machine_arn: "arn:aws:states:us-east-1:111111111111:stateMachine:machine".to_owned(),
+        state_machine_arn: format!("{home}:stateMachine:machine"),
         version_arn: None,
         alias_arn: None,
-        execution_arn: "arn:aws:states:us-east-1:111111111111:execution:machine:name".to_owned(),
+        execution_arn,
         role_arn: "arn:aws:iam::111111111111:role/r".to_owned(),
         kind: setup.kind,
         sync: setup.sync,
@@ -158,7 +163,7 @@ fn start(setup: &Setup<'_>) -> Start {
             name: "stateMachine:machine".to_owned(),
             version: "1".to_owned(),
         },
-        name: "name".to_owned(),
+        name: name.to_owned(),
         input: setup.input.map(|input| input.to_owned().into()),
         settings: settings.encode(),
         retention_ms: 0,

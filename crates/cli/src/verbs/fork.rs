@@ -14,7 +14,7 @@ use crate::output::{self, Format};
 
 #[derive(Args)]
 pub struct Fork {
-    /// Id of the execution, running or closed
+    /// Id, ARN or name of the execution, running or closed
     id: String,
     /// Number, id or name of the first operation that is not taken over; 0 begins from the start
     #[arg(long, value_name = "OPERATION")]

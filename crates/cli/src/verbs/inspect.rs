@@ -5,6 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Context, segment};
+use crate::follow;
 use crate::output::{self, Format};
 
 /// The most that a server gives at once.
@@ -12,7 +13,8 @@ const EVENTS_PER_PAGE: usize = 1_000;
 
 #[derive(Args)]
 pub struct Describe {
-    /// Id of the execution
+    /// Id, ARN or name of the execution
+    #[arg(value_name = "EXECUTION")]
     id: String,
 }
 
@@ -27,18 +29,22 @@ impl Describe {
         for (title, path) in [
             ("id", "/execution/id"),
             ("function", "/execution/function"),
+            ("machine", "/execution/state_machine"),
             ("version", "/execution/version"),
             ("name", "/execution/name"),
             ("status", "/execution/status"),
             ("started", "/execution/started_at"),
             ("ended", "/execution/ended_at"),
+            ("input", "/input"),
             ("result", "/result"),
-            ("error", "/error/message"),
             ("diverged", "/divergence"),
         ] {
             if let Some(value) = described.pointer(path).filter(|value| !value.is_null()) {
                 output::line(format!("{title:<9} {}", output::text(value)))?;
             }
+        }
+        if let Some(error) = follow::error(&described) {
+            output::line(format!("error     {error}"))?;
         }
         for (key, value) in described
             .pointer("/execution/attributes")
@@ -105,7 +111,8 @@ fn waits_for(waiting: &Value) -> String {
 
 #[derive(Args)]
 pub struct History {
-    /// Id of the execution
+    /// Id, ARN or name of the execution
+    #[arg(value_name = "EXECUTION")]
     id: String,
     /// Newest first
     #[arg(long)]
@@ -172,7 +179,8 @@ fn legible(event: &mut Value) {
 
 #[derive(Args)]
 pub struct Stop {
-    /// Id of the execution
+    /// Id, ARN or name of the execution
+    #[arg(value_name = "EXECUTION")]
     id: String,
     /// Why, for the history
     #[arg(long)]

@@ -13,6 +13,9 @@ pub struct List {
     /// Only executions of this function
     #[arg(long)]
     function: Option<String>,
+    /// Only executions of this state machine
+    #[arg(long, value_name = "NAME", conflicts_with = "function")]
+    state_machine: Option<String>,
     /// Only executions of this version
     #[arg(long)]
     version: Option<String>,
@@ -59,7 +62,7 @@ impl List {
             .unwrap_or_default();
         let columns = [
             ("ID", "/id"),
-            ("FUNCTION", "/function"),
+            ("DEFINITION", "/definition"),
             ("NAME", "/name"),
             ("STATUS", "/status"),
             ("STARTED", "/started_at"),
@@ -76,6 +79,7 @@ impl List {
         let mut put = |name: &str, value: &str| query.push(format!("{name}={}", segment(value)));
         for (name, value) in [
             ("function", &self.function),
+            ("state_machine", &self.state_machine),
             ("version", &self.version),
             ("name", &self.name),
             ("name_prefix", &self.name_prefix),

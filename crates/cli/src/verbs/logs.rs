@@ -1,4 +1,4 @@
-//! What a function printed.
+//! What a function printed, or a state machine logged.
 
 use std::time::Duration;
 
@@ -16,8 +16,9 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 #[derive(Args)]
 pub struct Logs {
-    /// Name of the function
-    function: String,
+    /// Name or ARN of the function or state machine
+    #[arg(value_name = "DEFINITION")]
+    definition: String,
     /// Go on as more comes
     #[arg(short, long)]
     follow: bool,
@@ -27,7 +28,7 @@ pub struct Logs {
     /// All lines since then: so long ago, such as `1h` or `2d 6h`, or a time, such as `2026-11-21T13:00:00Z`; without it the last thousand
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<jiff::Timestamp>,
-    /// Only what invocations of this execution printed
+    /// Only what belongs to this execution
     #[arg(long, value_name = "ID|ARN")]
     execution: Option<String>,
 }
@@ -50,7 +51,7 @@ fn moment(text: &str) -> Result<jiff::Timestamp, String> {
 impl Logs {
     pub fn run(self, context: &Context) -> Result<()> {
         let client = context.client()?;
-        let mut path = format!("/functions/{}/logs?", segment(&self.function));
+        let mut path = format!("/definitions/{}/logs?", segment(&self.definition));
         let choices = [("filter", &self.filter), ("execution", &self.execution)];
         for (name, value) in choices
             .into_iter()

@@ -68,7 +68,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 /// Percent-encodes one segment of a path.
-fn segment(text: &str) -> String {
+pub fn segment(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

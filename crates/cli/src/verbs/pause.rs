@@ -9,7 +9,7 @@ use crate::output::{self, Format};
 
 #[derive(Args)]
 pub struct Pause {
-    /// Id of the execution
+    /// Id, ARN or name of the execution
     id: String,
     /// Why, for the history
     #[arg(long)]

@@ -10,7 +10,8 @@ use crate::output::{self, Format};
 
 #[derive(Args)]
 pub struct Redrive {
-    /// Id of a failed, timed out or stopped execution
+    /// Id, ARN or name of a failed, timed out or stopped execution
+    #[arg(value_name = "EXECUTION")]
     id: String,
     /// Wait for the end and print the result; a failed execution is exit code 1
     #[arg(short, long)]

@@ -23,7 +23,7 @@ const PROBES_MAX: usize = 64;
 
 #[derive(Args)]
 pub struct Replay {
-    /// Id of the execution, running or closed
+    /// Id, ARN or name of the execution, running or closed
     id: String,
     /// Folder of the new code
     #[arg(long, value_name = "DIR")]

@@ -14,8 +14,9 @@ use crate::output::{self, Format};
 
 #[derive(Args)]
 pub struct Start {
-    /// Name of the function, with :VERSION or :ALIAS where wanted
-    function: String,
+    /// Name or ARN of the function or state machine, with :VERSION or :ALIAS where wanted; where both have one name, function:NAME or stateMachine:NAME
+    #[arg(value_name = "DEFINITION")]
+    definition: String,
     /// Input as JSON: text, @FILE, or - for standard input
     #[arg(short, long, default_value = "{}")]
     input: String,
@@ -46,7 +47,7 @@ impl Start {
             attributes: self.attributes.into_iter().collect(),
         };
         let started = client.post_raw(
-            &format!("/functions/{}/start", segment(&self.function)),
+            &format!("/definitions/{}/start", segment(&self.definition)),
             Some(serde_json::to_string(&body)?),
         )?;
         if !self.wait {

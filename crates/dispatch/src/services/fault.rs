@@ -54,24 +54,39 @@ impl From<Fault> for Failure {
     }
 }
 
+/// How an SDK writes a refusal. AWS calls its services by either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wording {
+    /// With the error's code: what the optimised integrations show.
+    Coded,
+    /// With the number of attempts: what `aws-sdk` integrations show.
+    Counted,
+}
+
 /// A service as AWS's SDK names it in errors.
 pub(crate) struct Service {
     /// Before the error's name.
     pub prefix: &'static str,
     pub name: &'static str,
+    pub wording: Wording,
 }
 
 impl Service {
     /// A refusal of the service: its code with the name of an exception, its message with AWS's details behind it.
     pub(crate) fn refused(&self, status: u16, code: &str, message: &str) -> Fault {
         let exception = code.strip_suffix("Exception").unwrap_or(code);
+        let (service, id) = (self.name, uuid::Uuid::new_v4());
+        let details = match self.wording {
+            Wording::Coded => format!(
+                "(Service: {service}; Status Code: {status}; Error Code: {code}; Request ID: {id}; Proxy: null)"
+            ),
+            Wording::Counted => format!(
+                "(Service: {service}, Status Code: {status}, Request ID: {id}) (SDK Attempt Count: 1)"
+            ),
+        };
         Fault::new(
             format!("{}.{exception}Exception", self.prefix),
-            format!(
-                "{message} (Service: {}; Status Code: {status}; Error Code: {code}; Request ID: {}; Proxy: null)",
-                self.name,
-                uuid::Uuid::new_v4()
-            ),
+            format!("{message} {details}"),
         )
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod http;
 mod lambda;
 mod metadata;
 mod resource;
+mod sfn;
 mod states;
 
 use bytes::Bytes;
@@ -18,14 +19,14 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-pub(crate) use fault::{Fault, Service};
+pub(crate) use fault::{Fault, Service, Wording};
 
 use crate::functions::{Inner, ServiceOptions};
 use http::{Exchange, Http};
 use resource::{Pattern, Resource};
 
 /// What there is, for who asks for something else.
-const KNOWN: &str = "lambda:invoke, states:startExecution and http:invoke";
+const KNOWN: &str = "lambda:invoke, states:startExecution, http:invoke and, of aws-sdk:sfn, startExecution, getActivityTask, sendTaskSuccess, sendTaskFailure and sendTaskHeartbeat";
 
 /// What integrations keep between calls.
 pub(crate) struct Services {
@@ -118,6 +119,11 @@ impl<'a> Errand<'a> {
             ("states", "startExecution", _) => states::start_execution(self, pattern).await,
             ("http", "invoke", Pattern::RequestResponse) => {
                 self.inner.services.http.invoke(self).await.map(Some)
+            }
+            ("aws-sdk", action, Pattern::RequestResponse) => {
+                let action = action.strip_prefix("sfn:").ok_or_else(|| self.unknown())?;
+                let answer = sfn::call(self, action).await;
+                answer.ok_or_else(|| self.unknown())?
             }
             _ => return Err(self.unknown()),
         };

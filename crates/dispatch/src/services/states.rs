@@ -2,6 +2,8 @@
 //!
 //! Of the end of a nested execution the engine tells the machine, as it does between any parent and child.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use everstep_core::{Failure, Timestamp};
 use everstep_engine::catalogue::has_plain_characters;
@@ -11,11 +13,12 @@ use serde_json::value::RawValue;
 
 use super::metadata::{Answered, SdkHttpMetadata, SdkResponseMetadata, http_date};
 use super::resource::Pattern;
-use super::{Errand, Fault, Service, document, lambda};
+use super::{Errand, Fault, Service, Wording, document, lambda};
 
 const STATES: Service = Service {
     prefix: "StepFunctions",
     name: "AWSStepFunctions",
+    wording: Wording::Coded,
 };
 const NAME_MAX: usize = 80;
 
@@ -34,19 +37,31 @@ pub(super) async fn start_execution(
     errand: &Errand<'_>,
     pattern: Pattern,
 ) -> Result<Option<Bytes>, Fault> {
+    match begin(errand, pattern, &STATES).await? {
+        Some(started) => output(&started, errand.handle.clock().now(), &errand.key).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Begins the execution that a task's arguments describe, as the service says it; `None` when it could not be begun.
+pub(super) async fn begin(
+    errand: &Errand<'_>,
+    pattern: Pattern,
+    service: &Service,
+) -> Result<Option<StartedMachine>, Fault> {
     let arguments: Arguments<'_> = errand.arguments()?;
     let arn = &arguments.state_machine_arn;
-    let (name, qualifier) = machine(errand, arn)?;
+    let (name, qualifier) = machine(errand, arn, service)?;
     let handle = errand.handle;
     let resolved = handle
         .resolve_state_machine(name, qualifier, Some(&errand.key))
         .await
-        .map_err(|error| refused(&error, arn))?;
+        .map_err(|error| refused(&error, arn, service))?;
     let id = lambda::request_id(&errand.key);
     let start = StartMachine {
         home: home(&errand.call.state_machine_arn),
         name: match arguments.name {
-            Some(name) => checked(name)?,
+            Some(name) => checked(name, service)?,
             None => id.clone(),
         },
         id,
@@ -56,21 +71,26 @@ pub(super) async fn start_execution(
         parent: (pattern == Pattern::Sync)
             .then(|| errand.waiting.clone())
             .flatten(),
+        attributes: BTreeMap::new(),
         repeated: errand.repeated,
     };
     match handle.start_state_machine(&resolved, start).await {
         // Somebody else's execution tells its end to nobody here.
         Ok(started) if started.existing && pattern == Pattern::Sync && !errand.repeated => {
-            Err(already_exists(&started.arn))
+            Err(already_exists(&started.arn, service))
         }
-        Ok(started) => output(&started, handle.clock().now(), &errand.key).map(Some),
+        Ok(started) => Ok(Some(started)),
         Err(StartMachineError::Engine(Error::Ended)) => Ok(None),
-        Err(error) => Err(refused(&error, arn)),
+        Err(error) => Err(refused(&error, arn, service)),
     }
 }
 
 /// The name and the qualifier in the ARN of a state machine that could be here.
-fn machine<'a>(errand: &Errand<'_>, arn: &'a str) -> Result<(&'a str, Option<&'a str>), Fault> {
+fn machine<'a>(
+    errand: &Errand<'_>,
+    arn: &'a str,
+    service: &Service,
+) -> Result<(&'a str, Option<&'a str>), Fault> {
     let here = home(&errand.call.state_machine_arn);
     let resource = arn.strip_prefix(&*here);
     let named = resource.and_then(|resource| resource.strip_prefix(":stateMachine:"));
@@ -79,20 +99,22 @@ fn machine<'a>(errand: &Errand<'_>, arn: &'a str) -> Result<(&'a str, Option<&'a
             Some((name, qualifier)) => (name, Some(qualifier)),
             None => (named, None),
         }),
-        None if arn.contains(":stateMachine:") => Err(refused(&StartMachineError::Unknown, arn)),
-        None => Err(STATES.refused(400, "InvalidArn", &format!("Invalid Arn: '{arn}'"))),
+        None if arn.contains(":stateMachine:") => {
+            Err(refused(&StartMachineError::Unknown, arn, service))
+        }
+        None => Err(service.refused(400, "InvalidArn", &format!("Invalid Arn: '{arn}'"))),
     }
 }
 
 /// `arn:PARTITION:states:REGION:ACCOUNT`
-fn home(arn: &str) -> String {
+pub(super) fn home(arn: &str) -> String {
     let parts: Vec<&str> = arn.split(':').take(5).collect();
     parts.join(":")
 }
 
-fn checked(name: String) -> Result<String, Fault> {
+fn checked(name: String, service: &Service) -> Result<String, Fault> {
     if !(1..=NAME_MAX).contains(&name.chars().count()) || !has_plain_characters(&name) {
-        return Err(STATES.refused(400, "InvalidName", &format!("Invalid Name: '{name}'")));
+        return Err(service.refused(400, "InvalidName", &format!("Invalid Name: '{name}'")));
     }
     Ok(name)
 }
@@ -141,32 +163,32 @@ fn output(started: &StartedMachine, now: Timestamp, key: &str) -> Result<Bytes, 
     Ok(output.into())
 }
 
-fn already_exists(arn: &str) -> Fault {
-    STATES.refused(
+fn already_exists(arn: &str, service: &Service) -> Fault {
+    service.refused(
         400,
         "ExecutionAlreadyExists",
         &format!("Execution Already Exists: '{arn}'"),
     )
 }
 
-fn refused(error: &StartMachineError, arn: &str) -> Fault {
+fn refused(error: &StartMachineError, arn: &str, service: &Service) -> Fault {
     match error {
-        StartMachineError::Unknown => STATES.refused(
+        StartMachineError::Unknown => service.refused(
             400,
             "StateMachineDoesNotExist",
             &format!("State Machine Does Not Exist: '{arn}'"),
         ),
-        StartMachineError::Deleting => STATES.refused(
+        StartMachineError::Deleting => service.refused(
             400,
             "StateMachineDeleting",
             &format!("State Machine is being deleted: '{arn}'"),
         ),
-        StartMachineError::NameTaken { arn, .. } => already_exists(arn),
+        StartMachineError::NameTaken { arn, .. } => already_exists(arn, service),
         StartMachineError::Engine(Error::Overloaded { .. }) => {
-            STATES.refused(429, "ThrottlingException", "Rate exceeded")
+            service.refused(429, "ThrottlingException", "Rate exceeded")
         }
         StartMachineError::Engine(error) => {
-            STATES.refused(500, "InternalServerException", &error.to_string())
+            service.refused(500, "InternalServerException", &error.to_string())
         }
     }
 }

@@ -149,6 +149,7 @@ impl World {
             sync: false,
             trace: None,
             parent: None,
+            attributes: BTreeMap::new(),
             repeated: false,
         };
         let started = handle.start_state_machine(&resolved, start);

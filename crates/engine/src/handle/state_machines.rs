@@ -47,6 +47,8 @@ pub struct StartMachine {
     pub sync: bool,
     pub trace: Option<String>,
     pub parent: Option<Parent>,
+    /// What it is found by, beside its name.
+    pub attributes: BTreeMap<String, String>,
     /// The caller may have begun this very execution before: it is found again even if it has ended.
     pub repeated: bool,
 }
@@ -150,7 +152,7 @@ impl Handle {
                 StateMachineKind::Express => EXPRESS_KEPT_MS,
             },
             parent: start.parent.clone(),
-            attributes: attributes(machine),
+            attributes: attributes(machine, start.attributes.clone()),
         });
         let (id, existing) = match started.await {
             Ok(started) => (started.id, started.existing),
@@ -210,15 +212,21 @@ fn names(revision: &StateMachineRevision, start: &StartMachine) -> (String, Stri
     (name, arn)
 }
 
-fn attributes(machine: &ResolvedMachine) -> BTreeMap<String, String> {
+/// The caller's, and what the lists of a version and an alias look for.
+fn attributes(
+    machine: &ResolvedMachine,
+    mut attributes: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
     let version = machine.version.map(|version| version.to_string());
-    [
+    let own = [
         (VERSION_ATTRIBUTE, version),
         (ALIAS_ATTRIBUTE, machine.alias.clone()),
-    ]
-    .into_iter()
-    .filter_map(|(key, value)| Some((key.to_owned(), value?)))
-    .collect()
+    ];
+    let own = own
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    attributes.extend(own);
+    attributes
 }
 
 fn settings(machine: &ResolvedMachine, start: &StartMachine, arn: &str) -> Settings {

@@ -136,7 +136,7 @@ impl Call<'_> {
 }
 
 /// A group's name, out of itself or its ARN, which may end with `:*`.
-fn group_name(given: &str) -> &str {
+pub(crate) fn group_name(given: &str) -> &str {
     let name = given
         .split_once(":log-group:")
         .map_or(given, |(_, name)| name);
@@ -178,10 +178,14 @@ fn now_ms() -> i64 {
 
 /// The files of a function that has printed something, and from when on its lines count.
 pub(crate) fn of_function(logs: &Logs, function: &str) -> Option<(Arc<LogFile>, Window)> {
-    let group = function_group(function);
-    let file = logs.group(&group)?;
+    of_group(logs, &function_group(function))
+}
+
+/// The files of a group that holds something, and from when on its lines count.
+pub(crate) fn of_group(logs: &Logs, group: &str) -> Option<(Arc<LogFile>, Window)> {
+    let file = logs.group(group)?;
     let window = Window {
-        from_ms: Some(oldest_ms(logs, &group)),
+        from_ms: Some(oldest_ms(logs, group)),
         ..Window::default()
     };
     Some((file, window))

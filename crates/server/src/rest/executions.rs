@@ -10,19 +10,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use everstep_core::{
-    EventId, ExecutionId, Failure, OperationStatus, Payload, Sequence, Status, Timestamp,
-    ViewOperation,
+    EventId, Failure, OperationStatus, Sequence, Status, Timestamp, ViewOperation,
 };
-use everstep_engine::{
-    Cursor, Direction, ExecutionRow, HistoryCursor, ListFilter, Reply, Request, Snapshot,
-};
+use everstep_engine::catalogue::machine_definition;
+use everstep_engine::{Cursor, Direction, ExecutionRow, HistoryCursor, ListFilter, Snapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Problem, time};
 use crate::errors::Code;
+use crate::executions::{self, Kind, find};
 use crate::http::{self, App};
-use crate::lambda::arn::execution_arn;
 use crate::query::Query;
 
 const PAGE_DEFAULT: usize = 100;
@@ -33,7 +31,14 @@ const PAGE_MAX: usize = 1_000;
 pub(super) struct Row {
     id: String,
     arn: String,
-    function: String,
+    /// `FUNCTION` or `STATE_MACHINE`, and its name.
+    kind: &'static str,
+    definition: String,
+    /// The name once more, under what it names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine: Option<String>,
     version: String,
     name: String,
     status: &'static str,
@@ -46,10 +51,15 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn of(app: &App, row: &ExecutionRow) -> Self {
+        let kind = Kind::of(row);
+        let definition = executions::definition(row).to_owned();
         Self {
             id: row.id.to_string(),
-            arn: execution_arn(&app.options, row),
-            function: row.definition.clone(),
+            arn: executions::arn(&app.options, row),
+            kind: kind.as_str(),
+            function: (kind == Kind::Function).then(|| definition.clone()),
+            state_machine: (kind == Kind::StateMachine).then(|| definition.clone()),
+            definition,
             version: row.version.clone(),
             name: row.name.clone(),
             status: row.status.as_str(),
@@ -58,17 +68,6 @@ impl Row {
             attributes: row.attributes.clone(),
         }
     }
-}
-
-/// An id, or the ARN that ends with it.
-pub(super) fn id(text: &str) -> Result<ExecutionId, Problem> {
-    let last = text.rsplit('/').next().unwrap_or_default();
-    last.parse().map_err(|_| {
-        Problem::new(
-            Code::UnknownExecution,
-            format!("There is no execution {text}"),
-        )
-    })
 }
 
 fn limit(query: &Query<'_>) -> Result<usize, Problem> {
@@ -130,6 +129,7 @@ pub(super) async fn list(
                 })?);
             }
             "function" => filter.definition = Some(value.to_owned()),
+            "state_machine" => filter.definition = Some(machine_definition(value)),
             "name" => filter.name = Some(value.to_owned()),
             "name_prefix" => filter.name_prefix = Some(value.to_owned()),
             "version" => filter.version = Some(value.to_owned()),
@@ -212,9 +212,9 @@ pub(super) async fn get(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    let id = id(&name)?;
+    let id = find(&app, &name).await?;
     let snapshot = app.handle.snapshot(id).await?;
-    let outcome = outcome(&app, id).await?;
+    let outcome = executions::outcome(&app, &snapshot.row).await?;
     let operations: Vec<_> = snapshot
         .view
         .operations
@@ -235,52 +235,12 @@ pub(super) async fn get(
         "forked_from": forked_from,
         "input": outcome.input,
         "result": outcome.result,
-        "error": outcome.error,
+        "error": outcome.error.map(FailureOut::from),
         "divergence": outcome.divergence,
         "operations": operations,
         "waiting_for": waiting,
     });
     Ok(Json(answer).into_response())
-}
-
-/// What went in and what came out.
-#[derive(Default)]
-struct OutcomeOut {
-    input: Option<Value>,
-    result: Option<Value>,
-    error: Option<FailureOut>,
-    divergence: Option<String>,
-}
-
-async fn outcome(app: &App, id: ExecutionId) -> Result<OutcomeOut, Problem> {
-    let asked = Request::Durable(everstep_durable::Request::Describe);
-    let Reply::Durable(everstep_durable::Reply::Described(described)) =
-        app.handle.request(id, asked).await?
-    else {
-        return Ok(OutcomeOut::default());
-    };
-    Ok(OutcomeOut {
-        input: payload(app, id, described.input.as_ref()).await?,
-        result: payload(app, id, described.result.as_ref()).await?,
-        error: described.error.map(Into::into),
-        divergence: described
-            .divergence
-            .map(|divergence| divergence.to_string()),
-    })
-}
-
-/// A payload as JSON where it is JSON, else as text.
-async fn payload(
-    app: &App,
-    id: ExecutionId,
-    payload: Option<&Payload>,
-) -> Result<Option<Value>, Problem> {
-    let Some(payload) = payload else {
-        return Ok(None);
-    };
-    let bytes = app.handle.payload(id, payload).await?;
-    let json = serde_json::from_slice(&bytes).ok();
-    Ok(json.or_else(|| Some(String::from_utf8_lossy(&bytes).into())))
 }
 
 fn last_beat(snapshot: &Snapshot, operation: &ViewOperation) -> Option<String> {
@@ -318,7 +278,8 @@ fn waits_for(snapshot: &Snapshot, operation: &ViewOperation) -> Option<Value> {
         ("CALLBACK", _) => "callback",
         ("WAIT", _) => "time",
         ("CHAINED_INVOKE", _) => "function",
-        ("STEP", OperationStatus::Pending) => "retry",
+        ("STEP" | "TASK" | "PARALLEL" | "MAP", OperationStatus::Pending) => "retry",
+        ("TASK", _) => "task",
         _ => return None,
     };
     Some(json!({
@@ -337,7 +298,7 @@ pub(super) async fn history(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let query = Query::parse(query.as_deref());
-    let id = id(&name)?;
+    let id = find(&app, &name).await?;
     let direction = match query.get("order") {
         None | Some("oldest") => Direction::Forward,
         Some("newest") => Direction::Backward,
@@ -357,8 +318,8 @@ pub(super) async fn history(
         .handle
         .history(id, from, direction, limit(&query)?)
         .await?;
-    let mut events = crate::events::show(&app, id, &page.items, include).await?;
-    super::redrive::in_own_words(&page.items, &mut events);
+    let row = app.handle.row(id).await?;
+    let events = executions::show(&app, &row, &page.items, include).await?;
     let next = page
         .next
         .map(|next| format!("{}-{}", next.sequence, next.event));
@@ -379,7 +340,7 @@ pub(super) async fn stop(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = id(&name)?;
+    let id = find(&app, &name).await?;
     let limits = app.options.limits;
     let bytes = http::read(body, limits.body_bytes_max, limits.body_timeout).await?;
     let error = if bytes.is_empty() {

@@ -15,10 +15,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::executions::{Row, id};
-use super::{Problem, check_name, not_begun, read_json, time};
+use super::executions::Row;
+use super::{Problem, check_name, not_begun, of_functions_alone, read_json, time};
 use crate::attributes;
 use crate::errors::Code;
+use crate::executions::{Kind, find};
 use crate::http::App;
 use crate::start;
 
@@ -42,10 +43,13 @@ pub(super) async fn fork(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let source = id(&name)?;
+    let source = find(&app, &name).await?;
     let request: ForkIn = read_json(&app, body).await?;
     check(&app, &request)?;
     let snapshot = app.handle.snapshot(source).await?;
+    if Kind::of(&snapshot.row) != Kind::Function {
+        return Err(of_functions_alone("forked"));
+    }
     let at = operation(&snapshot, &request.at)?;
     let version = match &request.version {
         Some(version) => Some(another(&app, &snapshot, version).await?),

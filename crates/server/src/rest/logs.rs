@@ -1,4 +1,4 @@
-//! What a function printed.
+//! What a function printed, or a state machine logged.
 
 use std::ops::ControlFlow;
 
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Problem;
 use crate::errors::Code;
+use crate::executions::{self, Definition, Kind};
 use crate::http::App;
 use crate::logs;
 use crate::query::Query;
@@ -53,10 +54,7 @@ impl Asked {
             pattern: pattern
                 .map_err(|error| Problem::new(Code::MalformedPattern, error.to_string()))?,
             request_id: query.get("request_id").map(str::to_owned),
-            // The last part of an ARN is the id.
-            execution: query
-                .get("execution")
-                .and_then(|given| Some(given.rsplit('/').next()?.to_owned())),
+            execution: None,
         })
     }
 
@@ -105,20 +103,40 @@ impl Asked {
     }
 }
 
-/// The last lines of a function's log, those since a time, or those behind where an answer ended.
+/// The last lines of a log, those since a time, or those behind where an answer ended.
 pub(super) async fn logs(
     State(app): State<App>,
-    Path(function): Path<String>,
+    Path(name): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let asked = Asked::parse(&Query::parse(query.as_deref()))?;
-    // A function that does not exist has no log, whatever file lies there.
-    app.handle.function(&function).await?;
-    let found = app
-        .options
-        .logs
-        .as_ref()
-        .and_then(|logs| logs::of_function(logs, &function));
+    let definition = Definition::find(&app.handle, &name).await?;
+    lines(&app, &definition, query.as_deref()).await
+}
+
+pub(super) async fn of_function(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let definition = Definition::of(Kind::Function, &name);
+    lines(&app, &definition, query.as_deref()).await
+}
+
+async fn lines(
+    app: &App,
+    definition: &Definition,
+    query: Option<&str>,
+) -> Result<Response, Problem> {
+    let query = Query::parse(query);
+    let mut asked = Asked::parse(&query)?;
+    if let Some(execution) = query.get("execution") {
+        asked.execution = Some(executions::find(app, execution).await?.to_string());
+    }
+    let group = executions::log_group(app, definition).await?;
+    let logs = app.options.logs.as_ref();
+    let found = logs
+        .zip(group)
+        .and_then(|(logs, group)| logs::of_group(logs, &group));
     let Some((file, window)) = found else {
         return Ok(Json(
             json!({ "lines": [], "next": asked.after.unwrap_or_default().to_string() }),

@@ -1,9 +1,9 @@
 //! Our own API: what the CLI, the dashboard and people with curl use.
 
 mod agents;
+mod definitions;
 mod executions;
 mod fork;
-mod functions;
 mod logs;
 mod pauses;
 mod problem;
@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 
 use crate::errors::Code;
 use crate::http::{self, App};
-use crate::lambda::arn::{execution_arn, is_word};
+use crate::lambda::arn::is_word;
 
 pub(crate) use problem::Problem;
 
@@ -43,8 +43,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/executions/{id}/recording", get(recording::get))
         .route("/executions/{id}/fork", post(fork::fork))
         .route("/executions/{id}/redrive", post(redrive::redrive))
-        .route("/functions/{name}/start", post(functions::start))
-        .route("/functions/{name}/logs", get(logs::logs))
+        .route("/definitions/{name}/start", post(definitions::start))
+        .route("/definitions/{name}/logs", get(logs::logs))
+        .route("/functions/{name}/start", post(definitions::start_function))
+        .route("/functions/{name}/logs", get(logs::of_function))
         .route("/start-durable-execution", post(sam::start))
         .route("/agents", get(agents::list))
         .route("/agents/{name}", get(agents::get).put(agents::put))
@@ -86,8 +88,8 @@ pub(crate) fn time(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// The name that an execution is to be given.
-fn check_name(name: Option<&str>) -> Result<(), Problem> {
+/// The name that an execution of a function is to be given.
+pub(crate) fn check_name(name: Option<&str>) -> Result<(), Problem> {
     if name.is_none_or(|name| is_word(name, 64)) {
         return Ok(());
     }
@@ -98,18 +100,24 @@ fn check_name(name: Option<&str>) -> Result<(), Problem> {
 }
 
 /// Why an execution did not begin; a name that is taken leads to who has it.
-async fn not_begun(app: &App, error: Error) -> Problem {
+pub(crate) async fn not_begun(app: &App, error: Error) -> Problem {
     let Error::NameTaken { id } = error else {
         return error.into();
     };
     match app.handle.row(id).await {
         Ok(row) => {
-            let arn = execution_arn(&app.options, &row);
+            let arn = crate::executions::arn(&app.options, &row);
             let text = format!("The name is taken by {arn}, which was started with something else");
             Problem::new(Code::Conflict, text)
         }
         Err(error) => error.into(),
     }
+}
+
+/// What there is for executions of functions and for no others.
+fn of_functions_alone(done: &str) -> Problem {
+    let text = format!("Only executions of functions can be {done}");
+    Problem::new(Code::Conflict, text)
 }
 
 /// Reads a body that is a JSON object, or is not there.

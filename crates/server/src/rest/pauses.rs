@@ -8,9 +8,10 @@ use everstep_durable as durable;
 use everstep_engine as engine;
 use serde::Deserialize;
 
-use super::executions::{Row, id};
-use super::{Problem, read_json_or_default};
+use super::executions::Row;
+use super::{Problem, of_functions_alone, read_json_or_default};
 use crate::errors::Code;
+use crate::executions::{Kind, find};
 use crate::http::App;
 use crate::lambda::REASON_CHARACTERS_MAX;
 
@@ -53,7 +54,7 @@ pub(super) async fn delete(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    let row = app.handle.delete(id(&name)?).await?;
+    let row = app.handle.delete(find(&app, &name).await?).await?;
     Ok(Json(Row::of(&app, &row)).into_response())
 }
 
@@ -68,7 +69,10 @@ async fn reason(app: &App, body: Body) -> Result<Option<String>, Problem> {
 }
 
 async fn ask(app: &App, name: &str, request: durable::Request) -> Result<Response, Problem> {
-    let id = id(name)?;
+    let id = find(app, name).await?;
+    if Kind::of(&app.handle.row(id).await?) != Kind::Function {
+        return Err(of_functions_alone("paused or resumed"));
+    }
     let asked = engine::Request::Durable(request);
     let reply = app.handle.request(id, asked).await?;
     if let engine::Reply::Durable(durable::Reply::Refused(refusal)) = reply {

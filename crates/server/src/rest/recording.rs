@@ -8,8 +8,8 @@ use everstep_durable::{Details, ExecutionSnapshot, OperationSnapshot};
 use everstep_engine::{Reply, Request, Runtime};
 
 use super::Problem;
-use super::executions::id;
 use crate::errors::Code;
+use crate::executions::find;
 use crate::http::App;
 use crate::replay::{Recorded, RecordedError, Recording};
 
@@ -17,7 +17,7 @@ pub(super) async fn get(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    let id = id(&name)?;
+    let id = find(&app, &name).await?;
     let request = Request::Durable(everstep_durable::Request::Recording);
     let Reply::Durable(everstep_durable::Reply::Recording {
         execution,

@@ -1,14 +1,14 @@
-//! Redrive: a failed execution goes on, and its history says so.
+//! Redrive: a failed execution goes on.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use everstep_durable::Event;
-use everstep_engine::{HistoryEvent, HistoryItem};
-use serde_json::{Value, json};
+use everstep_core::{Operation, ViewOperation};
+use serde_json::json;
 
 use super::Problem;
-use super::executions::{Row, id, show};
+use super::executions::{Row, show};
+use crate::executions::find;
 use crate::http::App;
 
 /// Answers with what runs again.
@@ -16,34 +16,25 @@ pub(super) async fn redrive(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    let id = id(&name)?;
+    let id = find(&app, &name).await?;
     let again = app.handle.redrive(id).await?;
     let snapshot = app.handle.snapshot(id).await?;
     let operations: Vec<_> = snapshot
         .view
         .operations
         .iter()
-        .filter(|operation| again.contains(&operation.operation))
+        .filter(|operation| runs_again(&again, operation))
         .map(|operation| show(&snapshot, operation))
         .collect();
     let answer = json!({ "execution": Row::of(&app, &snapshot.row), "operations": operations });
     Ok(Json(answer).into_response())
 }
 
-/// AWS's history has no redrive and shows the nearest event that it has; ours names the thing, and what runs again.
-pub(super) fn in_own_words(items: &[HistoryItem], events: &mut [Value]) {
-    for (item, event) in items.iter().zip(events) {
-        let (HistoryEvent::Durable(Event::Redriven { operations }), Some(event)) =
-            (&item.event, event.as_object_mut())
-        else {
-            continue;
-        };
-        let numbers: Vec<u32> = operations.iter().map(|operation| operation.0).collect();
-        event.remove("ExecutionResumedDetails");
-        event.insert("EventType".to_owned(), json!("ExecutionRedriven"));
-        event.insert(
-            "ExecutionRedrivenDetails".to_owned(),
-            json!({ "Operations": numbers }),
-        );
+/// What was undone, by its name; a state machine goes on in the states that it had entered and not left.
+fn runs_again(undone: &[Operation], operation: &ViewOperation) -> bool {
+    if undone.is_empty() {
+        !operation.status.is_closed() && operation.parent.is_some()
+    } else {
+        undone.contains(&operation.operation)
     }
 }

@@ -1,5 +1,6 @@
 //! ARNs of this service: what they name, and how the ones that name nothing are told apart.
 
+use everstep_engine::ExecutionRow;
 use everstep_engine::catalogue::has_plain_characters;
 
 use super::errors::{Error, Reason};
@@ -206,14 +207,25 @@ pub(super) fn activity_name(arn: &str, options: &Options) -> Result<String, Erro
     }
 }
 
+/// What every ARN begins with: `arn:aws:states:REGION:ACCOUNT`
+pub(crate) fn home(options: &Options) -> String {
+    format!("arn:aws:states:{}:{}", options.region, options.account)
+}
+
 /// `arn:aws:states:REGION:ACCOUNT:RESOURCE`
 pub(super) fn arn(options: &Options, resource: &str) -> String {
     format!("{}:{resource}", home(options))
 }
 
-/// What every ARN begins with.
-pub(super) fn home(options: &Options) -> String {
-    format!("arn:aws:states:{}:{}", options.region, options.account)
+/// Of a Standard execution, or of an Express one, whose name here ends with a colon and the id that tells it from others of its name.
+pub(crate) fn execution_arn(options: &Options, row: &ExecutionRow) -> String {
+    let machine = row.definition.split_once(':').map_or("", |(_, name)| name);
+    let kind = if row.name.contains(':') {
+        "express"
+    } else {
+        "execution"
+    };
+    arn(options, &format!("{kind}:{machine}:{}", row.name))
 }
 
 pub(super) fn machine_arn(options: &Options, name: &str) -> String {
@@ -242,4 +254,9 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
         return Err(Error::InvalidName(name.to_owned()));
     }
     Ok(())
+}
+
+/// Whether an execution can have this name.
+pub(crate) fn is_name(name: &str) -> bool {
+    (1..=80).contains(&name.chars().count()) && has_plain_characters(name)
 }

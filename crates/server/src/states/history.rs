@@ -75,7 +75,7 @@ fn read_place(place: &[u8]) -> Option<HistoryCursor> {
 }
 
 /// An event as the service shows it; without data, inputs and outputs are left out.
-fn event(item: &HistoryItem, includes: bool) -> Option<Value> {
+pub(crate) fn event(item: &HistoryItem, includes: bool) -> Option<Value> {
     let HistoryEvent::Asl(event) = &item.event else {
         return None;
     };

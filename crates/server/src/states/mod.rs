@@ -41,9 +41,12 @@ use serde::{Serialize, Serializer};
 use crate::door::Caller;
 use crate::http::{self, App};
 use crate::options::Options;
+pub(crate) use arn::{execution_arn, home, is_name};
 use errors::Error;
+pub(crate) use history::event as history_event;
 pub(crate) use permission::need;
 pub(crate) use redrives::Redrives;
+pub(crate) use starts::INPUT_MAX;
 
 const TARGET: &str = "x-amz-target";
 /// What the names of this service's operations begin with.

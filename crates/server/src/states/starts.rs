@@ -1,5 +1,6 @@
 //! Starting executions: StartExecution, and StartSyncExecution, which waits for the end.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::response::Response;
@@ -20,7 +21,7 @@ use super::shown::IncludedData;
 use super::{Call, Seconds, answer, deletion, document};
 
 /// Characters of an input.
-const INPUT_MAX: usize = 262_144;
+pub(crate) const INPUT_MAX: usize = 262_144;
 const SYNC_PATIENCE: Duration = Duration::from_secs(5 * 60 + 5);
 
 #[derive(Debug, Default, Deserialize)]
@@ -121,6 +122,7 @@ async fn begin(
         sync,
         trace: request.trace_header.clone(),
         parent: None,
+        attributes: BTreeMap::new(),
         repeated: false,
     };
     let started = call.handle().start_state_machine(machine, start);

@@ -10,7 +10,7 @@ use everstep_engine::catalogue::{FunctionName, NotAFunctionName};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Errand, Fault, Service, account, document, region};
+use super::{Errand, Fault, Service, Wording, account, document, region};
 
 pub(super) use answer::request_id;
 
@@ -19,6 +19,7 @@ use answer::Request;
 const LAMBDA: Service = Service {
     prefix: "Lambda",
     name: "AWSLambda",
+    wording: Wording::Coded,
 };
 
 #[derive(Deserialize)]

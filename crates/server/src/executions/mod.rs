@@ -1,0 +1,59 @@
+//! Executions of every kind, as our own API shows them: what a function's and a state machine's differ in is here, and nowhere else in `rest`.
+
+mod definition;
+mod history;
+mod logs;
+mod name;
+mod outcome;
+mod start;
+
+use everstep_engine::catalogue::machine_definition;
+use everstep_engine::{ASL, ExecutionRow};
+
+use crate::options::Options;
+
+pub(crate) use definition::Definition;
+pub(crate) use history::show;
+pub(crate) use logs::log_group;
+pub(crate) use name::find;
+pub(crate) use outcome::outcome;
+pub(crate) use start::{Start, start};
+
+/// What an execution runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Function,
+    StateMachine,
+}
+
+impl Kind {
+    pub(crate) const fn of(row: &ExecutionRow) -> Self {
+        match row.machine {
+            ASL => Self::StateMachine,
+            _ => Self::Function,
+        }
+    }
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Function => "FUNCTION",
+            Self::StateMachine => "STATE_MACHINE",
+        }
+    }
+}
+
+/// The name of the function or state machine.
+pub(crate) fn definition(row: &ExecutionRow) -> &str {
+    let prefix = machine_definition("");
+    row.definition
+        .strip_prefix(&prefix)
+        .unwrap_or(&row.definition)
+}
+
+/// An execution's ARN, in the form of the API that shows it.
+pub(crate) fn arn(options: &Options, row: &ExecutionRow) -> String {
+    match Kind::of(row) {
+        Kind::Function => crate::lambda::arn::execution_arn(options, row),
+        Kind::StateMachine => crate::states::execution_arn(options, row),
+    }
+}
