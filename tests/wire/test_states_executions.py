@@ -87,6 +87,7 @@ def test_inputs_are_at_most_256_kib(states, machine, machines, refused):
     assert (shown["status"], shown["output"]) == ("SUCCEEDED", most)
     message = refused("ValidationException", states.start_execution, stateMachineArn=arn, input=json.dumps("x" * (262_144 - 1)))
     assert message == "1 validation error detected: Value at 'input' failed to satisfy constraint: Member must have length less than or equal to 262144"
+    refused("ValidationException", states.start_execution, stateMachineArn=arn, input=json.dumps("\u20ac" * 90_000, ensure_ascii=False))
 
 
 def test_a_name_is_one_execution(states, machine, machines, refused):
@@ -273,3 +274,18 @@ def test_a_failed_execution_is_redriven(states, machine, machines, refused):
     machines.ended(done)
     refused("ExecutionNotRedrivable", states.redrive_execution, executionArn=done)
     refused("ValidationException", states.redrive_execution, executionArn=arn, clientToken="a b")
+
+
+ODD = ['"\\ud800"', "[" * 100_000, "[" * 300 + "]" * 300, '{"a": 1, "a": 2}', "1e999999", '"\\u0000"', "-0", "\ufeff{}", "01", "1.", "[1,]", "NaN", '{"a": }', '"\t"']
+
+
+@pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
+def test_odd_inputs_are_taken_or_refused_and_break_nothing(states, machine, machines, text):
+    arn = machine(ECHO)
+    try:
+        execution = states.start_execution(stateMachineArn=arn, input=text)["executionArn"]
+    except states.exceptions.InvalidExecutionInput as error:
+        assert str(error).endswith("'")
+    else:
+        shown = machines.ended(execution)
+        assert (shown["status"], shown["input"], shown["output"]) == ("SUCCEEDED", text, text)

@@ -65,3 +65,9 @@ def test_express_executions_have_no_history(states, machine, refused):
     refused("InvalidExecutionInput", states.start_sync_execution, stateMachineArn=arn, input="nope")
     refused("StateMachineDoesNotExist", states.start_sync_execution, stateMachineArn=f"{arn}-not")
     assert json.loads(states.start_sync_execution(stateMachineArn=arn, input="[]")["input"]) == []
+
+
+def test_an_execution_knows_its_own_name(states, machine):
+    context = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Parameters": {"id.$": "$$.Execution.Id", "name.$": "$$.Execution.Name"}, "End": True}}}
+    answer = states.start_sync_execution(stateMachineArn=machine(context, type="EXPRESS"), name="n")
+    assert json.loads(answer["output"]) == {"id": answer["executionArn"], "name": "n"}

@@ -114,7 +114,7 @@ class TestFunctions:
         error, cause = runs.failure(one_task(task("raises")))
         assert error == "CustomException"
         assert json.loads(cause)["errorMessage"] == "not today"
-        assert json.loads(cause)["stackTrace"]
+        assert json.loads(cause)["stackTrace"][0].startswith('  File "/var/task/tasks.py", line ')
 
     def test_a_function_that_is_not_there_is_told_as_lambda_tells_it(self, runs, task):
         arn = task("echo").rsplit(":", 1)[0] + ":no-such-function"

@@ -1,7 +1,7 @@
 //! Tasks and calls of functions: from a revision of the catalogue to a run on the host, and back as a machine's request.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -295,7 +295,14 @@ impl Inner {
     ) -> Outcome {
         match &revision.code {
             Code::Elsewhere(remote) => self.remotes.invoke(remote, spec, invocation).await,
-            Code::Archive { .. } | Code::Folder { .. } => self.host.invoke(spec, invocation).await,
+            Code::Folder { .. } => self.host.invoke(spec, invocation).await,
+            Code::Archive { .. } => {
+                let mut outcome = self.host.invoke(spec, invocation).await;
+                if let Err(error) = &mut outcome.result {
+                    error.body = as_on_lambda(&error.body, &spec.code);
+                }
+                outcome
+            }
         }
     }
 
@@ -360,6 +367,13 @@ impl Inner {
             },
         })
     }
+}
+
+/// An error document in which the folder of unpacked code, which says nothing to anybody, has the name that it has on Lambda.
+fn as_on_lambda(document: &Bytes, code: &Path) -> Bytes {
+    let text = String::from_utf8_lossy(document);
+    text.replace(&format!("{}/", code.display()), "/var/task/")
+        .into()
 }
 
 fn count(number: u32) -> usize {

@@ -19,6 +19,8 @@ def fails(event, context):
     raise ValueError("no good")
 def strange(event, context):
     return {1, 2}
+def raw(event, context):
+    return {"text": b"inside"} if event else b'{"as": "it is"}'
 "#;
 
 const NODE: &str = r#"
@@ -160,6 +162,10 @@ async fn errors_of_handlers_come_with_type_message_and_trace() {
         assert!(!body["stackTrace"].as_array().unwrap().is_empty());
         assert!(tail(&outcome).contains("no good"));
     }
+    let mut spec = fixture.function(Runtime::Python, PYTHON);
+    spec.handler = "app.raw".to_owned();
+    assert_eq!(fixture.value(&spec, "0").await, json!({"as": "it is"}));
+    assert_eq!(fixture.value(&spec, "1").await, json!({"text": "inside"}));
     let mut spec = fixture.function(Runtime::Python, PYTHON);
     spec.handler = "app.strange".to_owned();
     let outcome = fixture.invoke(&spec, "1").await;

@@ -47,6 +47,16 @@ impl Constraints {
         self
     }
 
+    /// A payload: it is measured in bytes, and not repeated in answers.
+    pub(super) fn payload(&mut self, name: &str, value: Option<&String>, max: usize) -> &mut Self {
+        if value.is_some_and(|value| value.len() > max) {
+            self.0.push(format!(
+                "Value at '{name}' failed to satisfy constraint: Member must have length less than or equal to {max}"
+            ));
+        }
+        self
+    }
+
     fn length(&mut self, subject: &str, value: &str, min: usize, max: usize) {
         // A text has at least as many bytes as characters: most need not be counted.
         let count = if value.len() > max || min > 1 {

@@ -1,14 +1,21 @@
 //! JSON texts that requests bring, and what is said of those that are none: the words of the service's own parser.
 
+use everstep_asl::machine::{Document, DocumentId};
+use everstep_core::Sequence;
 use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
 const VALUE: &str = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
 
-/// Whether a text is one JSON value; otherwise, what is wrong.
+/// Whether a text is one JSON value that executions can look into; otherwise, what is wrong.
 pub(super) fn check(text: &str) -> Result<(), String> {
+    let document = Document::new(DocumentId(0), Sequence(0), text.into());
+    let Err(refused) = document.parsed() else {
+        return Ok(());
+    };
     let error = match serde_json::from_str::<IgnoredAny>(text) {
-        Ok(_) => return Ok(()),
+        // Well formed, and yet too deep or no text.
+        Ok(_) => return Err(refused.to_string()),
         Err(error) => error,
     };
     if error.classify() == Category::Eof {

@@ -20,7 +20,7 @@ use super::executions;
 use super::shown::IncludedData;
 use super::{Call, Seconds, answer, deletion, document};
 
-/// Characters of an input.
+/// Bytes of an input.
 pub(crate) const INPUT_MAX: usize = 262_144;
 const SYNC_PATIENCE: Duration = Duration::from_secs(5 * 60 + 5);
 
@@ -44,7 +44,7 @@ impl StartIn {
             .required("stateMachineArn", arn)
             .text("stateMachineArn", arn, 1, 256)
             .text("name", request.name.as_ref(), 1, 80)
-            .secret("input", request.input.as_ref(), 0, INPUT_MAX)
+            .payload("input", request.input.as_ref(), INPUT_MAX)
             .text("traceHeader", trace, 0, 256)
             .pattern("traceHeader", trace, r"\p{ASCII}*", str::is_ascii);
         IncludedData::check(request.included_data.as_ref(), &mut constraints);

@@ -35,7 +35,7 @@ impl TokenIn {
         constraints
             .required("taskToken", token)
             .text("taskToken", token, 1, 2048)
-            .secret("output", request.output.as_ref(), 0, OUTPUT_MAX)
+            .payload("output", request.output.as_ref(), OUTPUT_MAX)
             .secret("error", request.error.as_ref(), 0, 256)
             .secret("cause", request.cause.as_ref(), 0, 32_768);
         let token = request.task_token.take().unwrap_or_default();
@@ -50,11 +50,6 @@ pub(super) async fn succeed(call: &Call<'_>) -> Result<Response, Error> {
         .required("output", request.output.as_ref())
         .done()?;
     let output = request.output.unwrap_or_default();
-    if output.len() > OUTPUT_MAX {
-        return Err(Error::InvalidOutput(format!(
-            "The output is longer than {OUTPUT_MAX} bytes"
-        )));
-    }
     document::check(&output).map_err(Error::InvalidOutput)?;
     let with = SettleWith::Succeeded(Some(Bytes::from(output)));
     settle(call, &token, with).await

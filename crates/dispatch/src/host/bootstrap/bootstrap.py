@@ -181,16 +181,16 @@ def find_handler(name):
 
 
 def plain(value):
-    if isinstance(value, decimal.Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, bytes):
         return value.decode()
+    if isinstance(value, decimal.Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
 def to_json(value):
-    # As Lambda's own runtime: bytes are the answer as they are.
     if isinstance(value, bytes):
+        # As AWS's runtime does it: the bytes are the answer.
         return value
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=plain)
     try:
