@@ -121,6 +121,20 @@ impl Client {
         })
     }
 
+    /// Calls an operation of one of AWS's JSON protocols.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn aws_json(&self, target: &str, body: &Value, patience: Duration) -> Result<Value> {
+        let request = self.http.post(format!("{}/", self.url)).timeout(patience);
+        self.send(
+            request
+                .header("x-amz-target", target)
+                .header("content-type", "application/x-amz-json-1.0")
+                .body(body.to_string()),
+        )
+    }
+
     /// Only our server is shown the key: an absolute address may lead elsewhere.
     fn show_key(&self, request: &mut reqwest::blocking::Request) -> Result<()> {
         let Some(key) = &self.key else { return Ok(()) };

@@ -16,6 +16,7 @@ mod output;
 mod parent;
 mod serve;
 mod services;
+mod states;
 mod verbs;
 
 #[cfg(feature = "demo")]
@@ -104,6 +105,9 @@ enum Command {
         )]
         words: Vec<std::ffi::OsString>,
     },
+    /// Validate, test and run definitions of state machines
+    #[command(subcommand)]
+    States(states::States),
     /// Print completions for a shell, to be sourced from its start-up file
     Completions { shell: clap_complete::Shell },
     /// Serve one of the research agents
@@ -155,6 +159,7 @@ fn main() -> ExitCode {
         Command::Approve(verb) => verb.run(&context),
         Command::Reject(verb) => verb.run(&context),
         Command::Explain(verb) => verb.run(),
+        Command::States(states) => states.run(&context),
         Command::Afl { words } => return afl::run(words),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -10,8 +10,8 @@ use everstep_asl::machine::Late as StatesLate;
 use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind, Task};
 use everstep_durable::{ErrorClass, Invocation, Mode, Output};
 use everstep_engine::{
-    Call, Called, Code, Dispatcher, Error, Handle, Late, Pending, Request, Revision, Work,
-    WorkPayload,
+    Call, Called, Code, Dispatcher, Error, Handle, Late, Pending, Request, Revision, ServiceAnswer,
+    ServiceCall, Work, WorkPayload,
 };
 use everstep_logs::Logs;
 
@@ -120,6 +120,11 @@ impl Dispatcher for FunctionDispatcher {
             inner.run(&handle, &work).await;
             inner.end(running);
         });
+    }
+
+    fn perform(&self, handle: &Handle, call: ServiceCall) -> Pending<Result<ServiceAnswer, Error>> {
+        let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
+        Box::pin(async move { services::once(&inner, &handle, &call).await })
     }
 
     fn call(&self, handle: &Handle, call: Call) -> Pending<Result<Called, Error>> {

@@ -4,7 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use everstep_core::{ExecutionId, Payload, Task};
+use everstep_asl::machine;
+use everstep_asl::test_state::{HttpRequest, HttpResponse};
+use everstep_core::{ExecutionId, Failure, Payload, Task};
 use tokio::sync::mpsc;
 
 use crate::catalogue::Resolved;
@@ -78,6 +80,25 @@ pub struct Called {
     pub log_tail: Bytes,
 }
 
+/// A call of a service that is no execution's: nothing of it is journaled.
+#[derive(Clone, Debug)]
+pub struct ServiceCall {
+    pub call: Box<machine::Call>,
+    /// Whether what is shown of an HTTP task has what its connection adds.
+    pub reveal_secrets: bool,
+}
+
+/// What came of a call of a service.
+#[derive(Clone, Debug)]
+pub struct ServiceAnswer {
+    /// JSON, or the error as a state machine sees it.
+    pub result: Result<Bytes, Failure>,
+    /// What an HTTP task sent, as far as it came to that.
+    pub request: Option<HttpRequest>,
+    /// What it got.
+    pub response: Option<HttpResponse>,
+}
+
 /// A future that owns what it needs.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -88,4 +109,22 @@ pub trait Dispatcher: Send + Sync + 'static {
     fn dispatch(&self, handle: &Handle, work: Work);
 
     fn call(&self, handle: &Handle, call: Call) -> Pending<Result<Called, crate::Error>>;
+
+    /// Calls a service as a task of a state machine would. A dispatcher that reaches no service says so.
+    fn perform(
+        &self,
+        _: &Handle,
+        call: ServiceCall,
+    ) -> Pending<Result<ServiceAnswer, crate::Error>> {
+        let cause = format!(
+            "The resource '{}' can't be called here.",
+            call.call.resource
+        );
+        let answer = ServiceAnswer {
+            result: Err(Failure::new("States.Runtime", cause)),
+            request: None,
+            response: None,
+        };
+        Box::pin(async { Ok(answer) })
+    }
 }

@@ -35,7 +35,9 @@ pub use catalogue::{
     Agent, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime,
 };
 pub use clock::{Clock, ClockMode};
-pub use dispatcher::{AnswerPart, Call, Called, Dispatcher, Pending, Work, WorkPayload};
+pub use dispatcher::{
+    AnswerPart, Call, Called, Dispatcher, Pending, ServiceAnswer, ServiceCall, Work, WorkPayload,
+};
 pub use error::Error;
 pub use handle::{
     ALIAS_ATTRIBUTE, ForkExecution, ForkVersion, Handle, HistoryCursor, HistoryItem, HistoryPage,

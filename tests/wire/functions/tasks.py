@@ -51,3 +51,7 @@ def answers_token(event, _):
     else:
         client.send_task_success(taskToken=event["token"], output='{"by": "the token"}')
     return "answered"
+
+
+def gives_bytes(event, _):
+    return b'"told"' if event.get("whole") else {"text": b"told"}

@@ -40,14 +40,14 @@ pub struct Context {
 }
 
 impl Context {
-    fn client(&self) -> Result<Client> {
+    pub(crate) fn client(&self) -> Result<Client> {
         Client::new(self.url.as_deref(), &self.folder, &self.access)
     }
 }
 
 /// JSON from an argument: the text itself, `@FILE`, or `-` for standard input. It goes on as it was written: a number that
 /// no machine type holds keeps its digits.
-fn read_json(argument: &str) -> Result<Box<RawValue>> {
+pub(crate) fn read_json(argument: &str) -> Result<Box<RawValue>> {
     let text = match argument.strip_prefix('@') {
         Some(file) => {
             std::fs::read_to_string(file).with_context(|| format!("{file} can't be read"))?

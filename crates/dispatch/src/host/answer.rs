@@ -176,7 +176,7 @@ pub(super) fn host_closed() -> FunctionError {
 }
 
 /// The runtimes expect a trace header; this one says that nothing is sampled.
-fn made_up_trace() -> String {
+pub(crate) fn made_up_trace() -> String {
     let root = uuid::Uuid::new_v4().simple().to_string();
     let parent = uuid::Uuid::new_v4().simple().to_string();
     let (time, rest) = root.split_at(8);

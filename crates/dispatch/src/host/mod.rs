@@ -37,6 +37,7 @@ use std::time::{Duration, Instant, SystemTime};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::oneshot;
 
+pub(crate) use answer::made_up_trace;
 pub use environment::{RESERVED, WorkerCredentials};
 pub use error::{Error, Kind};
 pub use function::{

@@ -13,7 +13,7 @@ mod states;
 use bytes::Bytes;
 use everstep_asl::machine::{Call, Late, Request, stage};
 use everstep_core::{ExecutionId, Parent, Task};
-use everstep_engine::{Error, Handle, SettleWith};
+use everstep_engine::{Error, Handle, ServiceAnswer, ServiceCall, SettleWith};
 use everstep_logs::Logs;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 pub(crate) use fault::{Fault, Service, Wording};
 
 use crate::functions::{Inner, ServiceOptions};
-use http::Http;
+use http::{Exchange, Http};
 use resource::{Pattern, Resource};
 
 /// What there is, for who asks for something else.
@@ -59,6 +59,8 @@ pub(crate) struct Errand<'a> {
     pub repeated: bool,
     /// Who waits for the end of what is started.
     pub waiting: Option<Parent>,
+    /// Who wants to see what an HTTP task sends and gets.
+    pub exchange: Option<&'a Exchange>,
 }
 
 /// What came of an attempt.
@@ -186,6 +188,7 @@ async fn perform(inner: &Inner, handle: &Handle, sent: &Sent<'_>, call: &Call) {
             operation,
             generation,
         }),
+        exchange: None,
     };
     let told = match errand.run().await {
         Ok(Done::Succeeded(output)) => {
@@ -209,6 +212,35 @@ async fn perform(inner: &Inner, handle: &Handle, sent: &Sent<'_>, call: &Call) {
     if let Err(error) = told {
         tracing::warn!(%execution, %operation, %error, "the end of a task was not taken");
     }
+}
+
+/// Does once what a task would ask for, for somebody who waits for its end.
+pub(crate) async fn once(
+    inner: &Inner,
+    handle: &Handle,
+    call: &ServiceCall,
+) -> Result<ServiceAnswer, Error> {
+    let exchange = Exchange::new(call.reveal_secrets);
+    let errand = Errand {
+        inner,
+        handle,
+        call: &call.call,
+        key: uuid::Uuid::new_v4().to_string(),
+        repeated: false,
+        waiting: None,
+        exchange: Some(&exchange),
+    };
+    let result = match errand.run().await {
+        Ok(Done::Succeeded(output) | Done::Submitted(output)) => Ok(output),
+        Ok(Done::NotRun) => return Err(Error::Ended),
+        Err(fault) => Err(fault.into()),
+    };
+    let (request, response) = exchange.into_parts();
+    Ok(ServiceAnswer {
+        result,
+        request,
+        response,
+    })
 }
 
 async fn settle(handle: &Handle, sent: &Sent<'_>, with: SettleWith) -> Result<(), Error> {

@@ -26,7 +26,10 @@ use tokio::sync::oneshot;
 use crate::catalogue::Reserved;
 use crate::input::{Input, ReplyTo};
 use crate::pressure::{Pressure, Urgency};
-use crate::{Call, Called, Clock, Dispatcher, Error, Options, Reply, Request, Snapshot, Started};
+use crate::{
+    Call, Called, Clock, Dispatcher, Error, Options, Reply, Request, ServiceAnswer, ServiceCall,
+    Snapshot, Started,
+};
 
 pub use fork::{ForkExecution, ForkVersion};
 pub use history::{HistoryCursor, HistoryItem, HistoryPage};
@@ -461,6 +464,14 @@ impl Handle {
     /// Those of the dispatcher; the function's own error is a value.
     pub async fn call(&self, call: Call) -> Result<Called, Error> {
         self.inner.dispatcher.call(self, call).await
+    }
+
+    /// Calls a service as a task of a state machine would, without an execution. Nothing is journaled.
+    ///
+    /// # Errors
+    /// [`Error::Ended`]; the service's own error is a value.
+    pub async fn perform(&self, call: ServiceCall) -> Result<ServiceAnswer, Error> {
+        self.inner.dispatcher.perform(self, call).await
     }
 
     /// Runs a blocking read of the store on a thread for such things.

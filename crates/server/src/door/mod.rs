@@ -102,6 +102,12 @@ pub(crate) fn refuse_aws(refusal: &Refusal) -> Response {
     Surface::Aws.answer(refusal)
 }
 
+/// The answer to a client of AWS's JSON protocols.
+pub(crate) fn refuse_json(refusal: &Refusal) -> Response {
+    tracing::debug!(reason = %refusal, "a request was refused behind the door");
+    Surface::AwsJson.answer(refusal)
+}
+
 /// Admits a request or answers it; what is behind finds a [`Caller`] among its extensions.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let surface = Surface::of(&request);

@@ -24,6 +24,7 @@ mod routing;
 mod shown;
 mod starts;
 mod tags;
+mod test_state;
 mod tokens;
 mod updates;
 mod versions;
@@ -37,6 +38,7 @@ use hyper::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 
+use crate::door::Caller;
 use crate::http::{self, App};
 use crate::options::Options;
 pub(crate) use arn::{execution_arn, home, is_name};
@@ -61,6 +63,8 @@ pub(crate) fn speaks(request: &Request<Body>) -> bool {
 struct Call<'a> {
     app: &'a App,
     body: Bytes,
+    /// Who asks, where the door was asked.
+    caller: Option<Caller>,
 }
 
 pub(crate) async fn serve(app: App, request: Request<Body>) -> Response {
@@ -70,9 +74,17 @@ pub(crate) async fn serve(app: App, request: Request<Body>) -> Response {
         .get(TARGET)
         .and_then(|target| target.to_str().ok())
         .and_then(|target| target.strip_prefix(SERVICE));
+    let caller = head.extensions.get::<Caller>().cloned();
     let limits = &app.options.limits;
     let answer = match http::read(body, limits.body_bytes_max, limits.body_timeout).await {
-        Ok(body) => dispatch(target.unwrap_or_default(), Call { app: &app, body }).await,
+        Ok(body) => {
+            let call = Call {
+                app: &app,
+                body,
+                caller,
+            };
+            dispatch(target.unwrap_or_default(), call).await
+        }
         Err(error) => Err(Error::of_body(error)),
     };
     answer.unwrap_or_else(|error| {
@@ -114,6 +126,7 @@ async fn dispatch(operation: &str, call: Call<'_>) -> Result<Response, Error> {
         "StartSyncExecution" => starts::start_sync(&call).await,
         "StopExecution" => executions::stop(&call).await,
         "TagResource" => tags::tag(&call).await,
+        "TestState" => test_state::test(&call).await,
         "UntagResource" => tags::untag(&call).await,
         "UpdateStateMachine" => updates::update(&call).await,
         "UpdateStateMachineAlias" => aliases::update(&call).await,

@@ -2,6 +2,9 @@
 
 use crate::door::Need;
 
+/// The action of seeing what a connection adds to an HTTP task.
+pub(super) const REVEAL_SECRETS: &str = "states:RevealSecrets";
+
 /// What is not named here needs the most.
 pub(crate) fn need(operation: &str) -> Need {
     match operation {

@@ -146,6 +146,25 @@ async fn each_operation_needs_its_role() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_revealed_to_administrators_alone() {
+    let world = behind_a_door().await;
+    let state = r#"{"Type": "Succeed"}"#;
+    let plain = json!({ "definition": state });
+    let revealing = json!({ "definition": state, "revealSecrets": true });
+    for (role, status) in [(1, 403), (2, 200)] {
+        let key = api_key(role);
+        let answer = world.states("TestState", Some(&key), &plain).await;
+        assert_eq!(answer.status, 200, "{}", answer.json());
+        let answer = world.states("TestState", Some(&key), &revealing).await;
+        assert_eq!(answer.status, status, "{}", answer.json());
+        if status == 403 {
+            let text = answer.json()["message"].to_string();
+            assert!(text.contains("states:RevealSecrets"), "{text}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_machine_is_made_and_found_again() {
     let world = World::new().await;
     let role = "arn:aws:iam::000000000000:role/r";

@@ -3,10 +3,12 @@
 //! - `request`: what is sent; `form`: its URL-encoding; `connection`: the credentials.
 //! - `address`: where calls may go.
 //! - `answer`: what comes back.
+//! - `exchange`: what is shown of both to whoever tests a state.
 
 mod address;
 mod answer;
 mod connection;
+mod exchange;
 mod form;
 mod request;
 
@@ -20,6 +22,8 @@ pub use address::{Network, NotANetwork};
 pub use connection::{Authorization, Connection, Connections, Secret};
 
 use address::{Guard, Guarded};
+pub(crate) use exchange::Exchange;
+
 use answer::Answer;
 use connection::NoConnections;
 use request::{Arguments, Outgoing};
@@ -79,7 +83,19 @@ impl Http {
         let connection = self.connection(arguments.connection())?;
         let region = super::region(&call.state_machine_arn);
         let outgoing = request::build(&arguments, &connection, region, &errand.key)?;
+        let Some(exchange) = errand.exchange else {
+            return answer::output(&self.send(outgoing).await?);
+        };
+        if exchange.reveals_secrets() {
+            exchange.sends(&outgoing);
+        } else {
+            // Without its connection, the request has no secret.
+            let open = Connection::default();
+            exchange.sends(&request::build(&arguments, &open, region, &errand.key)?);
+        }
+        let protocol = outgoing.url.scheme().to_owned();
         let answer = self.send(outgoing).await?;
+        exchange.gets(&answer, protocol);
         answer::output(&answer)
     }
 

@@ -11,7 +11,7 @@ use everstep_engine::catalogue::{FunctionName, Resolved};
 use serde::Deserialize;
 
 use super::LAMBDA;
-use crate::host::{ErrorKind, Invocation};
+use crate::host::{ErrorKind, Invocation, made_up_trace};
 use crate::services::{Errand, Fault, account, region};
 
 /// How often it is said that a task only waits: its lease may have been renewed meanwhile.
@@ -32,7 +32,7 @@ pub(super) struct Answer {
     pub result: Bytes,
     pub version: String,
     pub request_id: String,
-    pub trace: Option<String>,
+    pub trace: String,
     /// The last 4 KiB of its log.
     pub log_tail: Bytes,
 }
@@ -65,10 +65,13 @@ impl Request {
     /// Invokes the function and waits for its answer; `None` when it could not be begun.
     pub(super) async fn answer(&self, errand: &Errand<'_>) -> Result<Option<Answer>, Fault> {
         let resolved = self.resolve(errand).await?;
+        let trace = errand.call.trace.clone();
+        // Lambda makes one up where the caller has none, and tells it.
+        let trace = trace.unwrap_or_else(made_up_trace);
         let answered = if resolved.revision.config.durable.is_some() {
             self.run(errand, &resolved).await?
         } else {
-            self.call(errand, &resolved).await?
+            self.call(errand, &resolved, &trace).await?
         };
         let Some((result, log_tail)) = answered else {
             return Ok(None);
@@ -77,7 +80,7 @@ impl Request {
             result: result.map_err(|document| function_error(&document))?,
             version: resolved.version,
             request_id: request_id(&errand.key),
-            trace: errand.call.trace.clone(),
+            trace,
             log_tail,
         }))
     }
@@ -93,6 +96,7 @@ impl Request {
         &self,
         errand: &Errand<'_>,
         resolved: &Resolved,
+        trace: &str,
     ) -> Result<Option<(Result<Bytes, Bytes>, Bytes)>, Fault> {
         let (inner, handle) = (errand.inner, errand.handle);
         let revision = &resolved.revision;
@@ -110,7 +114,7 @@ impl Request {
         let invocation = Invocation {
             request_id: request_id(&errand.key),
             payload: self.payload.clone(),
-            trace_id: errand.call.trace.clone(),
+            trace_id: Some(trace.to_owned()),
             client_context: self.client_context.clone(),
             tenant_id: None,
             parts: None,

@@ -45,8 +45,10 @@ pub(super) fn envelope(answer: Answer, with_tail: bool, now: Timestamp) -> Resul
         ("Content-Length", answer.result.len().to_string()),
         ("Date", http_date(now)),
     ]);
-    headers.extend(answer.trace.map(|trace| ("X-Amzn-Trace-Id", trace)));
-    headers.push(("Content-Type", "application/json".to_owned()));
+    headers.extend([
+        ("X-Amzn-Trace-Id", answer.trace),
+        ("Content-Type", "application/json".to_owned()),
+    ]);
     let answered = Answered::new(200, answer.request_id, headers);
     let (sdk_http_metadata, sdk_response_metadata) = answered.metadata();
     written(&Envelope {
@@ -100,12 +102,12 @@ fn written(envelope: &Envelope) -> Result<Bytes, Fault> {
 mod tests {
     use super::*;
 
-    fn answer(result: &'static str, trace: Option<&str>) -> Answer {
+    fn answer(result: &'static str, trace: &str) -> Answer {
         Answer {
             result: Bytes::from_static(result.as_bytes()),
             version: "$LATEST".to_owned(),
             request_id: "r".to_owned(),
-            trace: trace.map(str::to_owned),
+            trace: trace.to_owned(),
             log_tail: Bytes::from_static(b"END"),
         }
     }
@@ -122,7 +124,7 @@ mod tests {
                 plain(Bytes::from_static(result.as_bytes())),
                 Ok(result.into())
             );
-            let envelope = envelope(answer(result, None), false, Timestamp(0)).expect("JSON");
+            let envelope = envelope(answer(result, "Root=1"), false, Timestamp(0)).expect("JSON");
             let text = String::from_utf8(envelope.to_vec()).expect("a text");
             assert!(text.contains(&format!("\"Payload\":{result},")), "{text}");
         }
@@ -132,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_envelope_has_the_members_of_lambdas_answer() {
-        let envelope = envelope(answer("{}", Some("Root=1")), true, Timestamp(0)).expect("JSON");
+        let envelope = envelope(answer("{}", "Root=1"), true, Timestamp(0)).expect("JSON");
         let value: serde_json::Value = serde_json::from_slice(&envelope).expect("JSON");
         let members: Vec<&String> = value.as_object().expect("an object").keys().collect();
         assert_eq!(
