@@ -22,6 +22,8 @@ const LOOPS: [(usize, u32); 2] = [(1, 200_000), (16, 25_000)];
 const ITEMS: u32 = 10_000;
 /// A history that holds every loop.
 const HISTORY_EVENTS: &str = "100000000";
+/// What names the service to an emulator; it does not look at the signature.
+const NAMED_SERVICE: &str = "authorization: AWS4-HMAC-SHA256 Credential=bench/20260101/us-east-1/states/aws4_request, SignedHeaders=host, Signature=0\r\n";
 /// How long an execution may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -46,7 +48,7 @@ pub async fn asl(only: Option<&str>) -> Result<()> {
 
 async fn everstep() -> Result<()> {
     let (server, _folder) = open().await?;
-    let door = Door::new(&server.address, true);
+    let door = Door::new(&server.address);
     for (at_once, rounds) in LOOPS {
         let machine = machines::rounds(rounds);
         let costs = Costs::at(&server).await?;
@@ -126,15 +128,22 @@ impl Costs {
 /// Step Functions' API at an address.
 struct Door {
     address: String,
-    /// Whether a connection serves more than one request.
-    keeps: bool,
+    /// An emulator of many services: it finds the service by what a request is signed for, and closes a connection after each answer.
+    is_emulator: bool,
 }
 
 impl Door {
-    fn new(address: &str, keeps: bool) -> Self {
+    fn new(address: &str) -> Self {
         Self {
             address: address.to_owned(),
-            keeps,
+            is_emulator: false,
+        }
+    }
+
+    fn emulator(address: &str) -> Self {
+        Self {
+            is_emulator: true,
+            ..Self::new(address)
         }
     }
 
@@ -148,14 +157,13 @@ impl Door {
         operation: &str,
         body: &Value,
     ) -> Result<Value> {
-        if !self.keeps {
-            *connection = self.connect().await?;
-        }
-        // Emulators of many services find the service by what a request is signed for; the signature itself says nothing.
-        let headers = format!(
-            "content-type: application/x-amz-json-1.0\r\nx-amz-target: AWSStepFunctions.{operation}\r\n\
-             authorization: AWS4-HMAC-SHA256 Credential=bench/20260101/us-east-1/states/aws4_request, SignedHeaders=host, Signature=0\r\n"
+        let mut headers = format!(
+            "content-type: application/x-amz-json-1.0\r\nx-amz-target: AWSStepFunctions.{operation}\r\n"
         );
+        if self.is_emulator {
+            *connection = self.connect().await?;
+            headers.push_str(NAMED_SERVICE);
+        }
         let body = body.to_string();
         let (status, answer) = connection
             .send("POST", "/", &headers, body.as_bytes())

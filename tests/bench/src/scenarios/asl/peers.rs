@@ -112,7 +112,7 @@ impl Moto {
             .kill_on_drop(true)
             .spawn()
             .context("starting moto")?;
-        let door = Door::new(&format!("127.0.0.1:{port}"), false);
+        let door = Door::emulator(&format!("127.0.0.1:{port}"));
         for _ in 0..240 {
             if door.connect().await.is_ok() {
                 return Ok(Self {
