@@ -248,7 +248,7 @@ impl Test {
             Err(fault) => return Ok(self.fault(state, &fault)),
         };
         let failures = self.failures.unwrap_or(0);
-        let length = spread.length();
+        let length = spread.length;
         if length.is_some_and(|length| failures > length) {
             return Err(Refusal::TooManyFailures);
         }

@@ -154,6 +154,7 @@ fn inspected(inspection: &Inspection) -> Value {
         ("result", inspection.result.as_ref()),
         ("afterItemSelector", inspection.after_item_selector.as_ref()),
         ("afterItemsPointer", inspection.after_items_pointer.as_ref()),
+        ("afterItemBatcher", inspection.after_item_batcher.as_ref()),
         ("variables", inspection.variables.as_ref()),
     ];
     let mut data = Map::new();

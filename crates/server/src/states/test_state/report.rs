@@ -49,6 +49,8 @@ struct InspectionWire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     after_item_selector: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    after_item_batcher: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     after_items_pointer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tolerated_failure_count: Option<u64>,
@@ -119,6 +121,10 @@ fn inspected(inspection: &Inspection) -> InspectionWire<'_> {
         after_items_path: passed(Point::ItemsPath),
         after_item_selector: inspection
             .after_item_selector
+            .as_ref()
+            .map(|data| data.to_text()),
+        after_item_batcher: inspection
+            .after_item_batcher
             .as_ref()
             .map(|data| data.to_text()),
         after_items_pointer: inspection
