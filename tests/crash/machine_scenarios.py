@@ -57,7 +57,8 @@ def recorded() -> list[Scenario]:
         text = case["definition"]
         side_by_side = bool(BRANCHES.search(text) and WAITS.search(text))
         found.append(Scenario(case["id"], text, case["input"], side_by_side, bool(CHANCE.search(text))))
-    return found
+    # Those with more than one turn first: what is wrong is seen soon.
+    return sorted(found, key=lambda scenario: not (BRANCHES.search(scenario.definition) or WAITS.search(scenario.definition)))
 
 
 def machine(first: str, **states: Json) -> str:

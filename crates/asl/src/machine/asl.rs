@@ -171,20 +171,12 @@ fn begin<'a>(
     }
     let mut run = Run::new(turn, surroundings);
     run.record(Event::ExecutionStarted {
-        name: own_name(&start.name, &settings).into(),
+        name: start.name.into(),
         input: Body::first(input),
         settings: Arc::new(settings),
     });
     run.after_start();
     KernelReply::Done
-}
-
-/// Many executions of an Express machine have one name: behind it stands what they are told apart by.
-fn own_name<'n>(name: &'n str, settings: &Settings) -> &'n str {
-    match settings.kind {
-        Kind::Standard => name,
-        Kind::Express => name.rsplit_once(':').map_or(name, |(name, _)| name),
-    }
 }
 
 impl Run<'_, '_> {

@@ -94,6 +94,7 @@ async fn poll(errand: &Errand<'_>) -> Result<Bytes, Fault> {
         Err(Error::UnknownEntry { .. }) => return Err(missing()),
         Err(error) => return Err(broken(&error)),
     }
+    errand.only_waits();
     let by = worker_name.unwrap_or_default();
     let claimed = errand.handle.poll(&arn, by, PATIENCE).await;
     let claimed = claimed.map_err(|error| broken(&error))?;
