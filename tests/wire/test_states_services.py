@@ -116,6 +116,11 @@ class TestFunctions:
         assert json.loads(cause)["errorMessage"] == "not today"
         assert json.loads(cause)["stackTrace"][0].startswith('  File "/var/task/tasks.py", line ')
 
+    def test_lambda_invoke_writes_the_document_of_an_error_without_white_space(self, runs, task):
+        error, cause = runs.failure(one_task(LAMBDA, Parameters={"FunctionName": task("raises"), "Payload": {}}))
+        assert error == "CustomException"
+        assert cause == json.dumps(json.loads(cause), separators=(",", ":"), ensure_ascii=False)
+
     def test_a_function_that_is_not_there_is_told_as_lambda_tells_it(self, runs, task):
         arn = task("echo").rsplit(":", 1)[0] + ":no-such-function"
         error, cause = runs.failure(one_task(arn))

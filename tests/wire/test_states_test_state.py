@@ -42,9 +42,10 @@ def test_the_data_is_shown_on_its_way(test_state):
         "status": "SUCCEEDED",
         "output": '{"a":1.5,"c":{"b":1.5}}',
         "nextState": "Other",
+        # What is only passed on is as it was given.
         "inspectionData": {
-            "input": '{"a":1.5}',
-            "afterInputPath": '{"a":1.5}',
+            "input": '{"a": 1.5}',
+            "afterInputPath": '{"a": 1.5}',
             "afterParameters": '{"b":1.5}',
             "afterResultSelector": '{"b":1.5}',
             "afterResultPath": '{"a":1.5,"c":{"b":1.5}}',

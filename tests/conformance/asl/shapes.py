@@ -1,4 +1,4 @@
-"""Writes what services answer, as TestState holds mocked results against it, out of botocore's models.
+"""Writes what services answer, as TestState holds mocked results against it, out of the models of the botocore that tests/requirements.txt names.
 
     python3 tests/conformance/asl/shapes.py crates/asl/src/test_state/shapes
 

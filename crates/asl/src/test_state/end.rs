@@ -136,6 +136,7 @@ impl Test {
             output: None,
             failure: ErrorOutput::default(),
             next_state: None,
+            given: self.given.clone(),
             inspection: Some(Inspection {
                 passed,
                 variables: (!variables.is_empty()).then(|| variables.clone().into()),

@@ -17,6 +17,8 @@ pub struct Inspection {
     /// What each iteration of a Map state gets.
     pub after_item_selector: Option<Value>,
     pub after_items_pointer: Option<Value>,
+    /// What each iteration gets that takes several items.
+    pub after_item_batcher: Option<Value>,
     pub max_concurrency: Option<u64>,
     pub tolerated_failure_count: Option<u64>,
     pub tolerated_failure_percentage: Option<f64>,

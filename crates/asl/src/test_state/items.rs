@@ -10,16 +10,9 @@ use crate::machine::flow::{self, Fault, Tolerance};
 
 /// What a Map state makes of its input.
 pub(super) struct Spread {
-    /// `None` where nobody says what the reader has read.
-    pub items: Option<Value>,
+    /// How many iterations there are. `None` where nobody says what the reader has read.
+    pub length: Option<u32>,
     pub tolerance: Tolerance,
-}
-
-impl Spread {
-    pub fn length(&self) -> Option<u32> {
-        let items = self.items.as_ref()?.as_array()?;
-        Some(u32::try_from(items.len()).unwrap_or(u32::MAX))
-    }
 }
 
 /// Evaluates what comes before the first iteration. `read` is what the reader has read.
@@ -36,19 +29,43 @@ pub(super) fn spread(
     let data = flow::effective_input(&map.flow, input, scope)?;
     let items = match (&map.item_reader, read) {
         (None, _) => Some(flow::items(map, language, &data, scope)?),
-        (Some(reader), Some(read)) => Some(pointed(reader, read, &data, scope, inspection)?),
+        (Some(reader), Some(read)) => {
+            let pointed = pointed(reader, read, &data, scope, inspection)?;
+            Some(flow::first_items(reader, pointed, &data, scope)?)
+        }
         (Some(_), None) => None,
     };
     inspection.max_concurrency = Some(flow::concurrency(map, &data, scope)?);
     let tolerance = flow::tolerance(map, &data, scope)?;
     inspection.tolerated_failure_count = tolerance.count;
     inspection.tolerated_failure_percentage = tolerance.percentage;
-    if let (Some(_), Some(items)) = (&map.item_selector, &items) {
-        let selected = selected(map, items, &data, scope);
+    let length = match items {
+        Some(items) => Some(iterations(map, items, &data, scope, inspection)?),
+        None => None,
+    };
+    Ok(Spread { length, tolerance })
+}
+
+/// What becomes of the items: how many iterations there are.
+fn iterations(
+    map: &Map,
+    mut items: Value,
+    data: &Value,
+    scope: &mut Scope,
+    inspection: &mut Inspection,
+) -> Result<u32, Fault> {
+    if map.item_selector.is_some() {
+        let selected = selected(map, &items, data, scope);
         scope.behind_items();
-        inspection.after_item_selector = Some(selected?.into());
+        items = selected?.into();
+        inspection.after_item_selector = Some(items.clone());
     }
-    Ok(Spread { items, tolerance })
+    if let (Some(batcher), Some(all)) = (&map.item_batcher, items.as_array()) {
+        items = flow::batches(batcher, all, data, scope)?.into();
+        inspection.after_item_batcher = Some(items.clone());
+    }
+    let count = items.as_array().map_or(0, |items| items.len());
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 fn selected(

@@ -41,9 +41,18 @@ pub struct Report {
     /// The state that would follow.
     pub next_state: Option<Arc<str>>,
     pub inspection: Option<Inspection>,
+    /// Values that were given, with the texts that they were read from.
+    pub(super) given: Vec<(Value, Arc<str>)>,
 }
 
 impl Report {
+    /// The JSON text of a value in this report: what was only passed on is shown as it was given.
+    #[must_use]
+    pub fn text(&self, value: &Value) -> String {
+        let given = self.given.iter().find(|(given, _)| given.is_same(value));
+        given.map_or_else(|| value.to_text(), |(_, text)| text.to_string())
+    }
+
     /// What is told at a level.
     #[must_use]
     pub fn at(mut self, level: Level) -> Self {

@@ -38,6 +38,8 @@ pub struct Test {
     pub(super) surroundings: Surroundings,
     pub(super) role_arn: Option<String>,
     pub(super) inspection: Inspection,
+    /// Values that were given, with their texts.
+    pub(super) given: Vec<(Value, Arc<str>)>,
 }
 
 /// What a test comes to.
@@ -83,7 +85,16 @@ impl Test {
         let mut chance = Chance::new(surroundings.seeds);
         let context = context_of(request, state, &input, &surroundings, &mut chance)?;
         let limits = surroundings.limits.expression;
+        let mut given = Vec::new();
+        if let Some(text) = request.input {
+            given.push((input.clone(), text.into()));
+        }
+        let result = request.mock.as_ref().and_then(|mock| mock.result);
+        if let (Some(Mocked::Result(value)), Some(text)) = (&mocked, result) {
+            given.push((value.clone(), text.into()));
+        }
         Ok(Self {
+            given,
             id,
             mocked,
             retries,
@@ -248,7 +259,7 @@ impl Test {
             Err(fault) => return Ok(self.fault(state, &fault)),
         };
         let failures = self.failures.unwrap_or(0);
-        let length = spread.length();
+        let length = spread.length;
         if length.is_some_and(|length| failures > length) {
             return Err(Refusal::TooManyFailures);
         }

@@ -13,6 +13,7 @@
 #[path = "../machine/compare.rs"]
 #[allow(dead_code, reason = "another test uses the rest")]
 mod compare;
+mod properties;
 mod recorded;
 mod wire;
 

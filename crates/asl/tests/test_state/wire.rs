@@ -123,7 +123,7 @@ fn failure(of: &Value) -> ErrorOutput {
 fn shown(report: &Report) -> Value {
     let mut answer = Map::new();
     answer.insert("status".into(), report.status.as_str().into());
-    let output = report.output.as_ref().map(|output| output.to_text());
+    let output = report.output.as_ref().map(|output| report.text(output));
     let texts = [
         ("output", output.as_deref()),
         ("error", report.failure.error.as_deref()),
@@ -136,12 +136,12 @@ fn shown(report: &Report) -> Value {
         }
     }
     if let Some(inspection) = &report.inspection {
-        answer.insert("inspectionData".into(), inspected(inspection));
+        answer.insert("inspectionData".into(), inspected(report, inspection));
     }
     answer.into()
 }
 
-fn inspected(inspection: &Inspection) -> Value {
+fn inspected(report: &Report, inspection: &Inspection) -> Value {
     let passed = |point| inspection.passed.get(&point);
     let texts = [
         ("input", Some(&inspection.input)),
@@ -154,12 +154,13 @@ fn inspected(inspection: &Inspection) -> Value {
         ("result", inspection.result.as_ref()),
         ("afterItemSelector", inspection.after_item_selector.as_ref()),
         ("afterItemsPointer", inspection.after_items_pointer.as_ref()),
+        ("afterItemBatcher", inspection.after_item_batcher.as_ref()),
         ("variables", inspection.variables.as_ref()),
     ];
     let mut data = Map::new();
     for (name, value) in texts {
         if let Some(value) = value {
-            data.insert(name.into(), value.to_text().into());
+            data.insert(name.into(), report.text(value).into());
         }
     }
     let mut number = |name: &str, value: Option<Value>| {

@@ -1,5 +1,6 @@
 //! The way in: a cloneable handle that every front end holds.
 
+mod calls;
 mod children;
 mod fork;
 mod functions;
@@ -26,10 +27,7 @@ use tokio::sync::oneshot;
 use crate::catalogue::Reserved;
 use crate::input::{Input, ReplyTo};
 use crate::pressure::{Pressure, Urgency};
-use crate::{
-    Call, Called, Clock, Dispatcher, Error, Options, Reply, Request, ServiceAnswer, ServiceCall,
-    Snapshot, Started,
-};
+use crate::{Clock, Dispatcher, Error, Options, Reply, Request, Snapshot, Started};
 
 pub use fork::{ForkExecution, ForkVersion};
 pub use history::{HistoryCursor, HistoryItem, HistoryPage};
@@ -456,22 +454,6 @@ impl Handle {
     ) -> Result<Page<ExecutionRow>, Error> {
         self.read(move |store| store.list(&filter, cursor.as_ref(), limit))
             .await
-    }
-
-    /// Calls a function without an execution. Nothing is journaled.
-    ///
-    /// # Errors
-    /// Those of the dispatcher; the function's own error is a value.
-    pub async fn call(&self, call: Call) -> Result<Called, Error> {
-        self.inner.dispatcher.call(self, call).await
-    }
-
-    /// Calls a service as a task of a state machine would, without an execution. Nothing is journaled.
-    ///
-    /// # Errors
-    /// [`Error::Ended`]; the service's own error is a value.
-    pub async fn perform(&self, call: ServiceCall) -> Result<ServiceAnswer, Error> {
-        self.inner.dispatcher.perform(self, call).await
     }
 
     /// Runs a blocking read of the store on a thread for such things.

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::setting::{ask, find, whole};
 use super::steps::{query, shape};
 use super::wait::bare;
-use crate::definition::{Items, Map, Payload, QueryLanguage, Setting};
+use crate::definition::{ItemReader, Items, Map, Payload, QueryLanguage, Setting};
 
 /// The items: an array. `input` is the effective input.
 ///
@@ -72,6 +72,29 @@ fn queried(
             location,
         },
     })
+}
+
+/// What is left of the items that a reader has read: `MaxItems` of them.
+///
+/// # Errors
+/// A path or program without a value, or one that is no such number.
+pub fn first_items(
+    reader: &ItemReader,
+    items: Value,
+    input: &Value,
+    environment: &mut dyn Environment,
+) -> Result<Value, Fault> {
+    let (Some(setting), Some(all)) = (&reader.config.max_items, items.as_array()) else {
+        return Ok(items);
+    };
+    let number = integer(setting, "MaxItems", input, environment)?;
+    let max =
+        usize::try_from(number).map_err(|_| Fault::runtime("MaxItems cannot be negative."))?;
+    if all.len() <= max {
+        return Ok(items);
+    }
+    let first: Vec<Value> = all.iter().take(max).cloned().collect();
+    Ok(first.into())
 }
 
 /// What an iteration gets: `ItemSelector`, or the item. The environment's context object tells which item it is.
@@ -156,7 +179,7 @@ pub fn tolerance(
     Ok(tolerance)
 }
 
-fn integer(
+pub(super) fn integer(
     setting: &Setting<u64>,
     field: &str,
     input: &Value,

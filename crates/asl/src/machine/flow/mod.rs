@@ -2,6 +2,7 @@
 //!
 //! A step takes values and an [`Environment`], and gives a value or a [`Fault`] with the service's words.
 
+mod batch;
 mod choose;
 mod environment;
 mod fault;
@@ -11,10 +12,11 @@ mod steps;
 mod task;
 mod wait;
 
+pub use batch::batches;
 pub use choose::{Chosen, choose};
 pub use environment::{Environment, Point};
 pub use fault::Fault;
-pub use map::{Tolerance, concurrency, item, items, tolerance};
+pub use map::{Tolerance, concurrency, first_items, item, items, tolerance};
 pub use setting::{seconds, text};
 pub use steps::{
     Left, caught, credentials, effective_input, error_value, failure, idle, leave, pass,

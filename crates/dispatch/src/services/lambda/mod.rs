@@ -75,7 +75,8 @@ pub(super) async fn invoke(errand: &Errand<'_>) -> Result<Option<Bytes>, Fault> 
     let now = errand.handle.clock().now();
     match arguments.invocation_type {
         InvocationType::RequestResponse => {
-            let Some(answer) = request.answer(errand).await? else {
+            let answer = request.answer(errand).await.map_err(output::reread)?;
+            let Some(answer) = answer else {
                 return Ok(None);
             };
             let tail = arguments.log_type == Some(LogType::Tail);

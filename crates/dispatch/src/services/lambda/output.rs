@@ -54,7 +54,7 @@ pub(super) fn envelope(answer: Answer, with_tail: bool, now: Timestamp) -> Resul
     written(&Envelope {
         executed_version: Some(answer.version),
         log_result: tail,
-        payload: json(&answer.result)?,
+        payload: json(&compact(&answer.result))?,
         sdk_http_metadata,
         sdk_response_metadata,
         status_code: 200,
@@ -86,6 +86,37 @@ pub(super) fn accepted(
     })
 }
 
+/// An error of the function as `lambda:invoke` tells it: the service has read the document and written it again.
+pub(super) fn reread(fault: Fault) -> Fault {
+    let cause = fault
+        .cause
+        .as_deref()
+        .map(|cause| compact(cause.as_bytes()));
+    Fault {
+        cause: cause.map(|cause| String::from_utf8_lossy(&cause).into_owned()),
+        ..fault
+    }
+}
+
+/// JSON text without white space between its parts, as the service writes what it has read; what is no JSON stays.
+pub(super) fn compact(text: &[u8]) -> Bytes {
+    if serde_json::from_slice::<serde::de::IgnoredAny>(text).is_err() {
+        return Bytes::copy_from_slice(text);
+    }
+    let (mut in_string, mut is_escaped) = (false, false);
+    let kept = text.iter().copied().filter(|byte| {
+        let keeps = in_string || !byte.is_ascii_whitespace();
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = in_string,
+            b'"' => in_string = !in_string,
+            _ => {}
+        }
+        keeps
+    });
+    kept.collect()
+}
+
 fn json(bytes: &[u8]) -> Result<Box<RawValue>, Fault> {
     if let Ok(value) = serde_json::from_slice(bytes) {
         return Ok(value);
@@ -113,12 +144,16 @@ mod tests {
     }
 
     #[test]
-    fn a_result_keeps_its_text_inside_and_outside_of_the_envelope() {
-        for result in [
-            "{\"b\": 1.0, \"a\": 12345678901234567890123}",
-            "\"x\"",
-            "null",
-            "0.0",
+    fn a_result_keeps_its_text_and_loses_white_space_in_the_envelope() {
+        for (result, inside) in [
+            (
+                "{\"b\": 1.0, \"a\": 12345678901234567890123}",
+                "{\"b\":1.0,\"a\":12345678901234567890123}",
+            ),
+            ("\"x \\\" y\"", "\"x \\\" y\""),
+            ("[ \"a\\\\\" , \" b\" ]\n", "[\"a\\\\\",\" b\"]"),
+            ("null", "null"),
+            ("0.0", "0.0"),
         ] {
             assert_eq!(
                 plain(Bytes::from_static(result.as_bytes())),
@@ -126,7 +161,7 @@ mod tests {
             );
             let envelope = envelope(answer(result, "Root=1"), false, Timestamp(0)).expect("JSON");
             let text = String::from_utf8(envelope.to_vec()).expect("a text");
-            assert!(text.contains(&format!("\"Payload\":{result},")), "{text}");
+            assert!(text.contains(&format!("\"Payload\":{inside},")), "{text}");
         }
         let text = plain(Bytes::from_static(b"plain \"text\""));
         assert_eq!(text, Ok(Bytes::from_static(br#""plain \"text\"""#)));
@@ -153,6 +188,15 @@ mod tests {
         assert_eq!(headers["Content-Length"], "2");
         assert_eq!(headers["X-Amzn-Trace-Id"], "Root=1");
         assert_eq!(value["SdkHttpMetadata"]["HttpStatusCode"], 200);
+    }
+
+    #[test]
+    fn the_document_of_an_error_is_written_again() {
+        let of = |cause: &str| reread(Fault::new("E", cause)).cause;
+        let document = r#"{"errorMessage": "a, b: \" c", "stackTrace": []}"#;
+        let written = r#"{"errorMessage":"a, b: \" c","stackTrace":[]}"#;
+        assert_eq!(of(document).as_deref(), Some(written));
+        assert_eq!(of("no JSON: a, b").as_deref(), Some("no JSON: a, b"));
     }
 
     #[test]

@@ -31,15 +31,18 @@ pub(super) async fn test(call: &Call<'_>) -> Result<Response, Error> {
     {
         return Ok(door::refuse_json(&refusal));
     }
-    let test = Test::new(&asked.request(), surroundings(call)).map_err(refused)?;
-    let report = run(call, test, asked.reveals_secrets()).await?;
-    Ok(answer(&report::shown(&report.at(asked.level()))))
+    let (level, reveals_secrets) = (asked.level(), asked.reveals_secrets());
+    let surroundings = surroundings(call);
+    let test = apart(move || Test::new(&asked.request(), surroundings)).await?;
+    let report = run(call, test.map_err(refused)?, reveals_secrets).await?;
+    Ok(answer(&report::shown(&report.at(level))))
 }
 
 async fn run(call: &Call<'_>, mut test: Test, reveal_secrets: bool) -> Result<Report, Error> {
-    match test.begin().map_err(refused)? {
+    let (step, test) = apart(move || (test.begin(), test)).await?;
+    match step.map_err(refused)? {
         Step::Done(report) => Ok(*report),
-        Step::Wait { until } => Ok(wait(call, test, until).await),
+        Step::Wait { until } => wait(call, test, until).await,
         Step::Call {
             call: service,
             timeout_s,
@@ -51,30 +54,36 @@ async fn run(call: &Call<'_>, mut test: Test, reveal_secrets: bool) -> Result<Re
             };
             let performed = call.handle().perform(service);
             match tokio::time::timeout(patience.min(PATIENCE), performed).await {
-                Ok(answered) => Ok(called(test, answered?)),
-                Err(_) => Ok(test.called(Err(timed_out()))),
+                Ok(answered) => called(test, answered?).await,
+                Err(_) => apart(move || test.called(Err(timed_out()))).await,
             }
         }
     }
 }
 
-/// Waits as the state does, which no test does for longer than its own time.
-async fn wait(call: &Call<'_>, test: Test, until: Timestamp) -> Report {
-    let time = until.since_ms(Timestamp(call.now_ms()));
-    let time = Duration::from_millis(time);
-    tokio::time::sleep(time.min(PATIENCE)).await;
-    if time > PATIENCE {
-        return test.called(Err(timed_out()));
-    }
-    test.waited()
+/// Evaluates expressions where they hold up nobody else.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| Error::Engine(everstep_engine::Error::Ended))
 }
 
-fn called(mut test: Test, answered: ServiceAnswer) -> Report {
+/// Waits as the state does, which no test does for longer than its own time.
+async fn wait(call: &Call<'_>, test: Test, until: Timestamp) -> Result<Report, Error> {
+    let time = Duration::from_millis(until.since_ms(Timestamp(call.now_ms())));
+    tokio::time::sleep(time.min(PATIENCE)).await;
+    if time > PATIENCE {
+        return apart(move || test.called(Err(timed_out()))).await;
+    }
+    apart(move || test.waited()).await
+}
+
+async fn called(mut test: Test, answered: ServiceAnswer) -> Result<Report, Error> {
     test.show_http(answered.request, answered.response);
-    match answered.result {
+    apart(move || match answered.result {
         Ok(output) => test.called(Ok(&String::from_utf8_lossy(&output))),
         Err(failure) => test.called(Err(error_output(failure))),
-    }
+    })
+    .await
 }
 
 fn error_output(failure: Failure) -> ErrorOutput {

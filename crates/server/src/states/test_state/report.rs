@@ -49,6 +49,8 @@ struct InspectionWire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     after_item_selector: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    after_item_batcher: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     after_items_pointer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tolerated_failure_count: Option<u64>,
@@ -92,39 +94,36 @@ struct ResponseWire<'a> {
 }
 
 pub(super) fn shown(report: &Report) -> ReportWire<'_> {
+    let inspection = report.inspection.as_ref();
     ReportWire {
-        output: report.output.as_ref().map(|output| output.to_text()),
+        output: report.output.as_ref().map(|output| report.text(output)),
         error: report.failure.error.as_deref(),
         cause: report.failure.cause.as_deref(),
-        inspection_data: report.inspection.as_ref().map(inspected),
+        inspection_data: inspection.map(|inspection| inspected(report, inspection)),
         next_state: report.next_state.as_deref(),
         status: report.status.as_str(),
     }
 }
 
-fn inspected(inspection: &Inspection) -> InspectionWire<'_> {
-    let passed = |point| inspection.passed.get(&point).map(|data| data.to_text());
+fn inspected<'a>(report: &'a Report, inspection: &'a Inspection) -> InspectionWire<'a> {
+    let text = |data: Option<&_>| data.map(|data| report.text(data));
+    let passed = |point| text(inspection.passed.get(&point));
     InspectionWire {
-        input: inspection.input.to_text(),
+        input: report.text(&inspection.input),
         after_arguments: passed(Point::Arguments),
         after_input_path: passed(Point::InputPath),
         after_parameters: passed(Point::Parameters),
-        result: inspection.result.as_ref().map(|data| data.to_text()),
+        result: text(inspection.result.as_ref()),
         after_result_selector: passed(Point::ResultSelector),
         after_result_path: passed(Point::ResultPath),
         request: inspection.request.as_ref().map(request),
         response: inspection.response.as_ref().map(response),
-        variables: inspection.variables.as_ref().map(|data| data.to_text()),
+        variables: text(inspection.variables.as_ref()),
         error_details: inspection.error.map(details),
         after_items_path: passed(Point::ItemsPath),
-        after_item_selector: inspection
-            .after_item_selector
-            .as_ref()
-            .map(|data| data.to_text()),
-        after_items_pointer: inspection
-            .after_items_pointer
-            .as_ref()
-            .map(|data| data.to_text()),
+        after_item_selector: text(inspection.after_item_selector.as_ref()),
+        after_item_batcher: text(inspection.after_item_batcher.as_ref()),
+        after_items_pointer: text(inspection.after_items_pointer.as_ref()),
         tolerated_failure_count: inspection.tolerated_failure_count,
         tolerated_failure_percentage: inspection.tolerated_failure_percentage,
         max_concurrency: inspection.max_concurrency,
