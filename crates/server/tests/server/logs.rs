@@ -11,12 +11,14 @@ fn first_s() -> i64 {
     jiff::Timestamp::now().as_second() - 3_600
 }
 
+const EXECUTION: &str = "01a1fd55-b070-7cca-9e02-0055fd5a0082";
+
 fn line(at_s: i64, stream: &str, message: &str) -> LogLine {
     let at = jiff::Timestamp::from_second(at_s).expect("a time");
     LogLine {
         time: format!("{at:.6}"),
         request_id: Some("r-1".to_owned()),
-        execution: Some("e-1".to_owned()).filter(|_| message.contains("durable")),
+        execution: Some(EXECUTION.to_owned()).filter(|_| message.contains("durable")),
         stream: LogStream::Stdout,
         log_stream: stream.to_owned(),
         message: message.to_owned(),
@@ -539,7 +541,9 @@ async fn a_function_s_lines_are_read_on_from_where_an_answer_ended() {
     assert_eq!(read(&format!("after={next}")).await.0, Vec::<String>::new());
     assert_eq!(read("filter=t%20-two").await.0, ["three"]);
     assert_eq!(
-        read("execution=arn:x/durable-execution/n/e-1").await.0,
+        read(&format!("execution=arn:x/durable-execution/n/{EXECUTION}"))
+            .await
+            .0,
         ["durable two"]
     );
     assert_eq!(read("request_id=r-2").await.0, Vec::<String>::new());
