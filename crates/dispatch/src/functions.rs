@@ -45,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) concurrency: Arc<Concurrency>,
     http: reqwest::Client,
     pub(crate) services: Services,
+    logged: log::Order,
 }
 
 /// What state machines reach beside functions.
@@ -84,6 +85,7 @@ impl FunctionDispatcher {
                 concurrency: Arc::default(),
                 http: reqwest::Client::new(),
                 services: Services::new(services),
+                logged: log::Order::default(),
             }),
         }
     }
@@ -110,10 +112,18 @@ impl FunctionDispatcher {
 impl Dispatcher for FunctionDispatcher {
     fn dispatch(&self, handle: &Handle, work: Work) {
         let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
+        let is_log = work.task.target.kind == TargetKind::Log;
+        let place = is_log.then(|| inner.logged.take(work.execution));
         self.inner.runtime.spawn(async move {
             let (execution, task) = (work.execution, &work.task);
             let running = (execution, task.operation, task.generation);
-            if !inner.begin(running) {
+            let begun = inner.begin(running);
+            // Also who does nothing keeps the others behind those before.
+            let mut place = place;
+            if let Some(place) = &mut place {
+                place.come().await;
+            }
+            if !begun {
                 tracing::info!(%execution, "work that is under way was not begun again");
                 return;
             }

@@ -2,6 +2,7 @@
 //!
 //! A task is sent at least once: after a crash lines may stand there twice.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use everstep_asl::machine::{Event, Settings};
@@ -10,9 +11,46 @@ use everstep_engine::{Direction, Error, ExecutionRow, Handle, HistoryEvent, Hist
 use everstep_logs::{GroupSettings, LogLine, LogStream, Logs};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio::sync::oneshot;
 
 const PAGE: usize = 500;
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How many executions' lines are written at once.
+const LANES: usize = 16;
+
+/// The order in which tasks came: the lines of one execution are written in it.
+#[derive(Default)]
+pub(crate) struct Order(Mutex<[Option<oneshot::Receiver<()>>; LANES]>);
+
+/// A task's place in the order; whoever comes behind it waits until it is dropped.
+pub(crate) struct Place {
+    before: Option<oneshot::Receiver<()>>,
+    _done: oneshot::Sender<()>,
+}
+
+impl Order {
+    pub(crate) fn take(&self, execution: ExecutionId) -> Place {
+        let (done, behind) = oneshot::channel();
+        let [.., chance, _, _] = *execution.as_bytes();
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = lanes.get_mut(usize::from(chance) % LANES);
+        Place {
+            before: lane.and_then(|lane| lane.replace(behind)),
+            _done: done,
+        }
+    }
+}
+
+impl Place {
+    /// Waits for those before.
+    pub(crate) async fn come(&mut self) {
+        if let Some(before) = self.before.take() {
+            // Nothing is ever sent: the end of the one before is what is waited for.
+            let _ = before.await;
+        }
+    }
+}
 
 /// Writes the events from the first to the last, where there are logs, and ends the task; one that is left open is brought again.
 pub(crate) async fn write(

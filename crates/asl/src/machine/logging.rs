@@ -31,53 +31,36 @@ impl LogLevel {
     }
 }
 
-/// Events that a log is to hear of.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub first: EventId,
-    pub last: EventId,
-    /// The log group's ARN.
-    pub group: String,
-}
-
-/// What has been handed to a log and not been taken: an end of the execution takes its tasks back, and these have to go out again.
-pub(crate) fn untaken(execution: &Execution, state: &State) -> Vec<Entry> {
-    let logs = state.logs.iter();
-    let untaken = logs.filter_map(|(operation, (first, last))| {
-        Some(Entry {
-            first: *first,
-            last: *last,
-            group: execution.task(*operation)?.target.address.clone(),
-        })
-    });
+/// Tasks that no log has taken: an end of the execution takes its tasks back, and these go out again as what they are, so that one that is being
+/// written is not written twice.
+pub(crate) fn untaken(execution: &Execution, state: &State) -> Vec<Task> {
+    let logs = state.logs.keys();
+    let untaken = logs.filter_map(|operation| execution.task(*operation).cloned());
     untaken.collect()
 }
 
 /// Hands the command's public events to the log, if the execution has one and its level selects any of them.
 pub(crate) fn log(run: &mut Run<'_, '_>) {
-    let mut entries = std::mem::take(&mut run.untaken);
+    for task in std::mem::take(&mut run.untaken) {
+        run.turn.start_task(task);
+    }
     let state = run.turn.state();
     let settings = state.settings.as_ref().filter(|_| run.is_logged);
-    if let Some(logging) = settings.and_then(|settings| settings.logging.as_ref()) {
-        let next = run.turn.execution().next_event();
-        entries.extend(logging.groups.iter().map(|group| Entry {
-            first: run.first_event(),
-            last: EventId(next.0.saturating_sub(1)),
-            group: group.clone(),
-        }));
-    }
-    if entries.is_empty() {
+    let Some(logging) = settings.and_then(|settings| settings.logging.as_ref()) else {
         return;
-    }
+    };
+    let groups = logging.groups.clone();
+    let first = run.first_event();
     let execution = run.turn.execution();
+    let last = EventId(execution.next_event().0.saturating_sub(1));
     let is_gone = |operation: &&Operation| execution.task(**operation).is_none();
     let mut done: Vec<Operation> = state.logs.keys().filter(is_gone).copied().collect();
-    for entry in entries {
+    for group in groups {
         let operation = run.next_operation();
         run.turn.emit(Event::Logged {
             operation,
-            first: entry.first,
-            last: entry.last,
+            first,
+            last,
             done: std::mem::take(&mut done),
         });
         run.turn.start_task(Task {
@@ -85,7 +68,7 @@ pub(crate) fn log(run: &mut Run<'_, '_>) {
             generation: Generation(0),
             target: Target {
                 kind: TargetKind::Log,
-                address: entry.group,
+                address: group,
             },
             payload: TaskPayload::Late,
             timeout_ms: None,

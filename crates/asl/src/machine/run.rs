@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use everstep_core::{EventId, Operation, Settlement, Status, TimerKind, Turn};
+use everstep_core::{EventId, Operation, Settlement, Status, Task, TimerKind, Turn};
 
 use super::asl::Asl;
 use super::chance::Chance;
@@ -50,7 +50,7 @@ pub(crate) struct Run<'t, 'a> {
     /// ARNs of executions that are to be stopped.
     pub jobs: Vec<Arc<str>>,
     /// What logs have not taken yet.
-    pub untaken: Vec<logging::Entry>,
+    pub untaken: Vec<Task>,
 }
 
 impl<'t, 'a> Run<'t, 'a> {
