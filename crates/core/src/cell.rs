@@ -6,8 +6,8 @@ use crate::codec::Writer;
 use crate::turn::GO_ON;
 use crate::{
     Batch, Cause, Command, Digest, Entry, Event as _, Execution, ExecutionId, Failure, Generation,
-    KernelEvent, Machine, Operation, Outcome, Reply, Settlement, Stamp, Start, Task, TimerKind,
-    Timestamp, Turn, View,
+    KernelEvent, Machine, Operation, Outcome, Reply, Settlement, Stamp, Start, Status, Task,
+    TimerKind, Timestamp, Turn, View,
 };
 
 /// An execution's state: the kernel's part and the machine's. Built by a start or from a journal; changed by turns alone.
@@ -107,7 +107,21 @@ impl<M: Machine> Cell<M> {
     /// How the execution ended, once it has.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        M::outcome(&self.execution, &self.state)
+        match self.execution.status() {
+            Status::Succeeded => Outcome::Succeeded(M::result(&self.state)),
+            Status::TimedOut => Outcome::TimedOut(M::failure(&self.state)),
+            Status::Stopped => Outcome::Stopped(M::failure(&self.state)),
+            Status::Quarantined => Outcome::Failed(Failure::new(
+                "Everstep.Quarantined",
+                "The execution was taken out of the loop after repeated crashes.",
+            )),
+            Status::Failed
+            | Status::Cancelled
+            | Status::Running
+            | Status::Pausing
+            | Status::Paused
+            | Status::Deleting => Outcome::Failed(M::failure(&self.state)),
+        }
     }
 
     /// The payload of a task that is built late; `None` when the task has nothing left to do.

@@ -38,8 +38,11 @@ pub trait Machine: Sized + 'static {
         task: &Task,
     ) -> Option<Self::Late>;
 
-    /// How a closed execution ended, for the one that waits for it.
-    fn outcome(execution: &Execution, state: &Self::State) -> Outcome;
+    /// What a succeeded execution gives to the one that waits for it.
+    fn result(state: &Self::State) -> Option<Payload>;
+
+    /// Why a closed execution did not succeed.
+    fn failure(state: &Self::State) -> Failure;
 
     fn view(execution: &Execution, state: &Self::State) -> View;
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use everstep_asl::machine::{Event, Settings};
 use everstep_core::{EventId, ExecutionId, Kind, Task};
 use everstep_engine::{Direction, Error, ExecutionRow, Handle, HistoryEvent, HistoryItem};
-use everstep_logs::{GroupSettings, LogLine, LogStream, Logs};
+use everstep_logs::{GroupSettings, LogLine, LogStream, Logs, group_name};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
@@ -88,7 +88,7 @@ async fn write_lines(
             read => break read?,
         }
     };
-    let (logs, group) = (logs.clone(), group(&task.target.address).to_owned());
+    let (logs, group) = (logs.clone(), group_name(&task.target.address).to_owned());
     let made = handle.clock().now();
     // Files are written where that may take its time.
     let written = tokio::task::spawn_blocking(move || append(&logs, &group, made.0, &lines));
@@ -101,12 +101,6 @@ async fn write_lines(
         Err(_) => return Err(Error::Ended),
     }
     Ok(())
-}
-
-/// The name in the ARN of a log group: `arn:aws:logs:REGION:ACCOUNT:log-group:NAME:*`.
-fn group(arn: &str) -> &str {
-    let name = arn.splitn(7, ':').nth(6).unwrap_or(arn);
-    name.strip_suffix(":*").unwrap_or(name)
 }
 
 fn append(logs: &Logs, group: &str, now_ms: u64, lines: &[LogLine]) -> std::io::Result<()> {
@@ -240,20 +234,6 @@ fn moment(unix_ms: u64) -> jiff::Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_group_stands_in_its_arn() {
-        for (arn, expected) in [
-            (
-                "arn:aws:logs:us-east-1:000000000000:log-group:/aws/states/a:*",
-                "/aws/states/a",
-            ),
-            ("arn:aws:logs:us-east-1:000000000000:log-group:a", "a"),
-            ("a", "a"),
-        ] {
-            assert_eq!(group(arn), expected);
-        }
-    }
 
     #[test]
     fn a_group_that_nobody_made_is_made_by_its_first_line() {

@@ -1,8 +1,8 @@
 //! The machine: which command leads to which rule.
 
 use everstep_core::{
-    Command, Execution, ExecutionId, Failure, Machine, Operation, Outcome, Reply as KernelReply,
-    Stamp, Start, Status, Task, Timer, TimerKind, Turn, View,
+    Command, Execution, ExecutionId, Failure, Machine, Operation, Outcome, Payload,
+    Reply as KernelReply, Stamp, Start, Status, Task, Timer, TimerKind, Turn, View,
 };
 
 use crate::event::Event;
@@ -97,23 +97,12 @@ impl Machine for Durable {
         })
     }
 
-    fn outcome(execution: &Execution, state: &State) -> Outcome {
-        let error = || state.error.clone().unwrap_or_default();
-        match execution.status() {
-            Status::Succeeded => Outcome::Succeeded(state.result.clone()),
-            Status::TimedOut => Outcome::TimedOut(error()),
-            Status::Stopped => Outcome::Stopped(error()),
-            Status::Quarantined => Outcome::Failed(Failure::new(
-                "Everstep.Quarantined",
-                "The execution was taken out of the loop after repeated crashes.",
-            )),
-            Status::Failed
-            | Status::Cancelled
-            | Status::Running
-            | Status::Pausing
-            | Status::Paused
-            | Status::Deleting => Outcome::Failed(error()),
-        }
+    fn result(state: &State) -> Option<Payload> {
+        state.result.clone()
+    }
+
+    fn failure(state: &State) -> Failure {
+        state.error.clone().unwrap_or_default()
     }
 
     fn view(_execution: &Execution, state: &State) -> View {

@@ -26,7 +26,7 @@ mod tail;
 pub use file::LogFile;
 pub use folder::{Limits, Logs};
 pub use line::{LogLine, LogStream, time_text};
-pub use name::{function_group, is_group_name};
+pub use name::{function_group, group_name, is_group_name};
 pub use read::{Entry, Position, StreamSummary, Window};
 pub use settings::GroupSettings;
 pub use tail::Tail;

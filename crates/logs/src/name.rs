@@ -12,6 +12,15 @@ pub fn function_group(function: &str) -> String {
     format!("{LAMBDA}{function}")
 }
 
+/// A group's name, out of itself or its ARN, which may end with `:*`.
+#[must_use]
+pub fn group_name(given: &str) -> &str {
+    let name = given
+        .split_once(":log-group:")
+        .map_or(given, |(_, name)| name);
+    name.strip_suffix(":*").unwrap_or(name)
+}
+
 /// AWS's alphabet of group names.
 #[must_use]
 pub fn is_group_name(name: &str) -> bool {
@@ -64,6 +73,20 @@ pub(crate) fn group(stem: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_group_stands_in_its_arn() {
+        for (arn, expected) in [
+            (
+                "arn:aws:logs:us-east-1:000000000000:log-group:/aws/states/a:*",
+                "/aws/states/a",
+            ),
+            ("arn:aws:logs:us-east-1:000000000000:log-group:a", "a"),
+            ("a", "a"),
+        ] {
+            assert_eq!(group_name(arn), expected);
+        }
+    }
 
     #[test]
     fn a_group_and_its_stem_lead_to_each_other() {

@@ -25,6 +25,7 @@
 
 mod artifacts;
 mod attributes;
+mod aws_json;
 mod callbacks;
 mod door;
 mod errors;

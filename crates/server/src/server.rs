@@ -20,7 +20,8 @@ use crate::http::App;
 use crate::rest::Problem;
 use crate::tls::Tls;
 use crate::{
-    Options, artifacts, callbacks, door, function_urls, gateway, lambda, logs, rest, states,
+    Options, artifacts, aws_json, callbacks, door, function_urls, gateway, lambda, logs, rest,
+    states,
 };
 
 /// The server could not begin to listen.
@@ -126,7 +127,7 @@ async fn elsewhere(State(app): State<App>, request: hyper::Request<Body>) -> Res
     if states::speaks(&request) {
         return states::serve(app, request).await;
     }
-    if logs::speaks(&request) {
+    if aws_json::speaks(&request) {
         return logs::serve(app, request).await;
     }
     if lambda::speaks(&request) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use everstep_core::token::{Purpose, Token};
 use everstep_core::{
     Command, Execution, Failure, Machine, Outcome, Payload, Reply as KernelReply, Stamp, Start,
-    Status, Task, Timer, Turn, View,
+    Task, Timer, Turn, View,
 };
 
 use super::apply;
@@ -104,31 +104,17 @@ impl Machine for Asl {
             .map(|call| Late::Call(Box::new(call)))
     }
 
-    fn outcome(execution: &Execution, state: &State) -> Outcome {
-        let failure = || Failure {
+    fn result(state: &State) -> Option<Payload> {
+        let output = state.output.as_ref();
+        let text = output.map_or_else(|| "null".to_owned(), |output| output.text().to_string());
+        Some(Payload::from(text))
+    }
+
+    fn failure(state: &State) -> Failure {
+        Failure {
             kind: state.failure.error.as_ref().map(ToString::to_string),
             message: state.failure.cause.as_ref().map(ToString::to_string),
             ..Failure::default()
-        };
-        match execution.status() {
-            Status::Succeeded => {
-                let output = state.output.as_ref();
-                let text =
-                    output.map_or_else(|| "null".to_owned(), |output| output.text().to_string());
-                Outcome::Succeeded(Some(Payload::from(text)))
-            }
-            Status::TimedOut => Outcome::TimedOut(failure()),
-            Status::Stopped => Outcome::Stopped(failure()),
-            Status::Quarantined => Outcome::Failed(Failure::new(
-                "Everstep.Quarantined",
-                "The execution was taken out of the loop after repeated crashes.",
-            )),
-            Status::Failed
-            | Status::Cancelled
-            | Status::Running
-            | Status::Pausing
-            | Status::Paused
-            | Status::Deleting => Outcome::Failed(failure()),
         }
     }
 

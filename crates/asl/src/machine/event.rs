@@ -371,6 +371,30 @@ impl everstep_core::Event for Event {
     }
 }
 
+/// Which documents an event holds, for reading and for changing alike.
+macro_rules! each_body {
+    ($event:expr, $visit:expr, $iter:ident) => {
+        match $event {
+            Self::ExecutionStarted { input, .. }
+            | Self::StateEntered { input, .. }
+            | Self::ParallelStateStarted { input, .. }
+            | Self::MapIterationStarted { input, .. }
+            | Self::Scheduled { input, .. } => $visit(input),
+            Self::ExecutionSucceeded { output, .. }
+            | Self::Submitted { output, .. }
+            | Self::Succeeded { output, .. } => $visit(output),
+            Self::MapStateStarted { items, .. } => $visit(items),
+            Self::StateExited {
+                output, assigned, ..
+            } => {
+                $visit(output);
+                assigned.$iter().for_each(|(_, value)| $visit(value));
+            }
+            _ => {}
+        }
+    };
+}
+
 impl Event {
     /// Where a state's event happened.
     #[must_use]
@@ -418,45 +442,11 @@ impl Event {
     }
 
     fn each_body<'a>(&'a self, visit: &mut dyn FnMut(&'a Body)) {
-        match self {
-            Self::ExecutionStarted { input, .. }
-            | Self::StateEntered { input, .. }
-            | Self::ParallelStateStarted { input, .. }
-            | Self::MapIterationStarted { input, .. }
-            | Self::Scheduled { input, .. } => visit(input),
-            Self::ExecutionSucceeded { output, .. }
-            | Self::Submitted { output, .. }
-            | Self::Succeeded { output, .. } => visit(output),
-            Self::MapStateStarted { items, .. } => visit(items),
-            Self::StateExited {
-                output, assigned, ..
-            } => {
-                visit(output);
-                assigned.iter().for_each(|(_, value)| visit(value));
-            }
-            _ => {}
-        }
+        each_body!(self, visit, iter);
     }
 
     fn each_body_mut(&mut self, visit: &mut dyn FnMut(&mut Body)) {
-        match self {
-            Self::ExecutionStarted { input, .. }
-            | Self::StateEntered { input, .. }
-            | Self::ParallelStateStarted { input, .. }
-            | Self::MapIterationStarted { input, .. }
-            | Self::Scheduled { input, .. } => visit(input),
-            Self::ExecutionSucceeded { output, .. }
-            | Self::Submitted { output, .. }
-            | Self::Succeeded { output, .. } => visit(output),
-            Self::MapStateStarted { items, .. } => visit(items),
-            Self::StateExited {
-                output, assigned, ..
-            } => {
-                visit(output);
-                assigned.iter_mut().for_each(|(_, value)| visit(value));
-            }
-            _ => {}
-        }
+        each_body!(self, visit, iter_mut);
     }
 
     /// The documents whose texts this event brings.

@@ -132,9 +132,12 @@ impl Machine for Diary {
         None
     }
 
-    fn outcome(_: &Execution, state: &Self::State) -> Outcome {
-        let lines = format!("{} lines", state.len());
-        Outcome::Succeeded(Some(Payload::from(lines)))
+    fn result(state: &Self::State) -> Option<Payload> {
+        Some(Payload::from(format!("{} lines", state.len())))
+    }
+
+    fn failure(_: &Self::State) -> Failure {
+        Failure::default()
     }
 
     fn view(_: &Execution, _: &Self::State) -> View {

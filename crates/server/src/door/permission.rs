@@ -4,8 +4,8 @@ use everstep_core::ExecutionId;
 use hyper::Method;
 use hyper::http::request::Parts;
 
-use super::refusal::TARGET;
 use super::{Caller, Refusal};
+use crate::aws_json;
 use crate::http::App;
 use crate::states;
 use crate::{function_urls, gateway};
@@ -122,11 +122,7 @@ pub(super) fn json(head: &Parts, caller: &Caller) -> Result<(), Refusal> {
         "StopQuery",
         "TestMetricFilter",
     ];
-    let target = head
-        .headers
-        .get(TARGET)
-        .and_then(|target| target.to_str().ok())
-        .unwrap_or_default();
+    let target = aws_json::target(&head.headers);
     if let Some(operation) = target.strip_prefix(states::SERVICE) {
         return caller.must(states::need(operation), &format!("states:{operation}"));
     }

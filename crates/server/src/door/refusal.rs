@@ -9,6 +9,7 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use serde_json::json;
 
+use crate::aws_json;
 use crate::errors::Code;
 use crate::http::BodyError;
 use crate::rest::Problem;
@@ -87,9 +88,6 @@ impl Refusal {
     }
 }
 
-/// Where AWS's JSON protocol names its operation.
-pub(super) const TARGET: &str = "x-amz-target";
-
 /// Which protocol's clients a request's sender is one of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Surface {
@@ -103,7 +101,7 @@ pub(super) enum Surface {
 
 impl Surface {
     pub(super) fn of(request: &Request) -> Self {
-        if request.uri().path() == "/" && request.headers().contains_key(TARGET) {
+        if aws_json::speaks(request) {
             Self::AwsJson
         } else if lambda::speaks(request) {
             Self::Aws

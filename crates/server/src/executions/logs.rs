@@ -1,10 +1,9 @@
 //! Where what a definition says of its executions is kept.
 
-use everstep_logs::function_group;
+use everstep_logs::{function_group, group_name};
 
 use super::{Definition, Kind};
 use crate::http::App;
-use crate::logs::group_name;
 use crate::rest::Problem;
 
 /// The log group of a function, or the one that a state machine logs to; `None` when it logs nothing. What does not exist has no log,

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::response::Response;
-use everstep_logs::{GroupSettings, Logs, is_group_name};
+use everstep_logs::{GroupSettings, Logs, group_name, is_group_name};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::errors::Error;
-use super::{Call, answer, blocking, bounded, group_name, now_ms};
+use super::{Call, answer, blocking, bounded, now_ms};
 
 const PAGE_MAX: usize = 50;
 const TAGS_MAX: usize = 50;

@@ -14,23 +14,18 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use everstep_logs::{Entry, LogFile, Logs, Tail, Window, function_group};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use everstep_logs::{Entry, LogFile, Logs, Tail, Window, function_group, group_name};
 use hyper::{Request, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::aws_json;
 use crate::http::{self, App};
 use errors::Error;
 pub(crate) use queries::Queries;
 
-const TARGET: &str = "x-amz-target";
+const MEDIA_TYPE: &str = "application/x-amz-json-1.1";
 const SERVICE: &str = "Logs_20140328.";
-
-/// Whether a request names an operation as AWS's JSON protocols do. There is no other service that does so.
-pub(crate) fn speaks(request: &Request<Body>) -> bool {
-    request.uri().path() == "/" && request.headers().contains_key(TARGET)
-}
 
 /// A request of this API.
 struct Call<'a> {
@@ -40,13 +35,10 @@ struct Call<'a> {
 
 pub(crate) async fn serve(app: App, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
-    let target = head
-        .headers
-        .get(TARGET)
-        .and_then(|target| target.to_str().ok());
+    let target = aws_json::target(&head.headers);
     let limits = &app.options.limits;
     let answer = match http::read(body, limits.body_bytes_max, limits.body_timeout).await {
-        Ok(body) => dispatch(target.unwrap_or_default(), Call { app: &app, body }).await,
+        Ok(body) => dispatch(target, Call { app: &app, body }).await,
         Err(error) => Err(Error::of_body(error)),
     };
     answer.unwrap_or_else(|error| {
@@ -83,14 +75,7 @@ async fn dispatch(target: &str, call: Call<'_>) -> Result<Response, Error> {
 
 impl Call<'_> {
     fn input<Input: DeserializeOwned>(&self) -> Result<Input, Error> {
-        let body: &[u8] = if self.body.is_empty() {
-            b"{}"
-        } else {
-            &self.body
-        };
-        serde_json::from_slice(body).map_err(|error| Error::Malformed {
-            reason: error.to_string(),
-        })
+        aws_json::input(&self.body).map_err(|reason| Error::Malformed { reason })
     }
 
     fn logs(&self) -> Result<&Logs, Error> {
@@ -133,14 +118,6 @@ impl Call<'_> {
             options.region, options.account
         )
     }
-}
-
-/// A group's name, out of itself or its ARN, which may end with `:*`.
-pub(crate) fn group_name(given: &str) -> &str {
-    let name = given
-        .split_once(":log-group:")
-        .map_or(given, |(_, name)| name);
-    name.strip_suffix(":*").unwrap_or(name)
 }
 
 /// A group that is there.
@@ -236,17 +213,5 @@ fn answer(body: &impl Serialize) -> Response {
 }
 
 fn respond(status: StatusCode, body: &impl Serialize) -> Response {
-    // Only a map with keys that are no texts can't be written, and there is none.
-    let bytes = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = Response::new(Body::from(bytes));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/x-amz-json-1.1"),
-    );
-    if let Ok(id) = HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()) {
-        headers.insert("x-amzn-requestid", id);
-    }
-    response
+    aws_json::respond(MEDIA_TYPE, status, body)
 }

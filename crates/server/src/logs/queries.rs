@@ -5,8 +5,8 @@ mod asked;
 use std::sync::Arc;
 
 use axum::response::Response;
-use everstep_logs::Window;
 use everstep_logs::insights::Query;
+use everstep_logs::{Window, group_name};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -67,7 +67,7 @@ impl StartIn {
         let mut kinds = given.into_iter().filter(|names| !names.is_empty());
         match (kinds.next(), kinds.next()) {
             (Some(names), None) if names.len() <= GROUPS_MAX => {
-                Ok(names.iter().map(|name| super::group_name(name)).collect())
+                Ok(names.iter().map(|name| group_name(name)).collect())
             }
             (Some(_), None) => Err(Error::invalid(format!(
                 "A query reads at most {GROUPS_MAX} log groups"

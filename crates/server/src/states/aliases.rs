@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::arn::{MachineName, qualified_arn};
 use super::constraints::Constraints;
 use super::errors::Error;
-use super::page::{PageIn, page};
+use super::page::{MachinePageIn, page};
 use super::routing::{self, RouteWire};
 use super::{Call, Seconds, answer, nothing};
 
@@ -253,14 +253,6 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<Response, Error> {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ListIn {
-    state_machine_arn: Option<String>,
-    #[serde(flatten)]
-    page: PageIn,
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed {
@@ -271,15 +263,8 @@ struct Listed {
 
 /// Of a machine; with a version, those that lead to it.
 pub(super) async fn list(call: &Call<'_>) -> Result<Response, Error> {
-    let request: ListIn = call.input()?;
-    let arn = request.state_machine_arn.as_ref();
-    let mut constraints = Constraints::default();
-    constraints
-        .required("stateMachineArn", arn)
-        .text("stateMachineArn", arn, 1, 256);
-    request.page.check(&mut constraints);
-    constraints.done()?;
-    let machine = MachineName::parse(arn.map_or("", String::as_str), call.options())?;
+    let request: MachinePageIn = call.input()?;
+    let machine = MachineName::parse(request.arn()?, call.options())?;
     let record = call.machine(&machine).await?;
     let version = match &machine.qualifier {
         None => None,

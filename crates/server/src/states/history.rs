@@ -6,7 +6,6 @@ use everstep_engine::{Direction, HistoryCursor, HistoryEvent, HistoryItem};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::constraints::Constraints;
 use super::errors::Error;
 use super::executions;
 use super::page::{self, PageIn};
@@ -25,13 +24,7 @@ struct HistoryIn {
 pub(super) async fn get(call: &Call<'_>) -> Result<Response, Error> {
     let request: HistoryIn = call.input()?;
     let arn = request.execution_arn.as_ref();
-    let mut constraints = Constraints::default();
-    constraints
-        .required("executionArn", arn)
-        .text("executionArn", arn, 1, 256);
-    request.page.check(&mut constraints);
-    constraints.done()?;
-    let arn = arn.map_or("", String::as_str);
+    let arn = request.page.below("executionArn", arn)?;
     let id = executions::find(call, arn).await?;
     let direction = if request.reverse_order {
         Direction::Backward

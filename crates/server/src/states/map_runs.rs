@@ -26,13 +26,8 @@ struct Listed {
 pub(super) async fn list(call: &Call<'_>) -> Result<Response, Error> {
     let request: ListIn = call.input()?;
     let arn = request.execution_arn.as_ref();
-    let mut constraints = Constraints::default();
-    constraints
-        .required("executionArn", arn)
-        .text("executionArn", arn, 1, 256);
-    request.page.check(&mut constraints);
-    constraints.done()?;
-    let id = executions::find(call, arn.map_or("", String::as_str)).await?;
+    let arn = request.page.below("executionArn", arn)?;
+    let id = executions::find(call, arn).await?;
     request.page.place(call, &format!("map runs {id}"))?;
     Ok(answer(&Listed { map_runs: [] }))
 }

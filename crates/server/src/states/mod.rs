@@ -33,11 +33,11 @@ use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use everstep_engine::Handle;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 
+use crate::aws_json;
 use crate::door::Caller;
 use crate::http::{self, App};
 use crate::options::Options;
@@ -48,15 +48,13 @@ pub(crate) use permission::need;
 pub(crate) use redrives::Redrives;
 pub(crate) use starts::INPUT_MAX;
 
-const TARGET: &str = "x-amz-target";
+const MEDIA_TYPE: &str = "application/x-amz-json-1.0";
 /// What the names of this service's operations begin with.
 pub(crate) const SERVICE: &str = "AWSStepFunctions.";
 
 /// Whether a request names an operation of this service.
 pub(crate) fn speaks(request: &Request<Body>) -> bool {
-    let target = request.headers().get(TARGET);
-    request.uri().path() == "/"
-        && target.is_some_and(|target| target.as_bytes().starts_with(SERVICE.as_bytes()))
+    request.uri().path() == "/" && aws_json::target(request.headers()).starts_with(SERVICE)
 }
 
 /// A request of this API.
@@ -69,11 +67,7 @@ struct Call<'a> {
 
 pub(crate) async fn serve(app: App, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
-    let target = head
-        .headers
-        .get(TARGET)
-        .and_then(|target| target.to_str().ok())
-        .and_then(|target| target.strip_prefix(SERVICE));
+    let operation = aws_json::target(&head.headers).strip_prefix(SERVICE);
     let caller = head.extensions.get::<Caller>().cloned();
     let limits = &app.options.limits;
     let answer = match http::read(body, limits.body_bytes_max, limits.body_timeout).await {
@@ -83,7 +77,7 @@ pub(crate) async fn serve(app: App, request: Request<Body>) -> Response {
                 body,
                 caller,
             };
-            dispatch(target.unwrap_or_default(), call).await
+            dispatch(operation.unwrap_or_default(), call).await
         }
         Err(error) => Err(Error::of_body(error)),
     };
@@ -137,20 +131,7 @@ async fn dispatch(operation: &str, call: Call<'_>) -> Result<Response, Error> {
 
 impl Call<'_> {
     fn input<Input: DeserializeOwned>(&self) -> Result<Input, Error> {
-        let body: &[u8] = if self.body.is_empty() {
-            b"{}"
-        } else {
-            &self.body
-        };
-        // The members of an array would be taken in their order.
-        if !body.trim_ascii_start().starts_with(b"{") {
-            return Err(Error::Malformed {
-                reason: "the body is not a JSON object".to_owned(),
-            });
-        }
-        serde_json::from_slice(body).map_err(|error| Error::Malformed {
-            reason: error.to_string(),
-        })
+        aws_json::input(&self.body).map_err(|reason| Error::Malformed { reason })
     }
 
     fn handle(&self) -> &Handle {
@@ -186,17 +167,5 @@ fn nothing() -> Response {
 }
 
 fn respond(status: StatusCode, body: &impl Serialize) -> Response {
-    // Only a map with keys that are no texts can't be written, and there is none.
-    let bytes = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = Response::new(Body::from(bytes));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/x-amz-json-1.0"),
-    );
-    if let Ok(id) = HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()) {
-        headers.insert("x-amzn-requestid", id);
-    }
-    response
+    aws_json::respond(MEDIA_TYPE, status, body)
 }

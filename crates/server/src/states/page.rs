@@ -22,9 +22,41 @@ pub(super) struct PageIn {
     pub next_token: Option<String>,
 }
 
+/// What lists of a state machine's versions and aliases are asked with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct MachinePageIn {
+    state_machine_arn: Option<String>,
+    #[serde(flatten)]
+    pub page: PageIn,
+}
+
+impl MachinePageIn {
+    /// As [`PageIn::below`].
+    ///
+    /// # Errors
+    /// As [`PageIn::below`].
+    pub(super) fn arn(&self) -> Result<&str, Error> {
+        self.page
+            .below("stateMachineArn", self.state_machine_arn.as_ref())
+    }
+}
+
 impl PageIn {
     pub(super) fn check(&self, constraints: &mut Constraints) {
         self.check_up_to(constraints, 1024);
+    }
+
+    /// Checks what a list is asked with that belongs to something; gives its ARN.
+    ///
+    /// # Errors
+    /// Everything that breaks the service's model.
+    pub(super) fn below<'a>(&self, name: &str, arn: Option<&'a String>) -> Result<&'a str, Error> {
+        let mut constraints = Constraints::default();
+        constraints.required(name, arn).text(name, arn, 1, 256);
+        self.check(&mut constraints);
+        constraints.done()?;
+        Ok(arn.map_or("", String::as_str))
     }
 
     pub(super) fn check_up_to(&self, constraints: &mut Constraints, token_max: usize) {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::arn::{MachineName, qualified_arn};
 use super::constraints::Constraints;
 use super::errors::Error;
-use super::page::{PageIn, page};
+use super::page::{MachinePageIn, page};
 use super::{Call, Seconds, answer, nothing};
 
 const VERSIONS_MAX: usize = 1000;
@@ -92,14 +92,6 @@ pub(super) async fn publish(call: &Call<'_>) -> Result<Response, Error> {
     }))
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ListIn {
-    state_machine_arn: Option<String>,
-    #[serde(flatten)]
-    page: PageIn,
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed {
@@ -110,15 +102,8 @@ struct Listed {
 
 /// The latest first.
 pub(super) async fn list(call: &Call<'_>) -> Result<Response, Error> {
-    let request: ListIn = call.input()?;
-    let arn = request.state_machine_arn.as_ref();
-    let mut constraints = Constraints::default();
-    constraints
-        .required("stateMachineArn", arn)
-        .text("stateMachineArn", arn, 1, 256);
-    request.page.check(&mut constraints);
-    constraints.done()?;
-    let name = MachineName::unqualified(arn.map_or("", String::as_str), call.options())?;
+    let request: MachinePageIn = call.input()?;
+    let name = MachineName::unqualified(request.arn()?, call.options())?;
     let record = call.machine(&name).await?;
     let mut entries = BTreeMap::new();
     for (number, version) in &record.versions {
