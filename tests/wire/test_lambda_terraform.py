@@ -4,39 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import secrets
-import shutil
-import subprocess
 import sysconfig
 import zipfile
-from pathlib import Path
 
 import pytest
 from conftest import code
+from terraform import Terraform
 
-PROVIDER = "*/hashicorp/aws/*/*/terraform-provider-aws*"
 CONFIGURATION = """
-terraform {
-  required_providers {
-    aws = { source = "hashicorp/aws" }
-  }
-}
-
-variable "endpoint" { type = string }
-variable "name" { type = string }
 variable "packages" { type = string }
 variable "timeout" { type = number }
-
-provider "aws" {
-  region                      = "us-east-1"
-  access_key                  = "test"
-  secret_key                  = "test"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
-  endpoints { lambda = var.endpoint }
-}
 
 resource "aws_lambda_layer_version" "layer" {
   layer_name          = var.name
@@ -90,41 +68,21 @@ resource "aws_lambda_function_event_invoke_config" "async" {
 """
 
 
-def plugins() -> Path | None:
-    """The folder that holds the provider, where somebody has put it."""
-    told = os.environ.get("TF_PLUGIN_CACHE_DIR")
-    usual = [Path.home() / ".terraform.d/plugins", Path("/usr/local/share/terraform/plugins"), Path("/usr/share/terraform/plugins")]
-    local = sorted(Path("/opt").iterdir()) if Path("/opt").is_dir() else []
-    folders = ([Path(told)] if told else []) + usual + local
-    return next((folder for folder in folders if any(folder.glob(PROVIDER))), None)
-
-
 def test_terraform_makes_changes_and_removes_functions(client, endpoint, tmp_path):
-    terraform, folder = shutil.which("terraform"), plugins()
-    if not terraform or not folder:
-        pytest.skip("terraform and its AWS provider are not on this machine")
-    (tmp_path / "main.tf").write_text(CONFIGURATION)
     (tmp_path / "code.zip").write_bytes(code())
     layer = io.BytesIO()
     with zipfile.ZipFile(layer, "w") as archive:
         archive.writestr("python/of_layer.py", "")
     (tmp_path / "layer.zip").write_bytes(layer.getvalue())
     name = f"terraform-{secrets.token_hex(4)}"
-    variables = {"endpoint": endpoint, "name": name, "packages": sysconfig.get_paths()["purelib"]}
-
-    def run(*words: str, timeout: int = 5) -> None:
-        environment = {**os.environ, **{f"TF_VAR_{key}": value for key, value in variables.items()}, "TF_VAR_timeout": str(timeout)}
-        environment.pop("TF_CLI_CONFIG_FILE", None)
-        done = subprocess.run([terraform, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, f"{words}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
-
-    run("init", "-input=false", f"-plugin-dir={folder}")
-    run("apply", "-input=false", "-auto-approve")
-    run("plan", "-input=false", "-detailed-exitcode")
+    packages = sysconfig.get_paths()["purelib"]
+    terraform = Terraform(tmp_path, "lambda", CONFIGURATION, endpoint, name)
+    terraform.apply(packages=packages, timeout=5)
+    terraform.plan_changes_nothing(packages=packages, timeout=5)
     assert json.load(client.invoke(FunctionName=name, Qualifier="live", Payload=b"[1]")["Payload"]) == [1]
-    run("apply", "-input=false", "-auto-approve", timeout=9)
+    terraform.apply(packages=packages, timeout=9)
     assert client.get_function_configuration(FunctionName=name)["Timeout"] == 9
     assert client.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == "2"
-    run("destroy", "-input=false", "-auto-approve", timeout=9)
+    terraform.destroy(packages=packages, timeout=9)
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.get_function(FunctionName=name)

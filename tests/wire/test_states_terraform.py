@@ -3,34 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import shutil
-import subprocess
 
-import pytest
-from test_lambda_terraform import plugins
+from terraform import Terraform
 
 CONFIGURATION = """
-terraform {
-  required_providers {
-    aws = { source = "hashicorp/aws" }
-  }
-}
-
-variable "endpoint" { type = string }
-variable "name" { type = string }
 variable "comment" { type = string }
-
-provider "aws" {
-  region                      = "us-east-1"
-  access_key                  = "test"
-  secret_key                  = "test"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
-  endpoints { sfn = var.endpoint }
-}
 
 resource "aws_sfn_activity" "work" {
   name = var.name
@@ -76,31 +54,19 @@ resource "aws_sfn_alias" "live" {
 
 
 def test_terraform_makes_changes_and_removes_state_machines(states, endpoint, tmp_path, refused):
-    terraform, folder = shutil.which("terraform"), plugins()
-    if not terraform or not folder:
-        pytest.skip("terraform and its AWS provider are not on this machine")
-    (tmp_path / "main.tf").write_text(CONFIGURATION)
     name = f"terraform-{secrets.token_hex(4)}"
     arn = f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}"
-
-    def run(*words: str, comment: str = "first") -> None:
-        variables = {"endpoint": endpoint, "name": name, "comment": comment}
-        environment = {**os.environ, **{f"TF_VAR_{key}": value for key, value in variables.items()}}
-        environment.pop("TF_CLI_CONFIG_FILE", None)
-        done = subprocess.run([terraform, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, f"{words}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
-
-    run("init", "-input=false", f"-plugin-dir={folder}")
-    run("apply", "-input=false", "-auto-approve")
-    run("plan", "-input=false", "-detailed-exitcode")
+    terraform = Terraform(tmp_path, "sfn", CONFIGURATION, endpoint, name)
+    terraform.apply(comment="first")
+    terraform.plan_changes_nothing(comment="first")
     alias = states.describe_state_machine_alias(stateMachineAliasArn=f"{arn}:live")
     assert alias["routingConfiguration"] == [{"stateMachineVersionArn": f"{arn}:1", "weight": 100}]
-    run("apply", "-input=false", "-auto-approve", comment="second")
+    terraform.apply(comment="second")
     assert json.loads(states.describe_state_machine(stateMachineArn=arn)["definition"])["Comment"] == "second"
     alias = states.describe_state_machine_alias(stateMachineAliasArn=f"{arn}:live")
     assert alias["routingConfiguration"] == [{"stateMachineVersionArn": f"{arn}:2", "weight": 100}]
     assert states.list_tags_for_resource(resourceArn=arn)["tags"] == [{"key": "team", "value": "one"}]
-    run("destroy", "-input=false", "-auto-approve", comment="second")
+    terraform.destroy(comment="second")
     for gone in (arn, f"{arn}-express"):
         refused("StateMachineDoesNotExist", states.describe_state_machine, stateMachineArn=gone)
     refused("ActivityDoesNotExist", states.describe_activity, activityArn=arn.replace("stateMachine", "activity"))

@@ -12,7 +12,6 @@
 mod chance;
 mod clock;
 mod convert;
-mod digest;
 mod error;
 mod functions;
 mod guard;

@@ -3,6 +3,7 @@
 //! Pure: chance arrives through [`expression::Scope`], and the same arguments give the same value on every machine.
 
 mod cursor;
+mod digest;
 pub mod expression;
 pub mod intrinsic;
 pub mod json;

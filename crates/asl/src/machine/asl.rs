@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use everstep_core::token::{Purpose, Token};
 use everstep_core::{
     Command, Execution, Failure, Machine, Outcome, Payload, Reply as KernelReply, Stamp, Start,
     Task, Timer, Turn, View,
@@ -208,15 +207,8 @@ fn call(
     }
     let is_activity = matches!(attempt.worker, Worker::Activity);
     let has_token = is_activity || attempt.worker.has_token();
-    let token = has_token.then(|| {
-        surroundings.keyring.sign(&Token {
-            purpose: Purpose::Task,
-            execution: execution.id(),
-            operation: task.operation,
-            generation: task.generation,
-            position: 0,
-        })
-    });
+    let token =
+        has_token.then(|| surroundings.task_token(execution.id(), task.operation, task.generation));
     let settings = state.settings.as_ref()?;
     Some(Call {
         resource: attempt.resource.clone(),

@@ -171,7 +171,7 @@ impl<'a> Run<'_, 'a> {
         let error = flow::error_value(failure.error.as_ref(), cause);
         let mut scene = self.scene(id);
         let left = flow::caught(&catcher.flow, input.value(), &error, &mut scene);
-        let bodies = left.and_then(|left| self.bodies_of(&left, &[&input], &name));
+        let bodies = left.and_then(|left| self.bodies_of(id, &left, &[&input], &name));
         match bodies {
             Ok((output, assigned)) => self.leave(id, output, assigned, Some(catcher.next)),
             // What goes wrong in a catcher is not caught.

@@ -179,8 +179,8 @@ fn begin(
     state.phase(frame, phase);
 }
 
-/// What a Map state does when an iteration has begun or ended.
-fn after_iteration(state: &State, frame: FrameId) -> Phase {
+/// What a Map or Parallel state does when an iteration or branch has begun or ended.
+pub(crate) fn after_iteration(state: &State, frame: FrameId) -> Phase {
     match state.fan(frame) {
         Some(fan) if fan.next < fan.length && fan.open < fan.rules.concurrency => Phase::Spread,
         Some(fan) if fan.open == 0 && fan.next >= fan.length => Phase::Joined,

@@ -65,7 +65,7 @@ impl Run<'_, '_> {
         next: Option<StateId>,
     ) -> Step {
         let name = self.visit(id)?.name.clone();
-        let (output, assigned) = match self.bodies_of(left, at_hand, &name) {
+        let (output, assigned) = match self.bodies_of(id, left, at_hand, &name) {
             Ok(bodies) => bodies,
             Err(fault) => return self.fault(id, &fault),
         };
@@ -74,6 +74,7 @@ impl Run<'_, '_> {
 
     pub fn bodies_of(
         &mut self,
+        id: FrameId,
         left: &Left,
         at_hand: &[&Document],
         name: &str,
@@ -86,7 +87,9 @@ impl Run<'_, '_> {
             near.extend(output.document());
             assigned.push((variable.clone(), self.limited(value, &near, name)?));
         }
-        if !assigned.is_empty() && self.variables_bytes(&assigned) > self.limits().variables_bytes {
+        if !assigned.is_empty()
+            && self.variables_bytes(id, &assigned) > self.limits().variables_bytes
+        {
             return Err(Fault::DataLimit {
                 of: name.to_owned(),
             });
@@ -94,13 +97,16 @@ impl Run<'_, '_> {
         Ok((output, assigned))
     }
 
-    /// What all variables of the execution take, the new ones included.
-    fn variables_bytes(&self, assigned: &[Assigned]) -> usize {
+    /// What all variables of the execution take once the frame has these in place of its own of the same names.
+    fn variables_bytes(&self, id: FrameId, assigned: &[Assigned]) -> usize {
         let frames = self.turn.state().frames.values();
         let known = frames.flat_map(|frame| frame.variables.values());
         let known: usize = known.map(|value| value.text().len()).sum();
+        let own = self.turn.state().frame(id).map(|frame| &frame.variables);
+        let replaced = assigned.iter().filter_map(|(name, _)| own?.get(name));
+        let replaced: usize = replaced.map(|value| value.text().len()).sum();
         let new: usize = assigned.iter().map(|(_, value)| value.text().len()).sum();
-        known.saturating_add(new)
+        known.saturating_sub(replaced).saturating_add(new)
     }
 
     /// Leaves a state with what its documents are.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use everstep_core::token::Keyring;
+use everstep_core::token::{Keyring, Purpose, Token};
+use everstep_core::{ExecutionId, Generation, Operation};
 use everstep_expr::jsonata;
 
 use crate::definition::Definition;
@@ -62,4 +63,22 @@ pub struct Surroundings {
     pub limits: Limits,
     /// Without one, every activity is taken to exist.
     pub catalogue: Option<Arc<dyn Catalogue>>,
+}
+
+impl Surroundings {
+    /// What settles an attempt: the arguments of a task and the worker of an activity get the same.
+    pub(crate) fn task_token(
+        &self,
+        execution: ExecutionId,
+        operation: Operation,
+        generation: Generation,
+    ) -> String {
+        self.keyring.sign(&Token {
+            purpose: Purpose::Task,
+            execution,
+            operation,
+            generation,
+            position: 0,
+        })
+    }
 }

@@ -3,6 +3,7 @@
 use everstep_core::{Reply as KernelReply, Stamp, Status};
 
 use super::event::{Event, FrameId, StateKind};
+use super::fan::after_iteration;
 use super::request::Reply;
 use super::run::{Run, Step};
 use super::settings::Kind;
@@ -72,19 +73,10 @@ fn again(state: &State, id: FrameId, is_too_large: bool) -> Phase {
         };
     }
     match &visit.fan {
-        Some(fan) if fan.next > 0 || fan.length == 0 => {
-            if fan.open == 0 && fan.next >= fan.length {
-                if is_too_large {
-                    Phase::Work
-                } else {
-                    Phase::Joined
-                }
-            } else if fan.next < fan.length && fan.open < fan.rules.concurrency {
-                Phase::Spread
-            } else {
-                Phase::Fanned
-            }
-        }
+        Some(fan) if fan.next > 0 || fan.length == 0 => match after_iteration(state, id) {
+            Phase::Joined if is_too_large => Phase::Work,
+            phase => phase,
+        },
         _ => Phase::Work,
     }
 }

@@ -154,13 +154,13 @@ impl<'t, 'a> Run<'t, 'a> {
     }
 
     pub fn close_failed(&mut self, previous: EventId, failure: ErrorOutput) {
-        self.jobs.extend(nested::running(self.turn.state()));
         self.record(Event::ExecutionFailed { previous, failure });
         self.close(Status::Failed);
     }
 
     /// Closes the execution. What it has not stopped or logged yet is stopped and logged nevertheless.
     pub fn close(&mut self, status: Status) {
+        self.jobs.extend(nested::running(self.turn.state()));
         self.jobs
             .extend(nested::unstopped(self.turn.execution(), self.turn.state()));
         let logs = logging::untaken(self.turn.execution(), self.turn.state());

@@ -5,13 +5,11 @@ use std::sync::Arc;
 use everstep_core::{Failure, Status};
 
 use super::event::{ErrorOutput, Event};
-use super::nested;
 use super::run::Run;
 
 impl Run<'_, '_> {
     pub fn stop(&mut self, failure: Option<Failure>) {
         let failure = failure.unwrap_or_default();
-        self.jobs.extend(nested::running(self.turn.state()));
         self.record(Event::ExecutionAborted {
             failure: ErrorOutput {
                 error: failure.kind.map(Arc::from),
@@ -23,7 +21,6 @@ impl Run<'_, '_> {
     }
 
     pub fn execution_timed_out(&mut self) {
-        self.jobs.extend(nested::running(self.turn.state()));
         self.record(Event::ExecutionTimedOut);
         self.close(Status::TimedOut);
         self.finish();

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use everstep_core::token::{Purpose, Token};
 use everstep_core::{
     Generation, Operation, Recovery, Target, TargetKind, Task as KernelTask, TaskPayload, Timer,
 };
@@ -166,13 +165,9 @@ impl Run<'_, '_> {
     }
 
     fn token(&self, operation: Operation, generation: Generation) -> String {
-        self.surroundings.keyring.sign(&Token {
-            purpose: Purpose::Task,
-            execution: self.turn.execution().id(),
-            operation,
-            generation,
-            position: 0,
-        })
+        let execution = self.turn.execution().id();
+        self.surroundings
+            .task_token(execution, operation, generation)
     }
 
     fn region(&self) -> Arc<str> {

@@ -7,8 +7,9 @@ use super::Handle;
 use crate::Error;
 use crate::registry::{HistoryEvent, missing, public_events, quarantine_reason, resolve};
 
-/// Batches read at a time.
+/// Batches read at a time: as many as events are wanted, since most hold one at least, within these bounds.
 const PAGE: usize = 512;
+const PAGE_MIN: usize = 8;
 
 /// Where a page begins: the batch, and the event in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,7 @@ impl Handle {
     ) -> Result<HistoryPage, Error> {
         // The row passes the owner's gate: everything that was acknowledged is in the store when it comes back.
         let machine = self.row(id).await?.machine;
+        let page = limit.clamp(PAGE_MIN, PAGE);
         let mut items = Vec::new();
         let mut next_batch = from.map_or(
             if direction == Direction::Forward {
@@ -85,9 +87,9 @@ impl Handle {
         );
         loop {
             let rows = self
-                .read(move |store| store.journal(id, next_batch, direction, PAGE))
+                .read(move |store| store.journal(id, next_batch, direction, page))
                 .await?;
-            let full = rows.len() == PAGE;
+            let full = rows.len() == page;
             for row in rows {
                 let (at, mut events) =
                     public_events(machine, row.sequence, &row.batch).map_err(|corrupt| {

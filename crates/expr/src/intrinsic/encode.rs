@@ -2,6 +2,7 @@
 
 use super::call::Arguments;
 use super::{ENCODED_CHARACTERS_MAX, Failure, Reason, json};
+use crate::digest;
 use crate::expression::Scope;
 use crate::json::Value;
 use crate::work::Work;
@@ -9,7 +10,6 @@ use base64::Engine;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
-use sha2::Digest;
 
 pub(super) fn base64_encode(
     arguments: &Arguments<'_>,
@@ -73,20 +73,10 @@ pub(super) fn hash(
         }
     };
     check_characters(arguments, &data, work)?;
-    Ok(match algorithm {
-        "MD5" => hex(&md5::Md5::digest(&data)),
-        "SHA-1" => hex(&sha1::Sha1::digest(&data)),
-        "SHA-256" => hex(&sha2::Sha256::digest(&data)),
-        "SHA-384" => hex(&sha2::Sha384::digest(&data)),
-        "SHA-512" => hex(&sha2::Sha512::digest(&data)),
-        _ => return Err(arguments.failure(Reason::Algorithm(algorithm.to_owned()))),
-    })
-}
-
-fn hex(bytes: &[u8]) -> Value {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let digits = digits.filter_map(|digit| char::from_digit(u32::from(digit), 16));
-    String::from_iter(digits).into()
+    let digest = digest::hexadecimal(data.as_bytes(), algorithm);
+    digest
+        .map(Value::from)
+        .ok_or_else(|| arguments.failure(Reason::Algorithm(algorithm.to_owned())))
 }
 
 fn check_characters(arguments: &Arguments<'_>, text: &str, work: &mut Work) -> Result<(), Failure> {

@@ -9,7 +9,8 @@ use jsonata_core::value::JValue;
 
 use super::chance::Chance;
 use super::scope::Limits;
-use super::{clock, convert, digest, guard, walk};
+use super::{clock, convert, guard, walk};
+use crate::digest;
 use crate::json::{DEPTH_MAX, Value};
 
 /// What the functions of one evaluation share.
