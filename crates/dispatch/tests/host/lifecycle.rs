@@ -79,6 +79,18 @@ async fn a_new_revision_has_its_own_workers_and_the_old_ones_retire() {
     let old_pid = fixture.value(&old, "0").await.as_i64().unwrap();
     let new_pid = fixture.value(&new, "0").await.as_i64().unwrap();
     assert_ne!(old_pid, new_pid);
+    // An answer is there a moment before its worker is idle, and a busy worker's end is not waited for.
+    eventually("two idle workers", || {
+        fixture
+            .host
+            .stats()
+            .pools
+            .iter()
+            .map(|pool| pool.idle)
+            .sum::<usize>()
+            == 2
+    })
+    .await;
     fixture.host.retire(&old.arn, Some("1")).await;
     assert!(!alive(old_pid) && alive(new_pid));
     fixture.host.retire(&old.arn, None).await;
