@@ -21,7 +21,8 @@ use reqwest::redirect::Policy;
 pub use address::{Network, NotANetwork};
 pub use connection::{Authorization, Connection, Connections, Secret};
 
-use address::{Guard, Guarded};
+pub(crate) use address::Guard;
+use address::Guarded;
 pub(crate) use exchange::Exchange;
 
 use answer::Answer;
