@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use everstep_engine::{ClockMode, Handle, Storage};
-use everstep_server::{Key, Role, Server};
+use everstep_server::{Key, Metrics, Role, Server};
 
 use crate::bounds::Bounds;
 use crate::client::{KEY_FILE, URL_FILE};
@@ -18,6 +18,7 @@ use crate::keys::{self, KEYS_FILE};
 use crate::log_options::LogOptions;
 use crate::output;
 use crate::services::ServiceArguments;
+use crate::telemetry::TelemetryArguments;
 
 #[derive(Args, Clone, Debug)]
 pub struct Dev {
@@ -49,6 +50,8 @@ pub struct Dev {
     pub services: ServiceArguments,
     #[command(flatten)]
     pub logs: LogOptions,
+    #[command(flatten)]
+    pub telemetry: TelemetryArguments,
     /// End when standard input closes
     #[arg(long, hide = true)]
     pub with_parent: bool,
@@ -72,10 +75,11 @@ impl ClockArgument {
 
 impl Dev {
     pub fn run(self) -> Result<()> {
-        composition::run(self.serve())
+        let metrics = Metrics::default();
+        composition::run(self.telemetry, &metrics.clone(), self.serve(metrics))
     }
 
-    async fn serve(self) -> Result<()> {
+    async fn serve(self, metrics: Metrics) -> Result<()> {
         if !self.listen.ip().is_loopback() {
             return Err(Failed::Usage(format!(
                 "{} is not a loopback address: `everstep dev` listens on this machine alone; `everstep serve` is for others",
@@ -109,6 +113,7 @@ impl Dev {
         let mut options = everstep_server::Options {
             region: self.environment.region.clone(),
             logs: Some(logs.clone()),
+            metrics,
             door: ring.door(&host, keys == 0),
             ..Default::default()
         };

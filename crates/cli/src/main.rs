@@ -17,6 +17,7 @@ mod parent;
 mod serve;
 mod services;
 mod states;
+mod telemetry;
 mod verbs;
 
 #[cfg(feature = "demo")]

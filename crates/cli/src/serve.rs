@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::Args;
 use everstep_engine::{ClockMode, Storage};
 use everstep_logs::Logs;
-use everstep_server::{Code, Door, Limits, Options, Server, Tls};
+use everstep_server::{Code, Door, Limits, Metrics, Options, Server, Tls};
 
 use crate::bounds::Bounds;
 use crate::client::URL_FILE;
@@ -20,6 +20,7 @@ use crate::keys::{self, Place};
 use crate::log_options::LogOptions;
 use crate::output;
 use crate::services::ServiceArguments;
+use crate::telemetry::TelemetryArguments;
 
 #[derive(Args, Clone, Debug)]
 pub struct Serve {
@@ -54,6 +55,8 @@ pub struct Serve {
     services: ServiceArguments,
     #[command(flatten)]
     logs: LogOptions,
+    #[command(flatten)]
+    telemetry: TelemetryArguments,
     /// Connections at one time; further ones wait
     #[arg(long, default_value_t = Limits::default().connections_max, value_name = "COUNT")]
     max_connections: usize,
@@ -69,10 +72,11 @@ pub struct Serve {
 
 impl Serve {
     pub fn run(self) -> Result<()> {
-        composition::run(self.serve())
+        let metrics = Metrics::default();
+        composition::run(self.telemetry, &metrics.clone(), self.serve(metrics))
     }
 
-    async fn serve(self) -> Result<()> {
+    async fn serve(self, metrics: Metrics) -> Result<()> {
         let data = Ground::folder(&self.place.data)?;
         let fixed = self.admin_key.as_deref().map(keys::from_text).transpose()?;
         let alone = fixed.is_none();
@@ -109,8 +113,8 @@ impl Serve {
         };
         let (outer, inner) = {
             let tls = tls.as_ref().map(|(tls, _)| tls.clone());
-            let outer = self.options(&logs, door.clone(), &public, tls);
-            let within = self.options(&logs, door, &public, None);
+            let outer = self.options(&logs, &metrics, door.clone(), &public, tls);
+            let within = self.options(&logs, &metrics, door, &public, None);
             let (stop, stop_within) = (outer.shutdown.clone(), within.shutdown.clone());
             let handle = engine.handle();
             let outer = Server::serve(listener, outer, handle.clone())?;
@@ -143,7 +147,14 @@ impl Serve {
         public.unwrap_or_else(|| format!("{scheme}://{address}"))
     }
 
-    fn options(&self, logs: &Logs, door: Door, public: &str, tls: Option<Tls>) -> Options {
+    fn options(
+        &self,
+        logs: &Logs,
+        metrics: &Metrics,
+        door: Door,
+        public: &str,
+        tls: Option<Tls>,
+    ) -> Options {
         let mut limits = Limits {
             connections_max: self.max_connections.max(1),
             head_timeout: Duration::from_secs(self.head_timeout.max(1)),
@@ -155,6 +166,7 @@ impl Serve {
             listen: self.listen,
             region: self.environment.region.clone(),
             logs: Some(logs.clone()),
+            metrics: metrics.clone(),
             public_url: Some(public.to_owned()),
             tls,
             door,

@@ -98,7 +98,12 @@ impl Owner {
             KernelEvent::Quarantined { .. } => self.move_row(id, Status::Quarantined),
             KernelEvent::Marked { status } => self.move_row(id, status),
             KernelEvent::Reopened => self.reopen(id),
-            KernelEvent::Started(_) | KernelEvent::Opened { .. } => {}
+            KernelEvent::Started(_) => {
+                if let Some(slot) = self.cells.get(&id) {
+                    self.tally.count(&slot.row.definition, Status::Running);
+                }
+            }
+            KernelEvent::Opened { .. } => {}
         }
     }
 
@@ -124,6 +129,7 @@ impl Owner {
         let closed = slot.cell.execution().closed();
         let before = slot.row.closed;
         slot.row.status = status;
+        self.tally.count(&slot.row.definition, status);
         slot.row.closed = closed;
         let row = slot.row.clone();
         if let Some(before) = before {
