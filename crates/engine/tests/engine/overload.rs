@@ -37,7 +37,7 @@ fn gated(queue_max: usize) -> (Engine, Sender<()>, tempfile::TempDir) {
 async fn until_waiting(handle: &Handle, count: usize) {
     let began = Instant::now();
     while handle.waiting() < count {
-        assert!(began.elapsed() < Duration::from_secs(5));
+        assert!(began.elapsed() < Duration::from_secs(30));
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -51,7 +51,7 @@ async fn committed(handle: &Handle) -> ExecutionId {
         if let Some(row) = page.rows.first() {
             return row.id;
         }
-        assert!(began.elapsed() < Duration::from_secs(5));
+        assert!(began.elapsed() < Duration::from_secs(30));
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -121,7 +121,7 @@ async fn starts_are_shed_first_then_reads_then_requests_and_settles_never() {
     }
     let began = Instant::now();
     while handle.start(named("second")).await.is_err() {
-        assert!(began.elapsed() < Duration::from_secs(5));
+        assert!(began.elapsed() < Duration::from_secs(30));
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let ended = tokio::task::spawn_blocking(|| engine.shutdown()).await;
