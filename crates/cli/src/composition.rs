@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions, host};
 use everstep_engine::{ClockMode, Engine, Handle, Options, Storage};
 use everstep_logs::Logs;
-use everstep_server::{BindError, Code, Door, Key, Keys, Metrics, Tls, Worker, Workers};
+use everstep_server::{BindError, Code, Door, Key, Keys, Tls, Worker, Workers};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -17,19 +17,13 @@ use crate::error::Failed;
 use crate::functions::Functions;
 use crate::host::{FunctionEnvironment, HostArguments};
 use crate::services::ServiceArguments;
-use crate::telemetry::{self, TelemetryArguments};
 use crate::{keys, output, parent};
 
 /// How often files of keys and certificates are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Runs a server, with its log, until it has ended.
-pub fn run(
-    arguments: TelemetryArguments,
-    metrics: &Metrics,
-    server: impl Future<Output = Result<()>>,
-) -> Result<()> {
-    telemetry::begin(arguments, metrics);
+/// Runs a server until it has ended.
+pub fn run(server: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use everstep_engine::{ClockMode, Handle, Storage};
-use everstep_server::{Key, Metrics, Role, Server};
+use everstep_server::{Key, Role, Server};
 
 use crate::bounds::Bounds;
 use crate::client::{KEY_FILE, URL_FILE};
@@ -18,7 +18,7 @@ use crate::keys::{self, KEYS_FILE};
 use crate::log_options::LogOptions;
 use crate::output;
 use crate::services::ServiceArguments;
-use crate::telemetry::TelemetryArguments;
+use crate::telemetry::{Telemetry, TelemetryArguments};
 
 #[derive(Args, Clone, Debug)]
 pub struct Dev {
@@ -75,11 +75,11 @@ impl ClockArgument {
 
 impl Dev {
     pub fn run(self) -> Result<()> {
-        let metrics = Metrics::default();
-        composition::run(self.telemetry, &metrics.clone(), self.serve(metrics))
+        let telemetry = self.telemetry.begin();
+        composition::run(self.serve(telemetry))
     }
 
-    async fn serve(self, metrics: Metrics) -> Result<()> {
+    async fn serve(self, telemetry: Telemetry) -> Result<()> {
         if !self.listen.ip().is_loopback() {
             return Err(Failed::Usage(format!(
                 "{} is not a loopback address: `everstep dev` listens on this machine alone; `everstep serve` is for others",
@@ -91,6 +91,7 @@ impl Dev {
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
         let logs = self.logs.open(&data)?;
+        telemetry.kept.begin(logs.clone());
         let ground = Ground {
             data: &data,
             logs: &logs,
@@ -113,7 +114,7 @@ impl Dev {
         let mut options = everstep_server::Options {
             region: self.environment.region.clone(),
             logs: Some(logs.clone()),
-            metrics,
+            metrics: telemetry.metrics,
             door: ring.door(&host, keys == 0),
             ..Default::default()
         };

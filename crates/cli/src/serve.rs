@@ -20,7 +20,7 @@ use crate::keys::{self, Place};
 use crate::log_options::LogOptions;
 use crate::output;
 use crate::services::ServiceArguments;
-use crate::telemetry::TelemetryArguments;
+use crate::telemetry::{Telemetry, TelemetryArguments};
 
 #[derive(Args, Clone, Debug)]
 pub struct Serve {
@@ -72,11 +72,11 @@ pub struct Serve {
 
 impl Serve {
     pub fn run(self) -> Result<()> {
-        let metrics = Metrics::default();
-        composition::run(self.telemetry, &metrics.clone(), self.serve(metrics))
+        let telemetry = self.telemetry.begin();
+        composition::run(self.serve(telemetry))
     }
 
-    async fn serve(self, metrics: Metrics) -> Result<()> {
+    async fn serve(self, telemetry: Telemetry) -> Result<()> {
         let data = Ground::folder(&self.place.data)?;
         let fixed = self.admin_key.as_deref().map(keys::from_text).transpose()?;
         let alone = fixed.is_none();
@@ -91,6 +91,7 @@ impl Serve {
         let url = format!("http://{}", inner.local_addr()?);
         let public = self.public(listener.local_addr()?);
         let logs = self.logs.open(&data)?;
+        telemetry.kept.begin(logs.clone());
         let ground = Ground {
             data: &data,
             logs: &logs,
@@ -113,8 +114,8 @@ impl Serve {
         };
         let (outer, inner) = {
             let tls = tls.as_ref().map(|(tls, _)| tls.clone());
-            let outer = self.options(&logs, &metrics, door.clone(), &public, tls);
-            let within = self.options(&logs, &metrics, door, &public, None);
+            let outer = self.options(&logs, &telemetry.metrics, door.clone(), &public, tls);
+            let within = self.options(&logs, &telemetry.metrics, door, &public, None);
             let (stop, stop_within) = (outer.shutdown.clone(), within.shutdown.clone());
             let handle = engine.handle();
             let outer = Server::serve(listener, outer, handle.clone())?;

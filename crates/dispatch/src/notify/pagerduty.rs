@@ -42,28 +42,32 @@ impl PagerDuty {
             "event_action": action,
             "dedup_key": event.subject(),
         });
-        if action == "trigger" {
-            let (class, group) = (event.name.clone(), event.workflow_id());
-            let links: Vec<Value> = event
-                .text(&["approve_url", "url", "page", "review_url"])
-                .map(|href| json!({ "href": href, "text": "Open" }))
-                .into_iter()
-                .collect();
-            body["client"] = "Everstep".into();
-            body["links"] = links.into();
-            body["payload"] = json!({
-                "summary": words::one_line(&words::headline(event), SUMMARY_LETTERS_MAX),
-                "source": self.source,
-                "severity": severity,
-                "timestamp": event.at,
-                "component": "everstep",
-                "group": group,
-                "class": class,
-                "custom_details": event.data,
-            });
+        if let (Some(body), "trigger") = (body.as_object_mut(), action) {
+            body.insert("client".to_owned(), "Everstep".into());
+            body.insert("links".to_owned(), links(event));
+            body.insert("payload".to_owned(), self.payload(event, severity));
         }
         Outgoing::json(&self.url, &body)
     }
+
+    fn payload(&self, event: &Event, severity: &str) -> Value {
+        json!({
+            "summary": words::one_line(&words::headline(event), SUMMARY_LETTERS_MAX),
+            "source": self.source,
+            "severity": severity,
+            "timestamp": event.at,
+            "component": "everstep",
+            "group": event.workflow_id(),
+            "class": event.name,
+            "custom_details": event.data,
+        })
+    }
+}
+
+fn links(event: &Event) -> Value {
+    let place = event.text(&["approve_url", "url", "page", "review_url"]);
+    let links = place.map(|href| json!({ "href": href, "text": "Open" }));
+    links.into_iter().collect()
 }
 
 #[cfg(test)]

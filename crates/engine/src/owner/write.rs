@@ -98,12 +98,7 @@ impl Owner {
             KernelEvent::Quarantined { .. } => self.move_row(id, Status::Quarantined),
             KernelEvent::Marked { status } => self.move_row(id, status),
             KernelEvent::Reopened => self.reopen(id),
-            KernelEvent::Started(_) => {
-                if let Some(slot) = self.cells.get(&id) {
-                    self.tally.count(&slot.row.definition, Status::Running);
-                }
-            }
-            KernelEvent::Opened { .. } => {}
+            KernelEvent::Started(_) | KernelEvent::Opened { .. } => {}
         }
     }
 
