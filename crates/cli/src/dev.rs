@@ -18,6 +18,7 @@ use crate::keys::{self, KEYS_FILE};
 use crate::log_options::LogOptions;
 use crate::output;
 use crate::services::ServiceArguments;
+use crate::settings::SettingsArgument;
 
 #[derive(Args, Clone, Debug)]
 pub struct Dev {
@@ -49,6 +50,8 @@ pub struct Dev {
     pub services: ServiceArguments,
     #[command(flatten)]
     pub logs: LogOptions,
+    #[command(flatten)]
+    pub settings: SettingsArgument,
     /// End when standard input closes
     #[arg(long, hide = true)]
     pub with_parent: bool,
@@ -83,6 +86,8 @@ impl Dev {
             ))
             .into());
         }
+        let settings = self.settings.read()?;
+        let callbacks = crate::callbacks::read(&settings)?;
         let data = Ground::folder(&self.data)?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -110,6 +115,7 @@ impl Dev {
             region: self.environment.region.clone(),
             logs: Some(logs.clone()),
             door: ring.door(&host, keys == 0),
+            callbacks,
             ..Default::default()
         };
         self.bounds.apply(&mut options.limits);

@@ -3,6 +3,7 @@
 mod afl;
 mod arguments;
 mod bounds;
+mod callbacks;
 mod client;
 mod composition;
 mod dev;
@@ -16,6 +17,7 @@ mod output;
 mod parent;
 mod serve;
 mod services;
+mod settings;
 mod states;
 mod verbs;
 
