@@ -16,6 +16,7 @@ use crate::bounds::Bounds;
 use crate::error::Failed;
 use crate::functions::Functions;
 use crate::host::{FunctionEnvironment, HostArguments};
+use crate::notifications::Notifications;
 use crate::services::ServiceArguments;
 use crate::{keys, output, parent};
 
@@ -40,6 +41,7 @@ pub struct Ground<'a> {
     pub environment: &'a FunctionEnvironment,
     pub host: &'a HostArguments,
     pub services: &'a ServiceArguments,
+    pub notifications: &'a Notifications,
 }
 
 impl Ground<'_> {
@@ -60,7 +62,8 @@ impl Ground<'_> {
 
     pub fn dispatcher(&self, host: &FunctionHost) -> FunctionDispatcher {
         let code = self.data.join("code");
-        let services = self.services.options(self.data, self.logs);
+        let mut services = self.services.options(self.data, self.logs);
+        services.sinks = self.notifications.sinks.clone();
         FunctionDispatcher::with_services(host.clone(), self.url.to_owned(), code, services)
     }
 

@@ -16,8 +16,10 @@ use crate::error::Failed;
 use crate::host::{FunctionEnvironment, HostArguments};
 use crate::keys::{self, KEYS_FILE};
 use crate::log_options::LogOptions;
+use crate::notifications::Notifications;
 use crate::output;
 use crate::services::ServiceArguments;
+use crate::settings::{Settings, SettingsArgument};
 use crate::telemetry::{Telemetry, TelemetryArguments};
 
 #[derive(Args, Clone, Debug)]
@@ -51,6 +53,8 @@ pub struct Dev {
     #[command(flatten)]
     pub logs: LogOptions,
     #[command(flatten)]
+    pub settings: SettingsArgument,
+    #[command(flatten)]
     pub telemetry: TelemetryArguments,
     /// End when standard input closes
     #[arg(long, hide = true)]
@@ -75,11 +79,12 @@ impl ClockArgument {
 
 impl Dev {
     pub fn run(self) -> Result<()> {
+        let settings = self.settings.read()?;
         let telemetry = self.telemetry.begin();
-        composition::run(self.serve(telemetry))
+        composition::run(self.serve(telemetry, settings))
     }
 
-    async fn serve(self, telemetry: Telemetry) -> Result<()> {
+    async fn serve(self, telemetry: Telemetry, settings: Settings) -> Result<()> {
         if !self.listen.ip().is_loopback() {
             return Err(Failed::Usage(format!(
                 "{} is not a loopback address: `everstep dev` listens on this machine alone; `everstep serve` is for others",
@@ -87,6 +92,8 @@ impl Dev {
             ))
             .into());
         }
+        let callbacks = crate::callbacks::read(&settings)?;
+        let notifications = Notifications::read(&settings)?;
         let data = Ground::folder(&self.data)?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -100,6 +107,7 @@ impl Dev {
             host: &self.host,
             // What listens on this machine is reached by functions, too.
             services: &self.services.clone().with_loopback(),
+            notifications: &notifications,
         };
         let host = ground.host().await?;
         let dispatcher = ground.dispatcher(&host);
@@ -116,6 +124,7 @@ impl Dev {
             logs: Some(logs.clone()),
             metrics: telemetry.metrics,
             door: ring.door(&host, keys == 0),
+            callbacks,
             ..Default::default()
         };
         self.bounds.apply(&mut options.limits);

@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::Args;
 use everstep_engine::{ClockMode, Storage};
 use everstep_logs::Logs;
-use everstep_server::{Code, Door, Limits, Metrics, Options, Server, Tls};
+use everstep_server::{Code, Door, Limits, Options, Server, Tls};
 
 use crate::bounds::Bounds;
 use crate::client::URL_FILE;
@@ -18,8 +18,10 @@ use crate::error::Failed;
 use crate::host::{FunctionEnvironment, HostArguments};
 use crate::keys::{self, Place};
 use crate::log_options::LogOptions;
+use crate::notifications::Notifications;
 use crate::output;
 use crate::services::ServiceArguments;
+use crate::settings::{Settings, SettingsArgument};
 use crate::telemetry::{Telemetry, TelemetryArguments};
 
 #[derive(Args, Clone, Debug)]
@@ -56,6 +58,8 @@ pub struct Serve {
     #[command(flatten)]
     logs: LogOptions,
     #[command(flatten)]
+    settings: SettingsArgument,
+    #[command(flatten)]
     telemetry: TelemetryArguments,
     /// Connections at one time; further ones wait
     #[arg(long, default_value_t = Limits::default().connections_max, value_name = "COUNT")]
@@ -72,11 +76,14 @@ pub struct Serve {
 
 impl Serve {
     pub fn run(self) -> Result<()> {
+        let settings = self.settings.read()?;
         let telemetry = self.telemetry.begin();
-        composition::run(self.serve(telemetry))
+        composition::run(self.serve(telemetry, settings))
     }
 
-    async fn serve(self, telemetry: Telemetry) -> Result<()> {
+    async fn serve(self, telemetry: Telemetry, settings: Settings) -> Result<()> {
+        let callbacks = crate::callbacks::read(&settings)?;
+        let notifications = Notifications::read(&settings)?;
         let data = Ground::folder(&self.place.data)?;
         let fixed = self.admin_key.as_deref().map(keys::from_text).transpose()?;
         let alone = fixed.is_none();
@@ -99,6 +106,7 @@ impl Serve {
             environment: &self.environment,
             host: &self.host,
             services: &self.services,
+            notifications: &notifications,
         };
         let host = ground.host().await?;
         let dispatcher = ground.dispatcher(&host);
@@ -113,9 +121,13 @@ impl Serve {
             ..ring.door(&host, open)
         };
         let (outer, inner) = {
-            let tls = tls.as_ref().map(|(tls, _)| tls.clone());
-            let outer = self.options(&logs, &telemetry.metrics, door.clone(), &public, tls);
-            let within = self.options(&logs, &telemetry.metrics, door, &public, None);
+            let options = |door, tls| Options {
+                callbacks: callbacks.clone(),
+                metrics: telemetry.metrics.clone(),
+                ..self.options(&logs, door, &public, tls)
+            };
+            let outer = options(door.clone(), tls.as_ref().map(|(tls, _)| tls.clone()));
+            let within = options(door, None);
             let (stop, stop_within) = (outer.shutdown.clone(), within.shutdown.clone());
             let handle = engine.handle();
             let outer = Server::serve(listener, outer, handle.clone())?;
@@ -148,14 +160,7 @@ impl Serve {
         public.unwrap_or_else(|| format!("{scheme}://{address}"))
     }
 
-    fn options(
-        &self,
-        logs: &Logs,
-        metrics: &Metrics,
-        door: Door,
-        public: &str,
-        tls: Option<Tls>,
-    ) -> Options {
+    fn options(&self, logs: &Logs, door: Door, public: &str, tls: Option<Tls>) -> Options {
         let mut limits = Limits {
             connections_max: self.max_connections.max(1),
             head_timeout: Duration::from_secs(self.head_timeout.max(1)),
@@ -167,7 +172,6 @@ impl Serve {
             listen: self.listen,
             region: self.environment.region.clone(),
             logs: Some(logs.clone()),
-            metrics: metrics.clone(),
             public_url: Some(public.to_owned()),
             tls,
             door,

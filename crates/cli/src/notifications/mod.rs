@@ -12,7 +12,6 @@ use everstep_dispatch::notify::Sink;
 use serde::Deserialize;
 
 use crate::settings::Settings;
-pub use secret::Secret;
 use sink::SinkSettings;
 
 const SECTION: &str = "notify";
@@ -22,14 +21,30 @@ const FAMILIES: [(&str, &[&str]); 3] = [
     (
         "approval",
         &[
-            "requested", "reminded", "escalated", "delegated", "commented", "decided", "expired", "cancelled",
+            "requested",
+            "reminded",
+            "escalated",
+            "delegated",
+            "commented",
+            "decided",
+            "expired",
+            "cancelled",
         ],
     ),
     ("callback", &["processed"]),
     (
         "execution",
         &[
-            "started", "succeeded", "failed", "timed_out", "stopped", "cancelled", "quarantined", "pausing", "paused", "resumed",
+            "started",
+            "succeeded",
+            "failed",
+            "timed_out",
+            "stopped",
+            "cancelled",
+            "quarantined",
+            "pausing",
+            "paused",
+            "resumed",
             "redriven",
         ],
     ),
@@ -159,7 +174,9 @@ fn check_name(name: &str) -> Result<(), String> {
 /// A name of a family that the family does not have is a slip: nothing would ever be told.
 fn check_events(names: &[String]) -> Result<(), String> {
     if names.is_empty() {
-        return Err("on names no event: on = [\"approval.requested\", \"execution.failed\"]".to_owned());
+        return Err(
+            "on names no event: on = [\"approval.requested\", \"execution.failed\"]".to_owned(),
+        );
     }
     for name in names {
         let Some((family, rest)) = name.split_once('.') else {
@@ -170,7 +187,10 @@ fn check_events(names: &[String]) -> Result<(), String> {
             && rest != "*"
             && !members.contains(&rest)
         {
-            let all: Vec<String> = members.iter().map(|member| format!("{family}.{member}")).collect();
+            let all: Vec<String> = members
+                .iter()
+                .map(|member| format!("{family}.{member}"))
+                .collect();
             return Err(format!(
                 "there is no event {name}; there are {}, and {family}.*",
                 all.join(", ")

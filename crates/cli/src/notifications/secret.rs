@@ -21,7 +21,9 @@ impl Secret {
         let text = match self {
             Self::Env(name) => match std::env::var(name) {
                 Ok(value) if !value.is_empty() => value,
-                Ok(_) | Err(_) => return Err(format!("the environment variable {name} is not set")),
+                Ok(_) | Err(_) => {
+                    return Err(format!("the environment variable {name} is not set"));
+                }
             },
             Self::File(path) => keys::read_secret(path)
                 .map_err(|why| format!("the secret in {} can't be used: {why}", path.display()))?
@@ -34,7 +36,8 @@ impl Secret {
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         use serde::de::Error as _;
-        const HOW: &str = "a secret is named, not written: { env = \"NAME\" } or { file = \"PATH\" }";
+        const HOW: &str =
+            "a secret is named, not written: { env = \"NAME\" } or { file = \"PATH\" }";
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Named {
@@ -45,8 +48,14 @@ impl<'de> Deserialize<'de> for Secret {
         let value = toml::Value::deserialize(from)?;
         let named: Named = value.try_into().map_err(|_| D::Error::custom(HOW))?;
         match named {
-            Named { env: Some(name), file: None } => Ok(Self::Env(name)),
-            Named { env: None, file: Some(path) } => Ok(Self::File(path)),
+            Named {
+                env: Some(name),
+                file: None,
+            } => Ok(Self::Env(name)),
+            Named {
+                env: None,
+                file: Some(path),
+            } => Ok(Self::File(path)),
             Named { .. } => Err(D::Error::custom(HOW)),
         }
     }

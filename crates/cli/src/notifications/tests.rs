@@ -63,7 +63,10 @@ fn e0190_names_the_sink_and_what_is_wrong_with_it() {
     for (lines, part) in [
         ("to = 'pigeon'", "unknown variant `pigeon`"),
         ("to = 'log'\ncolour = 'red'", "unknown field `colour`"),
-        ("to = 'webhook'\nurl = 'https://example.org'", "missing field `secret`"),
+        (
+            "to = 'webhook'\nurl = 'https://example.org'",
+            "missing field `secret`",
+        ),
         (
             "to = 'webhook'\nurl = 'ftp://example.org'\nsecret = { env = 'PATH' }",
             "no http or https URL",
@@ -76,7 +79,10 @@ fn e0190_names_the_sink_and_what_is_wrong_with_it() {
     ] {
         let error = refused(lines);
         assert!(error.contains(part), "{lines}\n{error}");
-        assert!(error.contains("E0190") && error.contains("ops: "), "{error}");
+        assert!(
+            error.contains("E0190") && error.contains("ops: "),
+            "{error}"
+        );
     }
 }
 
@@ -91,9 +97,20 @@ fn a_secret_that_is_written_is_refused_and_not_repeated() {
 fn an_event_that_will_never_happen_is_refused() {
     let text = "[[notify]]\nname = 'ops'\non = ['execution.fialed']\nto = 'log'\n";
     let error = read(text).expect_err("a slip");
-    assert!(error.contains("there is no event execution.fialed; there are execution.started,"), "{error}");
+    assert!(
+        error.contains("there is no event execution.fialed; there are execution.started,"),
+        "{error}"
+    );
     let text = "[[notify]]\nname = 'ops'\non = []\nto = 'log'\n";
-    assert!(read(text).expect_err("nothing").contains("on names no event"));
+    assert!(
+        read(text)
+            .expect_err("nothing")
+            .contains("on names no event")
+    );
     let twice = "[[notify]]\nname = 'ops'\non = ['*']\nto = 'log'\n".repeat(2);
-    assert!(read(&twice).expect_err("twice").contains("another sink has this name"));
+    assert!(
+        read(&twice)
+            .expect_err("twice")
+            .contains("another sink has this name")
+    );
 }

@@ -60,7 +60,10 @@ impl Kept {
             }
             let lost = self.inner.lost.swap(0, Ordering::Relaxed);
             if lost > 0 {
-                tracing::warn!(lost, "lines of callbacks came faster than they could be kept");
+                tracing::warn!(
+                    lost,
+                    "lines of callbacks came faster than they could be kept"
+                );
             }
         }
     }

@@ -113,7 +113,7 @@ struct Commits(Latencies);
 impl Collector for Commits {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let bounds = Latencies::BOUNDS.iter().map(|bound| bound.as_secs_f64());
-        let bounds = bounds.chain([f64::MAX]);
+        let bounds = bounds.chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(self.0.counts).collect();
         let count = self.0.counts.iter().sum();
         let mut metric = encoder.encode_descriptor(

@@ -57,7 +57,11 @@ fn what_is_out_and_what_became_of_it_is_counted() {
     let figures = counted(&rig);
     assert_eq!(figures.executions[&of(Status::Stopped)], 1);
     assert_eq!(figures.executions[&of(Status::Succeeded)], 1);
-    assert_eq!(figures.executions[&of(Status::Running)], 6, "starts, not a level");
+    assert_eq!(
+        figures.executions[&of(Status::Running)],
+        6,
+        "starts, not a level"
+    );
 }
 
 #[test]
