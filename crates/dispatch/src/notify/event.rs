@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value};
 
+/// The member that holds what a machine says of its own event.
+const DETAIL: &str = "detail";
+
 /// Something that happened, as sinks tell it on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
@@ -38,18 +41,20 @@ impl Event {
         };
         let (sink, name) = (take("sink")?, take("event")?);
         let at = take("at").unwrap_or_else(|_| at.to_owned());
+        // Its own time says the same in another way.
+        data.remove("time");
         let id = id.to_owned();
         Ok((sink, Self { id, name, at, data }))
     }
 
-    /// The first of these places that holds something; a place is a path of members with `/` between them.
+    /// The first of these places that holds something; a place is a path of members with `/` between them. What a machine says of its own
+    /// event stands below `detail`, and is found as if it stood at the top.
     #[must_use]
     pub fn find(&self, places: &[&str]) -> Option<&Value> {
+        let detail = self.data.get(DETAIL).and_then(Value::as_object);
         places.iter().find_map(|place| {
-            let mut names = place.split('/');
-            let first = self.data.get(names.next()?)?;
-            let found = names.try_fold(first, |value, name| value.get(name))?;
-            (!found.is_null()).then_some(found)
+            let top = within(&self.data, place);
+            top.or_else(|| within(detail?, place))
         })
     }
 
@@ -99,6 +104,13 @@ impl Event {
     }
 }
 
+fn within<'a>(members: &'a Map<String, Value>, place: &str) -> Option<&'a Value> {
+    let mut names = place.split('/');
+    let first = members.get(names.next()?)?;
+    let found = names.try_fold(first, |value, name| value.get(name))?;
+    (!found.is_null()).then_some(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +127,17 @@ mod tests {
         let (_, event) = Event::read("l1", "now", without).expect("an event");
         assert_eq!(event.at, "now");
         assert_eq!(event.workflow_id(), "unknown");
+    }
+
+    #[test]
+    fn what_a_machine_says_is_found_behind_what_the_engine_says() {
+        let body = br#"{"sink":"ops","event":"approval.requested","time":7,"execution":{"id":"e","name":"a-1"},
+            "detail":{"approval_id":"e","title":"Release","workflow_id":"w-1"}}"#;
+        let (_, event) = Event::read("l1", "now", body).expect("an event");
+        assert_eq!(event.text(&["title"]), Some("Release"));
+        assert_eq!(event.workflow_id(), "w-1");
+        assert_eq!(event.subject(), "everstep/approval/e");
+        assert!(!event.data.contains_key("time"));
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct PagerDuty {
 /// What an event does to the incident of its subject.
 fn action(event: &Event) -> (&'static str, &'static str) {
     match event.name.as_str() {
-        "execution.succeeded" | "execution.redriven" | "execution.resumed" => ("resolve", "info"),
+        "execution.succeeded" | "execution.reopened" => ("resolve", "info"),
         "approval.decided" | "approval.expired" | "approval.cancelled" => ("resolve", "info"),
         "execution.failed" | "execution.timed_out" | "execution.quarantined" => {
             ("trigger", "error")

@@ -15,7 +15,7 @@ fn approval(event: &Event) -> Value {
         "details/analysis_summary",
         "details/summary",
         "summary",
-        "approval/summary",
+        "title",
     ]);
     let review = event.text(&["review_url", "details/review_url", "artifacts/0/url"]);
     let callback = event.text(&["callback_url", "details/callback_url", "url", "page"]);
@@ -25,7 +25,7 @@ fn approval(event: &Event) -> Value {
         "analysis_summary": summary.unwrap_or("No summary available"),
         "review_url": review,
         "callback_url": callback,
-        "requested_at": event.text(&["requested_at", "approval/requested_at"]).unwrap_or(&event.at),
+        "requested_at": event.text(&["requested_at", "detail/at"]).unwrap_or(&event.at),
     })
 }
 
@@ -74,10 +74,21 @@ fn changed(event: &Event) -> Value {
     );
     json!({
         "workflow_id": event.workflow_id(),
-        "from": event.find(&["from", "execution/from"]),
+        "from": from(event),
         "to": to,
         "current_step": event.find(&["current_step", "operation"]),
         "at": event.at,
+    })
+}
+
+/// What it was before, where the event does not say: only what runs can end.
+fn from(event: &Event) -> Option<&str> {
+    let said = event.text(&["from"]);
+    said.or_else(|| match event.name.as_str() {
+        "execution.running" => Some("PAUSED"),
+        "execution.paused" => Some("PAUSING"),
+        "execution.started" | "execution.reopened" | "WorkflowStateChanged" => None,
+        _ => Some("RUNNING"),
     })
 }
 

@@ -7,7 +7,7 @@ use super::Event;
 /// One line that says what happened. It has no control character and at most 200 letters.
 pub(super) fn headline(event: &Event) -> String {
     let id = event.workflow_id();
-    let said = event.text(&["title", "approval/title", "summary"]);
+    let said = event.text(&["title", "summary"]);
     let said = said.map(|text| format!(": {text}")).unwrap_or_default();
     let line = match event.name.as_str() {
         "approval.requested" => format!("Approval required: workflow {id}{said}"),
@@ -15,7 +15,7 @@ pub(super) fn headline(event: &Event) -> String {
         "approval.escalated" => format!("Approval escalated: workflow {id}{said}"),
         "approval.expired" => format!("Approval timed out: workflow {id}{said}"),
         "approval.decided" => {
-            let decision = event.text(&["decision", "approval/decision", "outcome"]);
+            let decision = event.text(&["decision", "status"]);
             format!(
                 "Approval decided ({}): workflow {id}{said}",
                 decision.unwrap_or("see details")
@@ -42,14 +42,23 @@ pub(super) fn lines(event: &Event) -> Vec<(&'static str, String)> {
             &["analysis_summary", "summary", "details/summary"],
         ),
         ("Requested by", &["requester", "approval/requester"]),
-        ("Due", &["due", "expires_at", "approval/due"]),
+        ("Due", &["due_at", "due", "expires_at"]),
         (
             "Decided by",
             &["approved_by", "decided_by", "approval/decided_by"],
         ),
         ("Reason", &["reason", "feedback"]),
-        ("Error", &["error/message", "error/kind", "error", "cause"]),
-        ("Waiting for", &["operation", "callback", "current_step"]),
+        (
+            "Error",
+            &[
+                "execution/error/message",
+                "execution/error/kind",
+                "error/message",
+                "error/kind",
+                "error",
+            ],
+        ),
+        ("Step", &["current_step"]),
         ("Review", &["review_url"]),
         ("Decide at", &["approve_url", "url", "page", "callback_url"]),
         (
