@@ -23,8 +23,7 @@ pub mod notify;
 mod remote;
 mod services;
 
+pub use everstep_agent::{Network, NotANetwork, Signer};
 pub use functions::{FunctionDispatcher, ServiceOptions};
 pub use host::{FunctionHost, HostOptions};
-pub use services::http::{
-    Authorization, Connection, Connections, HttpOptions, Network, NotANetwork, Secret,
-};
+pub use services::http::{Authorization, Connection, Connections, HttpOptions, Secret};

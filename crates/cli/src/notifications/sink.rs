@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
+use everstep_dispatch::Signer;
 #[cfg(feature = "aws")]
 use everstep_dispatch::notify::{Account, EventBridge, Sns};
 use everstep_dispatch::notify::{
-    ENQUEUE, File, Mail, MailOptions, MailSecurity, PagerDuty, SigningKey, Sink, Slack, Webhook,
-    http_url,
+    ENQUEUE, File, Mail, MailOptions, MailSecurity, PagerDuty, Sink, Slack, Webhook, http_url,
 };
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -76,7 +76,8 @@ impl SinkSettings {
         Ok(match self {
             Self::Webhook { url, secret } => Sink::Webhook(Webhook {
                 url: http_url(url.read()?.expose_secret()).map_err(wrong)?,
-                key: SigningKey::read(&secret.read()?).map_err(wrong)?,
+                signer: Signer::new(secret.read()?.expose_secret())
+                    .map_err(|error| wrong(error.into()))?,
             }),
             Self::Slack { url } => Sink::Slack(Slack::new(url.read()?).map_err(wrong)?),
             Self::PagerDuty {

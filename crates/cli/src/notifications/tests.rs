@@ -19,7 +19,7 @@ fn refused(lines: &str) -> String {
 fn sinks_are_made_with_what_they_are_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let secret = folder.path().join("secret");
-    std::fs::write(&secret, "a secret that is long enough to sign\n").expect("written");
+    std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").expect("written");
     std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600))
         .expect("a mode");
     let text = format!(
@@ -76,6 +76,10 @@ fn e0190_names_the_sink_and_what_is_wrong_with_it() {
             "EVERSTEP_NOT_SET is not set",
         ),
         ("to = 'sns'\ntopic = 'alerts'", "alerts is none"),
+        (
+            "to = 'webhook'\nurl = 'https://example.org'\nsecret = { env = 'PATH' }",
+            "its secret is no key",
+        ),
     ] {
         let error = refused(lines);
         assert!(error.contains(part), "{lines}\n{error}");

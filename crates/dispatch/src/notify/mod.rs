@@ -26,6 +26,7 @@ mod words;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use everstep_agent::{Network, NotASecret};
 use reqwest::Url;
 
 #[cfg(feature = "aws")]
@@ -40,9 +41,7 @@ pub use slack::Slack;
 pub use smtp::{Mail, MailOptions, MailSecurity};
 #[cfg(feature = "aws")]
 pub use sns::Sns;
-pub use webhook::{SigningKey, Webhook};
-
-use crate::services::http::Network;
+pub use webhook::Webhook;
 
 /// Where events go.
 #[derive(Clone, Debug)]
@@ -64,10 +63,8 @@ pub enum Sink {
 pub enum WrongSink {
     #[error("its address is no http or https URL")]
     NotAUrl,
-    #[error("its secret begins with whsec_ and goes on with what is no base64")]
-    KeyNotBase64,
-    #[error("its secret has {bytes} bytes; {min} are the least that can't be guessed")]
-    KeyTooShort { bytes: usize, min: usize },
+    #[error("its secret is no key: {0}")]
+    Key(#[from] NotASecret),
     #[error("{text} is no mail address: {why}")]
     NotAMailbox { text: String, why: String },
     #[error("it names nobody who is told")]
@@ -132,7 +129,7 @@ impl Sinks {
     ///
     /// # Errors
     /// [`Undelivered`]; a sink that is not configured any more will not come back by waiting.
-    pub async fn tell(&self, name: &str, event: &Event, seconds: u64) -> Result<(), Undelivered> {
+    pub async fn tell(&self, name: &str, event: &Event, seconds: i64) -> Result<(), Undelivered> {
         let Some(sink) = self.all.get(name) else {
             return Err(Undelivered::never(format!(
                 "there is no notification sink {name} in the configuration"

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use everstep_agent::{Guard, Network};
 use reqwest::redirect::Policy;
 use reqwest::{StatusCode, Url};
 
 use super::Undelivered;
-use crate::services::http::{Guard, Network};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(10);
@@ -55,14 +55,10 @@ impl Post {
     }
 
     pub(super) async fn send(&self, outgoing: Outgoing) -> Result<(), Undelivered> {
-        // A name is looked at when it is resolved; an address has no such moment.
-        let address = outgoing.url.host_str().unwrap_or_default();
-        let address = address.trim_matches(['[', ']']);
-        if let Ok(ip) = address.parse() {
-            self.guard
-                .check(address, ip)
-                .map_err(|guarded| Undelivered::never(guarded.to_string()))?;
-        }
+        let host = outgoing.url.host_str().unwrap_or_default();
+        self.guard
+            .check_literal(host)
+            .map_err(|guarded| Undelivered::never(guarded.to_string()))?;
         let client = self.client.as_ref().map_err(Undelivered::never)?;
         let mut request = client.post(outgoing.url).body(outgoing.body);
         for (name, value) in outgoing.headers {

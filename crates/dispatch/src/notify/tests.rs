@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use everstep_agent::Signer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -13,7 +14,7 @@ fn webhook(url: &str) -> Sink {
         .into();
     Sink::Webhook(Webhook {
         url: http_url(url).expect("a URL"),
-        key: SigningKey::read(&secret).expect("a key"),
+        signer: Signer::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a key"),
     })
 }
 
