@@ -84,7 +84,7 @@ fn changed(event: &Event) -> Value {
 /// What it was before, where the event does not say: only what runs can end.
 fn from(event: &Event) -> Option<&str> {
     let said = event.text(&["from"]);
-    said.or_else(|| match event.name.as_str() {
+    said.or(match event.name.as_str() {
         "execution.running" => Some("PAUSED"),
         "execution.paused" => Some("PAUSING"),
         "execution.started" | "execution.reopened" | "WorkflowStateChanged" => None,
