@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions, host};
 use everstep_engine::{ClockMode, Engine, Handle, Options, Storage};
 use everstep_logs::Logs;
-use everstep_server::{BindError, Code, Door, Key, Keys, Tls, Worker, Workers};
+use everstep_server::{BindError, Callbacks, Code, Door, Key, Keys, Tls, Worker, Workers};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,7 @@ use crate::functions::Functions;
 use crate::host::{FunctionEnvironment, HostArguments};
 use crate::notifications::Notifications;
 use crate::services::ServiceArguments;
+use crate::settings::Settings;
 use crate::{keys, output, parent};
 
 /// How often files of keys and certificates are looked at.
@@ -30,6 +31,23 @@ pub fn run(server: impl Future<Output = Result<()>>) -> Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(server)
+}
+
+/// What the settings say.
+pub struct Wanted {
+    pub callbacks: Callbacks,
+    pub notifications: Notifications,
+}
+
+impl Wanted {
+    /// # Errors
+    /// E0190 with what is wrong and where.
+    pub fn read(settings: &Settings) -> Result<Self> {
+        Ok(Self {
+            callbacks: crate::callbacks::read(settings)?,
+            notifications: Notifications::read(settings)?,
+        })
+    }
 }
 
 /// Where a server keeps things and how its functions run.

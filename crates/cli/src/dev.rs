@@ -12,12 +12,11 @@ use everstep_server::{Key, Role, Server};
 use crate::artifacts::ArtifactArguments;
 use crate::bounds::Bounds;
 use crate::client::{KEY_FILE, URL_FILE};
-use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
+use crate::composition::{self, Ground, KeyRing, Listening, Wanted, unbound, until_asked};
 use crate::error::Failed;
 use crate::host::{FunctionEnvironment, HostArguments};
 use crate::keys::{self, KEYS_FILE};
 use crate::log_options::LogOptions;
-use crate::notifications::Notifications;
 use crate::output;
 use crate::services::ServiceArguments;
 use crate::settings::{Settings, SettingsArgument};
@@ -95,8 +94,7 @@ impl Dev {
             ))
             .into());
         }
-        let callbacks = crate::callbacks::read(&settings)?;
-        let notifications = Notifications::read(&settings)?;
+        let wanted = Wanted::read(&settings)?;
         let data = Ground::folder(&self.data)?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -110,7 +108,7 @@ impl Dev {
             host: &self.host,
             // What listens on this machine is reached by functions, too.
             services: &self.services.clone().with_loopback(),
-            notifications: &notifications,
+            notifications: &wanted.notifications,
             artifacts: &self.artifacts,
         };
         let host = ground.host().await?;
@@ -130,7 +128,7 @@ impl Dev {
             logs: Some(logs.clone()),
             metrics: telemetry.metrics,
             door: ring.door(&host, keys == 0),
-            callbacks,
+            callbacks: wanted.callbacks,
             ..Default::default()
         };
         self.bounds.apply(&mut options.limits);

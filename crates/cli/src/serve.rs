@@ -14,12 +14,11 @@ use everstep_server::{Code, Door, Limits, Options, Server, Tls};
 use crate::artifacts::ArtifactArguments;
 use crate::bounds::Bounds;
 use crate::client::URL_FILE;
-use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
+use crate::composition::{self, Ground, KeyRing, Listening, Wanted, unbound, until_asked};
 use crate::error::Failed;
 use crate::host::{FunctionEnvironment, HostArguments};
 use crate::keys::{self, Place};
 use crate::log_options::LogOptions;
-use crate::notifications::Notifications;
 use crate::output;
 use crate::services::ServiceArguments;
 use crate::settings::{Settings, SettingsArgument};
@@ -85,8 +84,7 @@ impl Serve {
     }
 
     async fn serve(self, telemetry: Telemetry, settings: Settings) -> Result<()> {
-        let callbacks = crate::callbacks::read(&settings)?;
-        let notifications = Notifications::read(&settings)?;
+        let wanted = Wanted::read(&settings)?;
         let data = Ground::folder(&self.place.data)?;
         let fixed = self.admin_key.as_deref().map(keys::from_text).transpose()?;
         let alone = fixed.is_none();
@@ -109,7 +107,7 @@ impl Serve {
             environment: &self.environment,
             host: &self.host,
             services: &self.services,
-            notifications: &notifications,
+            notifications: &wanted.notifications,
             artifacts: &self.artifacts,
         };
         let host = ground.host().await?;
@@ -129,7 +127,7 @@ impl Serve {
         };
         let (outer, inner) = {
             let options = |door, tls| Options {
-                callbacks: callbacks.clone(),
+                callbacks: wanted.callbacks.clone(),
                 metrics: telemetry.metrics.clone(),
                 ..self.options(&logs, door, &public, tls)
             };
