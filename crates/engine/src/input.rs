@@ -8,6 +8,7 @@ use everstep_core::{
 use everstep_store::ExecutionRow;
 use tokio::sync::oneshot;
 
+use crate::figures::Figures;
 use crate::letter::{Letter, Undelivered};
 use crate::registry::Taken;
 use crate::{Error, Late, Reply, Request, Source};
@@ -196,6 +197,10 @@ pub(crate) enum Input {
         key: StartKey,
         reply: ReplyTo<Option<ExecutionId>>,
     },
+    /// Answers with what is counted, durable or not.
+    Figures {
+        reply: oneshot::Sender<Figures>,
+    },
     Committed {
         group: u64,
         outcome: Result<(), Error>,
@@ -224,6 +229,7 @@ impl Input {
             | Self::Post { .. }
             | Self::Delivered { .. }
             | Self::ChangeLetter { .. }
+            | Self::Figures { .. }
             | Self::Committed { .. }
             | Self::Shutdown => None,
         }

@@ -1,5 +1,7 @@
 //! The engine's limits.
 
+use everstep_store::blobs::ArtifactOptions;
+
 use crate::{ClockMode, LetterOptions, StateMachineLimits};
 
 /// How an engine runs.
@@ -22,6 +24,8 @@ pub struct Options {
     pub letters: LetterOptions,
     /// Who hears of what.
     pub subscriptions: Vec<Subscription>,
+    /// Where an engine that opens its own storage keeps artifacts.
+    pub artifacts: ArtifactOptions,
 }
 
 /// Events that a sink wants to hear of.
@@ -68,6 +72,7 @@ impl Default for Options {
             state_machines: StateMachineLimits::default(),
             letters: LetterOptions::default(),
             subscriptions: Vec::new(),
+            artifacts: ArtifactOptions::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ use everstep_store::Store;
 use everstep_store::blobs::Blobs;
 
 use crate::catalogue::Reserved;
+use crate::figures::Latencies;
 use crate::handle::Inner;
 use crate::input::Input;
 use crate::owner::Owner;
@@ -64,6 +65,11 @@ impl Engine {
             Arc::clone(&over),
         );
         tokio::spawn(sweep);
+        tokio::spawn(crate::sweep::expire_artifacts(
+            parts.blobs.artifacts().clone(),
+            clock.clone(),
+            Arc::clone(&over),
+        ));
         let handle = Handle::new(Inner {
             inputs,
             pressure: Arc::clone(&pressure),
@@ -86,6 +92,7 @@ impl Engine {
             ended,
             nothing_ahead: false,
             clock_told: false,
+            commits: Latencies::default(),
         };
         let committer = {
             let handle = handle.clone();
