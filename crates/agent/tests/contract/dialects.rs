@@ -163,6 +163,8 @@ async fn http_and_json_has_its_paths_and_its_errors() {
     // A page that is not there says nothing about a task.
     server.status(404);
     assert!(client.get(&agent, &known).await.is_err());
+    // After such an answer, the card is read again.
+    let agent = server.with_card("HTTP+JSON", "1.0");
     server.status(404);
     let found = client.find(&agent, &task()).await.expect("an answer");
     assert!(matches!(found, Found::Unable));

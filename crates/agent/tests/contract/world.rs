@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use everstep_agent::{Agent, Client, ClientOptions, Dialect, Network, Push, Task, TaskRef};
 use serde_json::Value;
@@ -15,7 +15,6 @@ use serde_json::Value;
 /// One call as it arrived.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    pub method: Method,
     pub path: String,
     pub query: String,
     pub headers: HeaderMap,
@@ -45,15 +44,8 @@ pub struct Server {
     answers: Arc<Mutex<VecDeque<Answer>>>,
 }
 
-async fn take(
-    State(server): State<Server>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+async fn take(State(server): State<Server>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let asked = Asked {
-        method,
         path: uri.path().to_owned(),
         query: uri.query().unwrap_or_default().to_owned(),
         headers,
