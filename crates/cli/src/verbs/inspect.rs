@@ -95,12 +95,21 @@ fn waits_for(waiting: &Value) -> String {
             .filter(|value| !value.is_null())
             .map(output::text)
     };
-    let mut line = format!("for a {}", text("what").unwrap_or_default());
+    let what = match text("what").unwrap_or_default() {
+        what if what == "invocation" => "an invocation that does not fail".to_owned(),
+        what => format!("a {what}"),
+    };
+    let mut line = format!("for {what}");
+    let attempts = waiting.get("attempts").and_then(Value::as_u64);
+    if let (Some(attempts), Some(error)) = (attempts, text("last_error")) {
+        line.push_str(&format!(", failed {attempts} times, at last by {error}"));
+    }
     for (word, member) in [
         ("", "name"),
         ("since ", "since"),
         ("until ", "until"),
         ("last heartbeat ", "last_heartbeat_at"),
+        ("noted ", "note"),
     ] {
         if let Some(text) = text(member) {
             line.push_str(&format!(", {word}{text}"));

@@ -269,12 +269,19 @@ pub(super) fn show<'a>(snapshot: &Snapshot, operation: &'a ViewOperation) -> Ope
     }
 }
 
-/// What an open operation that nobody works on waits for.
+/// JSON where it is JSON, else text.
+fn noted(note: &[u8]) -> Value {
+    serde_json::from_slice(note)
+        .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(note).into_owned()))
+}
+
+/// What an open operation that nobody works on waits for, or why nobody does.
 fn waits_for(snapshot: &Snapshot, operation: &ViewOperation) -> Option<Value> {
     if snapshot.row.status.is_closed() || operation.status.is_closed() {
         return None;
     }
     let what = match (operation.kind, operation.status) {
+        ("EXECUTION", _) if operation.attempts > 0 => "invocation",
         ("CALLBACK", _) => "callback",
         ("WAIT", _) => "time",
         ("CHAINED_INVOKE", _) => "function",
@@ -282,7 +289,24 @@ fn waits_for(snapshot: &Snapshot, operation: &ViewOperation) -> Option<Value> {
         ("TASK", _) => "task",
         _ => return None,
     };
+    let mut waits = snapshot.waits.iter();
+    let wait = waits.find(|wait| wait.operation == operation.operation);
+    let note = wait.and_then(|wait| wait.note.as_ref());
+    let target = wait.and_then(|wait| wait.target.as_ref());
+    let failure = operation.failure.as_ref();
+    let last_error = failure.filter(|_| operation.attempts > 0).map(|failure| {
+        let kind = failure.kind.as_deref().unwrap_or_default();
+        let message = failure.message.as_deref().unwrap_or_default();
+        format!("{kind}: {message}")
+    });
     Some(json!({
+        "target": target.map(|target| &target.address),
+        "note": note.map(|note| noted(&note.bytes)),
+        "noted_at": note.map(|note| time(note.at)),
+        "gives_up_at": wait.and_then(|wait| wait.timeout).map(time),
+        "heartbeat_due_at": wait.and_then(|wait| wait.heartbeat_timeout).map(time),
+        "attempts": operation.attempts,
+        "last_error": last_error,
         "what": what,
         "number": operation.operation.0,
         "name": operation.name,
