@@ -108,7 +108,9 @@ impl Section {
             return Err("cors_origin is * or an origin such as https://app.example.org".to_owned());
         }
         if callbacks.artifact_threshold_bytes > 16 << 20 {
-            return Err("artifact_threshold_bytes is 16 MiB at most: so much is held in memory".to_owned());
+            return Err(
+                "artifact_threshold_bytes is 16 MiB at most: so much is held in memory".to_owned(),
+            );
         }
         if !(1..=10_000).contains(&callbacks.json_depth_max) {
             return Err("json_depth_max lies between 1 and 10,000".to_owned());
@@ -172,9 +174,9 @@ impl Limits {
         let of = Rates::default();
         let rate = |at: Option<RateAt>, of: Rate, name: &str| match at {
             None => Ok(of),
-            Some(RateAt {
-                per_second: 0, ..
-            }) => Err(format!("limits.{name}: per_second is 1 at least")),
+            Some(RateAt { per_second: 0, .. }) => {
+                Err(format!("limits.{name}: per_second is 1 at least"))
+            }
             Some(RateAt { burst: 0, .. }) => Err(format!("limits.{name}: burst is 1 at least")),
             Some(RateAt { per_second, burst }) => Ok(Rate { per_second, burst }),
         };
@@ -222,9 +224,15 @@ mod tests {
             ("cors_origin = 'a\\nb'\n".replace('\'', "\""), "cors_origin"),
             ("accept = ['webhook']".to_owned(), "no webhook_keys"),
             ("accept = ['password']".to_owned(), "unknown variant"),
-            ("webhook_keys = [{ env = 'NOT_SET_HERE' }]".to_owned(), "NOT_SET_HERE is not set"),
+            (
+                "webhook_keys = [{ env = 'NOT_SET_HERE' }]".to_owned(),
+                "NOT_SET_HERE is not set",
+            ),
             ("webhook_keys = [{}]".to_owned(), "{ env = \"NAME\" }"),
-            ("[limits.source]\nper_second = 0\nburst = 1".to_owned(), "limits.source"),
+            (
+                "[limits.source]\nper_second = 0\nburst = 1".to_owned(),
+                "limits.source",
+            ),
             ("json_depth_max = 0".to_owned(), "json_depth_max"),
         ] {
             let error = read(&text).expect_err(&text);
@@ -233,8 +241,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("key");
         std::fs::write(&file, "whsec_planted").unwrap();
-        let error = read(&format!("webhook_keys = [{{ file = '{}' }}]", file.display()));
+        let error = read(&format!(
+            "webhook_keys = [{{ file = '{}' }}]",
+            file.display()
+        ));
         let error = error.expect_err("too short");
-        assert!(error.contains("24 to 64 bytes") && !error.contains("planted"), "{error}");
+        assert!(
+            error.contains("24 to 64 bytes") && !error.contains("planted"),
+            "{error}"
+        );
     }
 }

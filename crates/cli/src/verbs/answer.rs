@@ -141,7 +141,10 @@ fn answer(client: &Client, id: &str, verb: &str, body: Option<String>) -> Result
         return Ok(());
     }
     let made = token(client, id, "everstep", &[verb.to_owned()], MOMENT_SECONDS)?;
-    let token = made.get("token").and_then(Value::as_str).unwrap_or_default();
+    let token = made
+        .get("token")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let path = format!("/callbacks/{}/{verb}", segment(id));
     client.post_as(token, &path, body)?;
     Ok(())

@@ -65,7 +65,8 @@ pub(super) async fn take(
         Push::Failed { .. } => Verb::Fail,
         Push::Alive => Verb::Heartbeat,
     };
-    let Ok(proven) = proof::by_token(app, None, verb, Some(shown), Some(&head.headers)).await else {
+    let Ok(proven) = proof::by_token(app, None, verb, Some(shown), Some(&head.headers)).await
+    else {
         return denied(app, received, shown);
     };
     let bytes = body.len() as u64;

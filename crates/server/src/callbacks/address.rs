@@ -22,7 +22,11 @@ pub(crate) struct InvalidAddress;
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.execution, self.operation, self.generation)
+        write!(
+            f,
+            "{}.{}.{}",
+            self.execution, self.operation, self.generation
+        )
     }
 }
 

@@ -45,7 +45,6 @@ pub(super) struct Envelope {
 /// A result that belongs to nobody yet.
 pub(super) struct Staged {
     key: String,
-    meta: Meta,
 }
 
 impl Staged {
@@ -54,7 +53,12 @@ impl Staged {
     /// # Errors
     /// [`Refused::Store`].
     pub(super) async fn keep(self, app: &App, address: &Address) -> Result<Kept, Refused> {
-        let (_, body) = app.handle.blobs().artifacts().get(BUCKET, &self.key).await?;
+        let (_, body) = app
+            .handle
+            .blobs()
+            .artifacts()
+            .get(BUCKET, &self.key)
+            .await?;
         let content: Pieces = Box::pin(body.map_err(io::Error::other));
         let kept = intake::keep(app, address, Checked::trusted(content)).await;
         self.discard(app).await;

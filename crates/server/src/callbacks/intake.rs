@@ -124,7 +124,11 @@ pub(super) enum Begun {
 pub(super) async fn begin(app: &App, mut pieces: Pieces) -> Result<Begun, Refused> {
     let threshold = app.options.callbacks.artifact_threshold_bytes;
     let mut held = BytesMut::new();
-    while let Some(piece) = pieces.try_next().await.map_err(|error| broken(app, &error))? {
+    while let Some(piece) = pieces
+        .try_next()
+        .await
+        .map_err(|error| broken(app, &error))?
+    {
         held.extend_from_slice(&piece);
         if held.len() > threshold {
             return Ok(Begun::Large(held.freeze(), pieces));
@@ -154,11 +158,7 @@ pub(super) struct Taken {
 ///
 /// # Errors
 /// [`Refused`].
-pub(super) async fn result(
-    app: &App,
-    address: &Address,
-    body: Body,
-) -> Result<Taken, Refused> {
+pub(super) async fn result(app: &App, address: &Address, body: Body) -> Result<Taken, Refused> {
     let options = &app.options.callbacks;
     match begin(app, pieces(app, body)?).await? {
         Begun::Whole(bytes) => {
@@ -187,11 +187,7 @@ pub(super) async fn result(
 ///
 /// # Errors
 /// [`Refused::Store`].
-pub(super) async fn in_hand(
-    app: &App,
-    address: &Address,
-    result: Bytes,
-) -> Result<Taken, Refused> {
+pub(super) async fn in_hand(app: &App, address: &Address, result: Bytes) -> Result<Taken, Refused> {
     let options = &app.options.callbacks;
     let bytes = result.len() as u64;
     if result.len() <= options.artifact_threshold_bytes {
@@ -307,7 +303,9 @@ pub(super) async fn keep(app: &App, address: &Address, content: Checked) -> Resu
         expires: (!is_open(app, address).await).then(|| now.after_seconds(UNWANTED_SECONDS)),
         now,
     };
-    let stored = artifacts.put_with(bucket, &key, content.content, with).await;
+    let stored = artifacts
+        .put_with(bucket, &key, content.content, with)
+        .await;
     let fault = content
         .fault
         .lock()

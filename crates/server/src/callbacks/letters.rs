@@ -9,9 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use everstep_core::{Failure, LetterId, Settlement};
-use everstep_engine::{
-    Error, Letter, LetterFilter, LetterState, SettleWith, Source, Via, topic,
-};
+use everstep_engine::letter::topic;
+use everstep_engine::{Error, Letter, LetterFilter, LetterState, SettleWith, Source, Via};
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -154,9 +153,9 @@ async fn answer_again(
 ) -> Result<Response, Problem> {
     let unwanted: Unwanted = serde_json::from_slice(&letter.body).unwrap_or_default();
     let address = match asked.callback {
-        Some(text) => text.parse::<Address>().map_err(|error| {
-            Problem::new(Code::InvalidParameter, error.to_string())
-        })?,
+        Some(text) => text
+            .parse::<Address>()
+            .map_err(|error| Problem::new(Code::InvalidParameter, error.to_string()))?,
         None => own(letter, &unwanted).ok_or_else(|| {
             let text = "The letter is for no callback that is known: name one with `callback`";
             Problem::new(Code::InvalidParameter, text)

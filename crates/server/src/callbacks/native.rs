@@ -127,7 +127,9 @@ async fn act(
         Verb::Heartbeat | Verb::Progress if is_again => Ok(Settlement::Duplicate),
         Verb::Heartbeat => {
             let handle = &app.handle;
-            handle.heartbeat_from(proven.purpose, &token, source(0)).await
+            handle
+                .heartbeat_from(proven.purpose, &token, source(0))
+                .await
         }
         Verb::Progress => {
             let note = note(app, body).await?;

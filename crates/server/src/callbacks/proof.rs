@@ -112,7 +112,8 @@ pub(super) async fn by_token(
     let text = shown.map_or("", |shown| shown.token);
     let now = app.handle.clock().now().0 / 1_000;
     let own = address::of_token(&app.handle, text);
-    let scoped = Scoped::read(app.handle.keyring(), text).filter(|scoped| scoped.is_good(verb, now));
+    let scoped =
+        Scoped::read(app.handle.keyring(), text).filter(|scoped| scoped.is_good(verb, now));
     let audience = headers.and_then(|headers| headers.get(AUDIENCE));
     let (purpose, address, who) = match (own, scoped) {
         (Some((purpose, address)), _) => (purpose, address, None),
@@ -187,9 +188,8 @@ async fn is_callback(app: &App, address: &Address) -> bool {
         return false;
     };
     let mut operations = snapshot.view.operations.iter();
-    operations.any(|operation| {
-        operation.operation == address.operation && operation.kind == CALLBACK
-    })
+    operations
+        .any(|operation| operation.operation == address.operation && operation.kind == CALLBACK)
 }
 
 async fn definition(app: &App, execution: ExecutionId) -> Option<String> {

@@ -85,7 +85,10 @@ impl Limiter {
             .map_err(|not_until| self.later(&not_until))
     }
 
-    fn later(&self, not_until: &NotUntil<<DefaultClock as governor::clock::Clock>::Instant>) -> TooMany {
+    fn later(
+        &self,
+        not_until: &NotUntil<<DefaultClock as governor::clock::Clock>::Instant>,
+    ) -> TooMany {
         let wait = not_until.wait_time_from(self.clock.now());
         let seconds = wait.saturating_add(Duration::from_millis(999)).as_secs();
         TooMany {
@@ -148,7 +151,10 @@ mod tests {
         assert!(taken >= 50, "{taken}");
         assert_eq!(refused.retry_after_s, 1);
         assert_eq!(limiter.request(peer("192.0.2.2:1")), Ok(()), "another one");
-        assert!(limiter.failure(peer("192.0.2.1:1")).is_ok(), "another limit");
+        assert!(
+            limiter.failure(peer("192.0.2.1:1")).is_ok(),
+            "another limit"
+        );
     }
 
     #[test]

@@ -171,7 +171,9 @@ mod tests {
     fn no_changed_byte_passes() {
         let ring = Keyring::new([7; 32]);
         let text = scoped().sign(&ring);
-        let bytes = URL_SAFE_NO_PAD.decode(&text[PREFIX.len()..]).expect("base64");
+        let bytes = URL_SAFE_NO_PAD
+            .decode(&text[PREFIX.len()..])
+            .expect("base64");
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[place] ^= 1;

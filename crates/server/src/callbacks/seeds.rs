@@ -10,7 +10,8 @@ use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use everstep_core::Settlement;
-use everstep_engine::{Error, NewLetter, SettleWith, Source, Via, topic};
+use everstep_engine::letter::topic;
+use everstep_engine::{Error, NewLetter, SettleWith, Source, Via};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     CONTENT_TYPE, HeaderValue, RETRY_AFTER,

@@ -33,7 +33,10 @@ impl Seen {
 
     pub(super) fn remember(&self, key: Digest, now: Timestamp, tolerance: Duration) {
         let lifetime = tolerance.saturating_mul(2).as_millis();
-        let until = Timestamp(now.0.saturating_add(u64::try_from(lifetime).unwrap_or(u64::MAX)));
+        let until = Timestamp(
+            now.0
+                .saturating_add(u64::try_from(lifetime).unwrap_or(u64::MAX)),
+        );
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some((until, key)) = inner.order.front().copied() {
             if until >= now && inner.order.len() < IDS_MAX {
@@ -73,6 +76,10 @@ mod tests {
             Duration::from_secs(300),
         );
         let inner = seen.0.lock().expect("no panic");
-        assert_eq!((inner.known.len(), inner.order.len()), (1, 1), "the old one is gone");
+        assert_eq!(
+            (inner.known.len(), inner.order.len()),
+            (1, 1),
+            "the old one is gone"
+        );
     }
 }

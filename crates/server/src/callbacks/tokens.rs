@@ -100,7 +100,9 @@ async fn asked(
         return Ok(None);
     };
     caller.must(Need::Extend(address.execution), "make tokens of callbacks")?;
-    Ok(purpose(app, &address).await.map(|purpose| (purpose, address)))
+    Ok(purpose(app, &address)
+        .await
+        .map(|purpose| (purpose, address)))
 }
 
 /// What the tokens of an operation are for that is settled from outside.
@@ -140,7 +142,8 @@ fn scoped(
         Some(names) => names
             .iter()
             .map(|name| {
-                let text = || format!("verbs are succeed, fail, heartbeat and progress, not {name:.20}");
+                let text =
+                    || format!("verbs are succeed, fail, heartbeat and progress, not {name:.20}");
                 Verb::named(name).ok_or_else(|| invalid(text()))
             })
             .collect::<Result<Verbs, _>>()?,
@@ -151,9 +154,8 @@ fn scoped(
     let expires_in = asked.expires_in.unwrap_or(EXPIRES_SECONDS_DEFAULT);
     let valid_in = asked.valid_in.unwrap_or_default();
     if !(1..=EXPIRES_SECONDS_MAX).contains(&expires_in) || valid_in >= expires_in {
-        let text = format!(
-            "expires_in lies between 1 and {EXPIRES_SECONDS_MAX}, and valid_in below it"
-        );
+        let text =
+            format!("expires_in lies between 1 and {EXPIRES_SECONDS_MAX}, and valid_in below it");
         return Err(invalid(text));
     }
     let now = app.handle.clock().now().0 / 1_000;

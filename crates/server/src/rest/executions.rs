@@ -9,9 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use everstep_core::{
-    EventId, Failure, Sequence, Status, Timestamp, ViewOperation,
-};
+use everstep_core::{EventId, Failure, Sequence, Status, Timestamp, ViewOperation};
 use everstep_engine::catalogue::machine_definition;
 use everstep_engine::{Cursor, Direction, ExecutionRow, HistoryCursor, ListFilter, Snapshot};
 use serde::{Deserialize, Serialize};

@@ -50,10 +50,7 @@ fn waits_for(snapshot: &Snapshot, operation: &ViewOperation, now: Timestamp) -> 
     });
     if let (Some(wait), Some(members)) = (wait, shown.as_object_mut()) {
         if what == "callback" {
-            let id = format!(
-                "{}.{}.{}",
-                snapshot.row.id, wait.operation, wait.generation
-            );
+            let id = format!("{}.{}.{}", snapshot.row.id, wait.operation, wait.generation);
             members.insert("callback".to_owned(), id.into());
         }
         if let Some(left) = &wait.note {
@@ -136,7 +133,10 @@ mod tests {
             ["0 s", "59 s", "3 m", "2 h", "2 d"]
         );
         for (note, text) in [
-            (json!({ "percent": 40, "message": "reading\nsources" }), ", 40 %: reading sources"),
+            (
+                json!({ "percent": 40, "message": "reading\nsources" }),
+                ", 40 %: reading sources",
+            ),
             (json!({ "percent": 12.5 }), ", 12.5 %"),
             (json!("half way"), ", half way"),
             (json!({ "step": 3 }), ""),

@@ -16,7 +16,9 @@ fn members(text: &[u8], piece: usize) -> Result<BTreeMap<String, String>, Fault>
     }
     scanner.finish()?;
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    let pairs = found.into_iter().map(|(name, value)| (text(name), text(value)));
+    let pairs = found
+        .into_iter()
+        .map(|(name, value)| (text(name), text(value)));
     Ok(pairs.collect())
 }
 
@@ -36,11 +38,62 @@ fn members_are_cut_out_wherever_the_text_is_cut() {
 #[test]
 fn what_serde_takes_is_taken_and_what_it_refuses_is_refused() {
     let texts: &[&[u8]] = &[
-        b"", b" ", b"1", b"-", b"-0", b"01", b"1.", b"1.0", b".5", b"1e", b"1e5", b"1E-5", b"1e+", b"tru", b"true", b"truex",
-        b"null", b"nul ", b"false", b"\"", b"\"a", b"\"a\"", b"\"\\x\"", b"\"\\u12g4\"", b"\"\\u1234\"", b"\"\n\"", b"[", b"[]",
-        b"[,]", b"[1,]", b"[1 2]", b"[1,2]", b"{", b"{}", b"{,}", b"{\"a\"}", b"{\"a\":}", b"{\"a\":1,}", b"{\"a\":1}", b"{a:1}",
-        b"[}", b"{]", b"1 2", b"[] []", b"\"\xc3\xa9\"", b"\"\xc3\"", b"\"\xff\"", b"\"\xed\xa0\x80\"", b"\"\xf4\x90\x80\x80\"",
-        b"\"\xe0\x80\x80\"", b"{\"a\":{\"b\":[1,2,{\"c\":\"d\"}]}}", b"-5", b"- 5", b"nan", b"'a'", b"[1]]",
+        b"",
+        b" ",
+        b"1",
+        b"-",
+        b"-0",
+        b"01",
+        b"1.",
+        b"1.0",
+        b".5",
+        b"1e",
+        b"1e5",
+        b"1E-5",
+        b"1e+",
+        b"tru",
+        b"true",
+        b"truex",
+        b"null",
+        b"nul ",
+        b"false",
+        b"\"",
+        b"\"a",
+        b"\"a\"",
+        b"\"\\x\"",
+        b"\"\\u12g4\"",
+        b"\"\\u1234\"",
+        b"\"\n\"",
+        b"[",
+        b"[]",
+        b"[,]",
+        b"[1,]",
+        b"[1 2]",
+        b"[1,2]",
+        b"{",
+        b"{}",
+        b"{,}",
+        b"{\"a\"}",
+        b"{\"a\":}",
+        b"{\"a\":1,}",
+        b"{\"a\":1}",
+        b"{a:1}",
+        b"[}",
+        b"{]",
+        b"1 2",
+        b"[] []",
+        b"\"\xc3\xa9\"",
+        b"\"\xc3\"",
+        b"\"\xff\"",
+        b"\"\xed\xa0\x80\"",
+        b"\"\xf4\x90\x80\x80\"",
+        b"\"\xe0\x80\x80\"",
+        b"{\"a\":{\"b\":[1,2,{\"c\":\"d\"}]}}",
+        b"-5",
+        b"- 5",
+        b"nan",
+        b"'a'",
+        b"[1]]",
     ];
     for text in texts {
         let serde = serde_json::from_slice::<serde_json::Value>(text).is_ok();
