@@ -82,8 +82,10 @@ impl ClockArgument {
 impl Dev {
     pub fn run(self) -> Result<()> {
         let settings = self.settings.read()?;
-        let telemetry = self.telemetry.begin();
-        composition::run(self.serve(telemetry, settings))
+        let telemetry = self.telemetry.begin(&settings)?;
+        let outcome = composition::run(self.serve(telemetry.clone(), settings));
+        telemetry.end();
+        outcome
     }
 
     async fn serve(self, telemetry: Telemetry, settings: Settings) -> Result<()> {

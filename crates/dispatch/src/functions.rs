@@ -9,6 +9,7 @@ use bytes::Bytes;
 use everstep_asl::machine::Late as StatesLate;
 use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind, Task};
 use everstep_durable::{ErrorClass, Invocation, Mode, Output};
+use everstep_engine::trace::{self, Span, SpanKind, Trace};
 use everstep_engine::{
     Call, Called, Code, Dispatcher, Error, Handle, Late, Pending, Request, Revision, ServiceAnswer,
     ServiceCall, Work, WorkPayload,
@@ -138,8 +139,17 @@ impl Dispatcher for FunctionDispatcher {
                 tracing::info!(%execution, "work that is under way was not begun again");
                 return;
             }
+            let span = span(&handle, execution).await;
             inner.run(&handle, &work).await;
             inner.end(running);
+            if let Some(span) = span {
+                let attributes = [
+                    ("everstep.execution", &*execution.to_string()),
+                    ("everstep.operation", &*work.task.operation.to_string()),
+                    ("everstep.target", &*work.task.target.address),
+                ];
+                span.end("task", SpanKind::Client, false, &attributes);
+            }
         });
     }
 
@@ -177,6 +187,15 @@ impl Dispatcher for FunctionDispatcher {
             })
         })
     }
+}
+
+/// The span of a task, where somebody listens.
+async fn span(handle: &Handle, execution: ExecutionId) -> Option<Span> {
+    if !trace::is_on() {
+        return None;
+    }
+    let row = handle.row(execution).await.ok()?;
+    Some(Span::begin(Trace::of(&row)))
 }
 
 impl Inner {

@@ -31,6 +31,7 @@ mod run;
 mod start;
 mod storage;
 mod sweep;
+pub mod trace;
 
 pub use catalogue::{
     Agent, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime,

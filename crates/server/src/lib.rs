@@ -47,6 +47,7 @@ mod start;
 mod states;
 mod stream;
 mod tls;
+mod trace;
 
 pub use callbacks::Callbacks;
 pub use door::{AccessKey, Door, Key, Keys, Role, Worker, Workers, fingerprint};

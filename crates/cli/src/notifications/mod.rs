@@ -12,6 +12,7 @@ use everstep_dispatch::notify::Sink;
 use serde::Deserialize;
 
 use crate::settings::Settings;
+pub use secret::Guarded;
 use sink::SinkSettings;
 
 const SECTION: &str = "notify";

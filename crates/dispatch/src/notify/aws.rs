@@ -15,7 +15,7 @@ pub struct Account {
 }
 
 impl Account {
-    pub(super) async fn load(&self) -> SdkConfig {
+    pub(crate) async fn load(&self) -> SdkConfig {
         let mut loader = aws_config::defaults(BehaviorVersion::latest());
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));

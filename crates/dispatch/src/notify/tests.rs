@@ -9,9 +9,6 @@ use tokio::net::TcpListener;
 use super::*;
 
 fn webhook(url: &str) -> Sink {
-    let secret = "a key that is long enough, I should think"
-        .to_owned()
-        .into();
     Sink::Webhook(Webhook {
         url: http_url(url).expect("a URL"),
         signer: Signer::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a key"),

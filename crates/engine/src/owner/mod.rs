@@ -26,6 +26,7 @@ use crate::figures::{Figures, Latencies, Tally};
 use crate::group::{Group, Release};
 use crate::input::{Input, ReplyTo, Snapshot};
 use crate::registry::{AnyCell, Definitions, Recorded};
+use crate::trace::{self, Span, SpanKind, Trace};
 use crate::{Error, Options, Reply, Request};
 use crash::Crashes;
 use offers::{Offers, Poller};
@@ -243,9 +244,11 @@ impl Owner {
         input: everstep_core::Input<Request>,
     ) -> Result<Answer<Reply>, Error> {
         self.load(id)?;
+        let span = self.span(id);
         let (answer, recorded) = self.run(now, id, input)?;
         if let Some(recorded) = recorded {
             self.record(now, id, recorded);
+            self.end_span(id, span);
         }
         Ok(answer)
     }
@@ -285,6 +288,24 @@ impl Owner {
             }
             Err(panic) => Err(self.crashed(now, id, &crate::panics::describe(panic.as_ref()))),
         }
+    }
+
+    /// The span of a turn, where somebody listens.
+    fn span(&self, id: ExecutionId) -> Option<Span> {
+        let slot = self.cells.get(&id).filter(|_| trace::is_on())?;
+        Some(Span::begin(Trace::of(&slot.row)))
+    }
+
+    fn end_span(&self, id: ExecutionId, span: Option<Span>) {
+        let (Some(span), Some(slot)) = (span, self.cells.get(&id)) else {
+            return;
+        };
+        let attributes = [
+            ("everstep.execution", &*id.to_string()),
+            ("everstep.definition", &*slot.row.definition),
+            ("everstep.status", slot.row.status.as_str()),
+        ];
+        span.end("turn", SpanKind::Internal, false, &attributes);
     }
 
     /// When the next timer of an execution in memory fires.

@@ -146,6 +146,7 @@ impl Owner {
             touched: self.tick,
         };
         self.cells.insert(id, slot);
+        let span = self.span(id);
         let ran = match self.run(now, id, new.first) {
             Ok((Answer::Refused(why), _)) => Err(Error::Refused { id, why }),
             Ok((_, recorded)) => Ok(recorded),
@@ -165,6 +166,7 @@ impl Owner {
         for batch in new.beginning.into_iter().chain(recorded) {
             self.record(now, id, batch);
         }
+        self.end_span(id, span);
         Ok(Started {
             id,
             existing: false,

@@ -36,7 +36,7 @@ pub(crate) use requests::measure;
 /// What OpenMetrics is called in a header.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// So long the walk through open executions is good for further scrapes.
-const WAITS_KEPT: Duration = Duration::from_secs(10);
+const WAITS_KEPT: Duration = Duration::from_secs(2);
 
 /// The log events of the callback service, by the names that the seeds gave them. Others are not counted.
 const CALLBACK_EVENTS: [&str; 17] = [
