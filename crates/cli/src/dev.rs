@@ -96,7 +96,7 @@ impl Dev {
             ))
             .into());
         }
-        let wanted = Wanted::read(&settings)?;
+        let wanted = Wanted::read(&settings, &telemetry)?;
         let data = Ground::folder(&self.data)?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -110,7 +110,7 @@ impl Dev {
             host: &self.host,
             // What listens on this machine is reached by functions, too.
             services: &self.services.clone().with_loopback(),
-            notifications: &wanted.notifications,
+            wanted: &wanted,
             artifacts: &self.artifacts,
         };
         let host = ground.host().await?;

@@ -86,7 +86,7 @@ impl Serve {
     }
 
     async fn serve(self, telemetry: Telemetry, settings: Settings) -> Result<()> {
-        let wanted = Wanted::read(&settings)?;
+        let wanted = Wanted::read(&settings, &telemetry)?;
         let data = Ground::folder(&self.place.data)?;
         let fixed = self.admin_key.as_deref().map(keys::from_text).transpose()?;
         let alone = fixed.is_none();
@@ -109,7 +109,7 @@ impl Serve {
             environment: &self.environment,
             host: &self.host,
             services: &self.services,
-            notifications: &wanted.notifications,
+            wanted: &wanted,
             artifacts: &self.artifacts,
         };
         let host = ground.host().await?;
