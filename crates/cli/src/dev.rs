@@ -130,7 +130,7 @@ impl Dev {
             logs: Some(logs.clone()),
             metrics: telemetry.metrics,
             door: ring.door(&host, keys == 0),
-            callbacks: wanted.callbacks,
+            callbacks: wanted.callbacks.clone(),
             ..Default::default()
         };
         self.bounds.apply(&mut options.limits);
