@@ -147,6 +147,7 @@ impl Ground<'_> {
         let options = Options {
             clock,
             state_machines: bounds.of_state_machines(),
+            subscriptions: self.wanted.notifications.subscribed.clone(),
             artifacts: kept.clone(),
             ..Options::default()
         };

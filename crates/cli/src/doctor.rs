@@ -118,7 +118,7 @@ impl Doctor {
             Err(error) => looked.push(Looked::wrong("settings", error.to_string())),
         }
         for subscribed in &notifications.subscribed {
-            let events = subscribed.on.join(", ");
+            let events = subscribed.events.join(", ");
             looked.push(Looked::fine(
                 of(&subscribed.sink),
                 format!("hears of {events}"),

@@ -62,7 +62,7 @@ async fn an_answer_says_whether_to_try_again() {
     let undelivered = told(busy).await.expect_err("busy");
     assert_eq!(
         undelivered,
-        Undelivered::not_yet("it answered 503 Service Unavailable: busy")
+        not_yet("it answered 503 Service Unavailable: busy")
     );
     let gone = "HTTP/1.1 410 Gone\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     assert!(!told(gone).await.expect_err("gone").again);

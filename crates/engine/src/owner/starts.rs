@@ -144,6 +144,7 @@ impl Owner {
             row: new.row.clone(),
             group: self.group.number,
             touched: self.tick,
+            tails: super::Tails::default(),
         };
         self.cells.insert(id, slot);
         let span = self.span(id);
@@ -164,7 +165,7 @@ impl Owner {
         let (row, was) = (new.row, None);
         self.write(id.shard(), Write::Execution { row, was });
         for batch in new.beginning.into_iter().chain(recorded) {
-            self.record(now, id, batch);
+            self.record(now, id, batch, (Vec::new(), None));
         }
         self.end_span(id, span);
         Ok(Started {
