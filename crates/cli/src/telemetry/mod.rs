@@ -87,6 +87,7 @@ impl TelemetryArguments {
         let keeping = Keeping(telemetry.kept.clone());
         #[cfg(feature = "otlp")]
         let sending = telemetry.spans.clone().map(|to| {
+            everstep_engine::trace::listen();
             let ended = FilterFn::new(|meta| meta.target() == TARGET);
             spans::Sending(to).with_filter(ended)
         });
