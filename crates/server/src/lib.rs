@@ -49,7 +49,7 @@ mod stream;
 mod tls;
 mod trace;
 
-pub use callbacks::Callbacks;
+pub use callbacks::{Callbacks, InvalidWebhookKey, Policy, Rate, Rates, WebhookKey};
 pub use door::{AccessKey, Door, Key, Keys, Role, Worker, Workers, fingerprint};
 pub use errors::{Code, EXPLANATIONS};
 pub use metrics::{CallbackFigures, Metrics};
