@@ -51,6 +51,8 @@ const fn kind(kind: TargetKind) -> &'static str {
         TargetKind::Service => "service",
         TargetKind::Log => "log",
         TargetKind::Token => "token",
+        TargetKind::Watch => "watch",
+        TargetKind::Watcher => "watcher",
     }
 }
 
