@@ -87,33 +87,13 @@ impl Describe {
     }
 }
 
-/// One line about something that is waited for.
+/// One line about something that is waited for: the server's sentence, and until when.
 fn waits_for(waiting: &Value) -> String {
-    let text = |member: &str| {
-        waiting
-            .get(member)
-            .filter(|value| !value.is_null())
-            .map(output::text)
-    };
-    let what = match text("what").unwrap_or_default() {
-        what if what == "invocation" => "an invocation that does not fail".to_owned(),
-        what => format!("a {what}"),
-    };
-    let mut line = format!("for {what}");
-    let attempts = waiting.get("attempts").and_then(Value::as_u64);
-    if let (Some(attempts), Some(error)) = (attempts, text("last_error")) {
-        line.push_str(&format!(", failed {attempts} times, at last by {error}"));
-    }
-    for (word, member) in [
-        ("", "name"),
-        ("since ", "since"),
-        ("until ", "until"),
-        ("last heartbeat ", "last_heartbeat_at"),
-        ("noted ", "note"),
-    ] {
-        if let Some(text) = text(member) {
-            line.push_str(&format!(", {word}{text}"));
-        }
+    let text = |member: &str| waiting.get(member).and_then(Value::as_str);
+    let sentence = text("text").unwrap_or_default();
+    let mut line = sentence.trim_start_matches("waiting ").to_owned();
+    if let Some(until) = text("until") {
+        line.push_str(&format!(", until {until}"));
     }
     line
 }
