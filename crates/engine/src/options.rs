@@ -2,7 +2,7 @@
 
 use everstep_store::blobs::ArtifactOptions;
 
-use crate::catalogue::state_machines::machine_name;
+use crate::catalogue::machine_name;
 use crate::{ClockMode, LetterOptions, StateMachineLimits};
 
 /// How an engine runs.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Owner;
 use crate::attempt::{Attempt, Verb};
-use crate::catalogue::state_machines::machine_name;
+use crate::catalogue::machine_name;
 use crate::letter::{LetterState, topic};
 use crate::registry::AnyCell;
 
