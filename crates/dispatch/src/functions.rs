@@ -304,6 +304,7 @@ impl Inner {
         invocation: crate::host::Invocation,
     ) -> Outcome {
         match &revision.code {
+            Code::Agent(_) => unreachable!(),
             Code::Elsewhere(remote) => self.remotes.invoke(remote, spec, invocation).await,
             Code::Folder { .. } => self.host.invoke(spec, invocation).await,
             Code::Archive { .. } => {

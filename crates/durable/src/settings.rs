@@ -8,6 +8,9 @@ use crate::request::{Destinations, InvocationRetry, Limits, Settings};
 
 /// A mode of its own, so that settings without destinations stay what they were.
 const PLAIN_WITH_DESTINATIONS: u8 = 3;
+/// As those of plain functions.
+const AGENT: u8 = 4;
+const AGENT_WITH_DESTINATIONS: u8 = 5;
 
 impl Settings {
     /// The form that [`everstep_core::Start::settings`] carries.
@@ -33,9 +36,11 @@ impl Settings {
     }
 
     pub(crate) fn write(&self, to: &mut Writer) {
-        to.u8(match self.end {
-            Some(_) => PLAIN_WITH_DESTINATIONS,
-            None => self.mode as u8,
+        to.u8(match (&self.end, self.is_agent) {
+            (Some(_), true) => AGENT_WITH_DESTINATIONS,
+            (Some(_), false) => PLAIN_WITH_DESTINATIONS,
+            (None, true) => AGENT,
+            (None, false) => self.mode as u8,
         });
         for part in [
             &self.function.partition,
@@ -77,7 +82,7 @@ impl Settings {
         Ok(Self {
             mode: match tag {
                 1 => Mode::Durable,
-                2 | PLAIN_WITH_DESTINATIONS => Mode::Plain,
+                2 | PLAIN_WITH_DESTINATIONS | AGENT | AGENT_WITH_DESTINATIONS => Mode::Plain,
                 tag => return Err(Corrupt::tag("execution mode", tag)),
             },
             function: FunctionArn {
@@ -111,7 +116,8 @@ impl Settings {
             },
             trace_header: from.option(Reader::str)?,
             tenant_id: from.option(Reader::str)?,
-            end: (tag == PLAIN_WITH_DESTINATIONS)
+            is_agent: matches!(tag, AGENT | AGENT_WITH_DESTINATIONS),
+            end: matches!(tag, PLAIN_WITH_DESTINATIONS | AGENT_WITH_DESTINATIONS)
                 .then(|| read_destinations(from))
                 .transpose()?,
         })

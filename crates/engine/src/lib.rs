@@ -32,11 +32,11 @@ mod storage;
 mod sweep;
 
 pub use catalogue::{
-    Agent, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime,
+    Agent, AgentConfig, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime,
 };
 pub use clock::{Clock, ClockMode};
 pub use dispatcher::{
-    AnswerPart, Call, Called, Dispatcher, Pending, ServiceAnswer, ServiceCall, Work, WorkPayload,
+    AgentState, AnswerPart, Breaker, Call, Called, Dispatcher, Pending, ServiceAnswer, ServiceCall, Work, WorkPayload,
 };
 pub use error::Error;
 pub use handle::{

@@ -51,6 +51,7 @@ pub enum Code {
     MalformedPattern,
     UnknownStateMachine,
     WrongDefinition,
+    InvalidAgent,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -232,6 +233,11 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         Code::WrongDefinition,
         "E0171",
         "The definition of the state machine is not right",
+    ),
+    (
+        Code::InvalidAgent,
+        "E0230",
+        "The description of the agent is not right",
     ),
 ];
 

@@ -6,7 +6,9 @@ use std::path::Path;
 use everstep_engine::catalogue::{Remote, Scaling};
 use everstep_engine::{Code, DurableConfig, FunctionConfig, Runtime};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
+use super::agents;
 use super::declare::{Declared, Source, check, runtime};
 
 #[derive(Deserialize)]
@@ -79,21 +81,37 @@ impl Durable {
 /// The functions of a manifest, or what is wrong and where.
 pub fn read(path: &Path) -> Result<Vec<Declared>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let table: toml::Table = toml::from_str(&text).map_err(|error| fault(&error))?;
+    let mut table: toml::Table = toml::from_str(&text).map_err(|error| fault(&error))?;
     let folder = path.parent().unwrap_or(path);
-    if table.contains_key("functions") {
-        let several: Several = toml::from_str(&text).map_err(|error| fault(&error))?;
-        let all = several.functions.into_iter();
-        return all
-            .map(|(key, function)| declare(folder, &key, function))
-            .collect();
+    let had_agents = table.contains_key("agents");
+    let mut declared = agents::take(&mut table)?;
+    if had_agents && table.is_empty() {
+        return Ok(declared);
     }
-    let one: Function = toml::from_str(&text).map_err(|error| fault(&error))?;
+    if table.contains_key("functions") {
+        let several: Several = parsed(had_agents, table, &text)?;
+        for (key, function) in several.functions {
+            declared.push(declare(folder, &key, function)?);
+        }
+        return Ok(declared);
+    }
+    let one: Function = parsed(had_agents, table, &text)?;
     let name = folder
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
-    Ok(vec![declare(folder, &name, one)?])
+    declared.push(declare(folder, &name, one)?);
+    Ok(declared)
+}
+
+/// What is left of a table, or all of its text, whose faults are told with their lines.
+fn parsed<T: DeserializeOwned>(is_rest: bool, table: toml::Table, text: &str) -> Result<T, String> {
+    let read = if is_rest {
+        table.try_into()
+    } else {
+        toml::from_str(text)
+    };
+    read.map_err(|error| fault(&error))
 }
 
 /// The parser shows the line; its last line end is ours.

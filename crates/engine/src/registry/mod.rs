@@ -14,7 +14,7 @@ use everstep_core::{
 use everstep_durable::{Destinations, Durable, FunctionArn, Settings};
 use everstep_store::JournalRow;
 
-use crate::catalogue::Resolved;
+use crate::catalogue::{Code, Resolved};
 
 /// The registry's persisted number of the durable-functions machine.
 pub const DURABLE: u8 = 1;
@@ -75,7 +75,12 @@ impl Resolved {
             .durable
             .map(|durable| (durable.execution_timeout_s, durable.retention_days));
         let revision = self.revision.revision.clone();
-        let mut settings = Settings::new(function, revision, config.timeout_s, durable);
+        let mut settings = match &self.revision.code {
+            Code::Agent(agent) => Settings::of_agent(function, revision, agent.timeout_s),
+            Code::Archive { .. } | Code::Folder { .. } | Code::Elsewhere(_) => {
+                Settings::new(function, revision, config.timeout_s, durable)
+            }
+        };
         if durable.is_none() {
             let said = self.async_invoke.clone().unwrap_or_default();
             if let Some(retries) = said.retries_max {

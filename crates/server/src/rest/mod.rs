@@ -49,7 +49,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/functions/{name}/logs", get(logs::of_function))
         .route("/start-durable-execution", post(sam::start))
         .route("/agents", get(agents::list))
-        .route("/agents/{name}", get(agents::get).put(agents::put))
+        .route(
+            "/agents/{name}",
+            get(agents::get).put(agents::put).delete(agents::delete),
+        )
 }
 
 async fn health() -> Response {

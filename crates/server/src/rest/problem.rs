@@ -52,6 +52,7 @@ impl Problem {
             | Code::MalformedQuery
             | Code::StaleToken
             | Code::WrongDefinition
+            | Code::InvalidAgent
             | Code::InvalidToken => StatusCode::BAD_REQUEST,
             Code::InvalidLink
             | Code::NotSigned

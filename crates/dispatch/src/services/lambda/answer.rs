@@ -215,7 +215,7 @@ fn throttled() -> Fault {
     LAMBDA.refused(429, THROTTLED, "Rate Exceeded.")
 }
 
-fn unavailable(error: &Error) -> Fault {
+pub(super) fn unavailable(error: &Error) -> Fault {
     match error.kind() {
         Kind::Throttled => throttled(),
         _ => LAMBDA.refused(500, "ServiceException", &error.to_string()),
