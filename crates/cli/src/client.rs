@@ -103,6 +103,12 @@ impl Client {
 
     /// # Errors
     /// As [`Client::get`].
+    pub fn put(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(self.http.put(self.absolute(path)).json(body))
+    }
+
+    /// # Errors
+    /// As [`Client::get`].
     pub fn delete(&self, path: &str) -> Result<Value> {
         self.send(self.http.delete(self.absolute(path)))
     }

@@ -61,7 +61,7 @@ impl Ground<'_> {
 
     pub fn dispatcher(&self, host: &FunctionHost) -> FunctionDispatcher {
         let code = self.data.join("code");
-        let services = self.services.options(self.data, self.logs);
+        let services = self.services.options(self.data, self.logs, self.url);
         FunctionDispatcher::with_services(host.clone(), self.url.to_owned(), code, services)
     }
 

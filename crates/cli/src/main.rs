@@ -86,6 +86,9 @@ enum Command {
     Fork(verbs::Fork),
     /// Hold a recorded execution against other code, without effects
     Replay(verbs::Replay),
+    /// Declare, show and call agents
+    #[command(subcommand)]
+    Agents(verbs::Agents),
     /// Answer a callback
     #[command(subcommand)]
     Callback(verbs::Callback),
@@ -155,6 +158,7 @@ fn main() -> ExitCode {
         Command::Redrive(verb) => verb.run(&context),
         Command::Fork(verb) => verb.run(&context),
         Command::Replay(verb) => verb.run(&context),
+        Command::Agents(verb) => verb.run(&context),
         Command::Callback(verb) => verb.run(&context),
         Command::Approve(verb) => verb.run(&context),
         Command::Reject(verb) => verb.run(&context),

@@ -10,11 +10,12 @@ use everstep_asl::machine::Late as StatesLate;
 use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind, Task};
 use everstep_durable::{ErrorClass, Invocation, Mode, Output};
 use everstep_engine::{
-    Call, Called, Code, Dispatcher, Error, Handle, Late, Pending, Request, Revision, ServiceAnswer,
+    AgentState, Call, Called, Code, Dispatcher, Error, Handle, Late, Pending, Request, Revision, ServiceAnswer,
     ServiceCall, Work, WorkPayload,
 };
 use everstep_logs::Logs;
 
+use crate::agents::{self, AgentOptions, Agents, Seat};
 use crate::code::CodeFolder;
 use crate::concurrency::Concurrency;
 use crate::destinations;
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) concurrency: Arc<Concurrency>,
     http: reqwest::Client,
     pub(crate) services: Services,
+    pub(crate) agents: Agents,
     logged: log::Order,
 }
 
@@ -54,6 +56,7 @@ pub struct ServiceOptions {
     pub http: HttpOptions,
     /// Where executions of state machines log to; without it they log nothing.
     pub logs: Option<Logs>,
+    pub agents: AgentOptions,
 }
 
 type Running = (ExecutionId, Operation, Generation);
@@ -84,6 +87,7 @@ impl FunctionDispatcher {
                 running: Mutex::default(),
                 concurrency: Arc::default(),
                 http: reqwest::Client::new(),
+                agents: Agents::new(services.agents.clone()),
                 services: Services::new(services),
                 logged: log::Order::default(),
             }),
@@ -137,10 +141,31 @@ impl Dispatcher for FunctionDispatcher {
         Box::pin(async move { services::once(&inner, &handle, &call).await })
     }
 
+    fn moved(
+        &self,
+        _: &Handle,
+        execution: ExecutionId,
+        operation: Operation,
+        generation: Generation,
+    ) {
+        self.inner.agents.moved(&Seat {
+            execution,
+            operation,
+            generation,
+        });
+    }
+
+    fn agent_state(&self, name: &str) -> AgentState {
+        self.inner.agents.state(name)
+    }
+
     fn call(&self, handle: &Handle, call: Call) -> Pending<Result<Called, Error>> {
         let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
         Box::pin(async move {
             let revision = handle.revision(&call.address).await?;
+            if let Code::Agent(_) = &revision.code {
+                return agents::call(&handle, &call, &revision).await;
+            }
             let function = &revision.function;
             let place = inner.concurrency.take(&handle, function);
             let _place = place.ok_or_else(|| Error::ConcurrencyReached {
@@ -190,11 +215,15 @@ impl Inner {
             (TargetKind::Function, Late::Durable(invocation)) => {
                 self.answer(handle, execution, task, invocation).await;
             }
+            (TargetKind::Agent, Late::Durable(invocation)) => {
+                self.agents.answer(handle, work, invocation).await;
+            }
             (TargetKind::Service, Late::Asl(late)) => {
                 let sent = Sent {
                     execution,
                     task,
                     repeated: work.repeated,
+                    note: work.note.as_ref().map(|note| note.bytes.clone()),
                 };
                 services::run(self, handle, &sent, late).await;
             }
@@ -304,7 +333,12 @@ impl Inner {
         invocation: crate::host::Invocation,
     ) -> Outcome {
         match &revision.code {
-            Code::Agent(_) => unreachable!(),
+            Code::Agent(_) => Outcome::unserved(FunctionError::of_request(
+                ErrorKind::Handler,
+                "Everstep.IsAgent",
+                &invocation.request_id,
+                "It is an agent, which has tasks and no invocations",
+            )),
             Code::Elsewhere(remote) => self.remotes.invoke(remote, spec, invocation).await,
             Code::Folder { .. } => self.host.invoke(spec, invocation).await,
             Code::Archive { .. } => {

@@ -1,5 +1,6 @@
 //! Runs tasks: everything that leaves the journal is done here, one module per kind of target.
 //!
+//! - `agents`: tasks of agents, which may take hours.
 //! - [`host`]: functions as native processes behind Lambda's Runtime API.
 //! - `functions`: tasks and calls of functions, from the catalogue to the host and back.
 //! - `remote`: functions that run elsewhere, by Lambda's Invoke.
@@ -10,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agents;
 mod chained;
 mod code;
 mod concurrency;
@@ -21,6 +23,8 @@ mod log;
 mod remote;
 mod services;
 
+pub use agents::AgentOptions;
+pub use everstep_agent::ClientOptions;
 pub use functions::{FunctionDispatcher, ServiceOptions};
 pub use host::{FunctionHost, HostOptions};
 pub use services::http::{

@@ -1,5 +1,6 @@
 //! The verbs that call a server. They are the same for every kind of execution.
 
+mod agents;
 mod answer;
 mod fork;
 mod inspect;
@@ -20,6 +21,7 @@ use crate::client::{Access, Client};
 use crate::error::Failed;
 use crate::output::{self, Format};
 
+pub use agents::Agents;
 pub use answer::{Approve, Callback, Reject};
 pub use fork::Fork;
 pub use inspect::{Describe, History, Stop};

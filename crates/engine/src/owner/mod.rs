@@ -172,7 +172,8 @@ impl Owner {
                 execution,
                 operation,
                 generation,
-            } => self.park(now, execution, operation, generation),
+                is_away,
+            } => self.park(now, execution, (operation, generation), is_away),
             Input::Snapshot { execution, reply } => {
                 let answer = self.snapshot(now, execution);
                 self.reply(reply, answer);
