@@ -10,8 +10,9 @@ use everstep_asl::machine::Late as StatesLate;
 use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind, Task};
 use everstep_durable::{ErrorClass, Invocation, Mode, Output};
 use everstep_engine::{
-    AgentState, Call, Called, Code, Dispatcher, Error, Handle, Late, Pending, Request, Revision, ServiceAnswer,
-    ServiceCall, Work, WorkPayload,
+    AgentState, Call, Called, Code, Dispatcher, Error, Handle, Late, Letter, Pending, Request, Revision, ServiceAnswer,
+    ServiceCall, Undelivered, Work, WorkPayload,
+    topic,
 };
 use everstep_logs::Logs;
 
@@ -141,6 +142,19 @@ impl Dispatcher for FunctionDispatcher {
         Box::pin(async move { services::once(&inner, &handle, &call).await })
     }
 
+    fn deliver(&self, handle: &Handle, letter: Letter) -> Pending<Result<(), Undelivered>> {
+        let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
+        Box::pin(async move {
+            match &*letter.topic {
+                topic::AGENT_CANCEL => inner.agents.leave(&handle, &letter).await,
+                other => Err(Undelivered {
+                    again: false,
+                    reason: format!("nothing here delivers letters of topic {other}"),
+                }),
+            }
+        })
+    }
+
     fn moved(
         &self,
         _: &Handle,
@@ -223,7 +237,7 @@ impl Inner {
                     execution,
                     task,
                     repeated: work.repeated,
-                    note: work.note.as_ref().map(|note| note.bytes.clone()),
+                    note: work.note.clone(),
                 };
                 services::run(self, handle, &sent, late).await;
             }

@@ -26,7 +26,7 @@ impl Agents {
             version: invocation.function.version.clone(),
             content: Content::Kept(payload.unwrap_or_else(|| Payload::from("{}"))),
             traceparent: Some(traceparent(invocation.trace_header.as_deref(), &seat)),
-            note: work.note.as_ref().map(|note| note.bytes.clone()),
+            note: work.note.clone(),
             timeout_ms: None,
         };
         let with = match self.run(handle, &errand).await {

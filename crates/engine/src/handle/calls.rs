@@ -1,7 +1,7 @@
 //! Calls for whoever asks, without an execution.
 
 use super::Handle;
-use crate::{AgentState, Call, Called, Error, ServiceAnswer, ServiceCall};
+use crate::{Call, Called, Error, ServiceAnswer, ServiceCall};
 
 impl Handle {
     /// Calls a function without an execution. Nothing is journaled.
@@ -10,12 +10,6 @@ impl Handle {
     /// Those of the dispatcher; the function's own error is a value.
     pub async fn call(&self, call: Call) -> Result<Called, Error> {
         self.inner.dispatcher.call(self, call).await
-    }
-
-    /// How things stand with an agent.
-    #[must_use]
-    pub fn agent_state(&self, name: &str) -> AgentState {
-        self.inner.dispatcher.agent_state(name)
     }
 
     /// Calls a service as a task of a state machine would, without an execution. Nothing is journaled.

@@ -1,6 +1,6 @@
 //! What the exchange between executions needs of the handle.
 
-use everstep_core::{ExecutionId, Generation, Operation, Settlement, Start, StartKey};
+use everstep_core::{ExecutionId, Generation, Operation, Start, StartKey};
 
 use super::{Handle, start_digest};
 use crate::Error;
@@ -63,35 +63,6 @@ impl Handle {
             generation,
             is_away: false,
         });
-    }
-
-    /// Says that somebody outside works on a task, perhaps for hours: its place at the target goes to others.
-    pub fn away(&self, id: ExecutionId, operation: Operation, generation: Generation) {
-        self.send_unshed(Input::Park {
-            execution: id,
-            operation,
-            generation,
-            is_away: true,
-        });
-    }
-
-    /// A sign of life of a task that is known by its place; [`Settlement::Applied`] when it is still waited for.
-    ///
-    /// # Errors
-    /// [`Error::UnknownExecution`] or the store's.
-    pub async fn beat(
-        &self,
-        execution: ExecutionId,
-        operation: Operation,
-        generation: Generation,
-    ) -> Result<Settlement, Error> {
-        self.ask(Urgency::Never, |reply| Input::Beat {
-            execution,
-            operation,
-            generation,
-            reply,
-        })
-        .await
     }
 
     /// Ends a task whose receiver needs no repetition.

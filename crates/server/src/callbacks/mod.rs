@@ -4,6 +4,7 @@
 //! been taken, because agents would otherwise go on trying; the log says what it was.
 
 mod events;
+mod moved;
 mod push;
 mod request;
 
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/callbacks", post(receive))
         .route("/callbacks/{id}", post(receive))
+        .merge(moved::routes())
 }
 
 #[derive(Serialize)]

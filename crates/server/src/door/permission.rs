@@ -34,6 +34,7 @@ pub(super) fn is_public(app: &App, head: &Parts) -> bool {
     path == "/health"
         || path == "/callbacks"
         || path.starts_with("/callbacks/")
+        || path.starts_with("/a2a/push/")
         || (path == "/metrics" && app.options.door.open_metrics)
 }
 
