@@ -132,3 +132,41 @@ fn read_destinations(from: &mut Reader<'_>) -> Result<Destinations, Corrupt> {
         age_max_s: from.option(Reader::u32)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_every_sort_read_back() {
+        let arn = FunctionArn {
+            partition: "aws".to_owned(),
+            region: "r".to_owned(),
+            account: "1".to_owned(),
+            name: "f".to_owned(),
+            version: "2".to_owned(),
+        };
+        let end = Some(Destinations {
+            on_failure: Some("there".to_owned()),
+            ..Destinations::default()
+        });
+        let plain = Settings::new(arn.clone(), "r".to_owned(), 3, None);
+        let agent = Settings::of_agent(arn.clone(), "r".to_owned(), 28_800);
+        let all = [
+            Settings::new(arn, "r".to_owned(), 3, Some((Some(4), 5))),
+            Settings {
+                end: end.clone(),
+                ..plain.clone()
+            },
+            plain,
+            Settings {
+                end,
+                ..agent.clone()
+            },
+            agent,
+        ];
+        for settings in all {
+            assert_eq!(Settings::decode(&settings.encode()), Ok(settings));
+        }
+    }
+}
