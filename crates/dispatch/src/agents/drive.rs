@@ -262,7 +262,7 @@ impl<'a> Drive<'a> {
                 call.answered();
                 self.in_doubt = false;
                 self.place.get_or_insert_with(|| self.desk.keep());
-                self.heard(agent, said).await
+                self.heard(agent, *said).await
             }
             Ok(Found::Nothing) => {
                 call.answered();
@@ -491,7 +491,8 @@ impl<'a> Drive<'a> {
         let Some(task) = self.pushing() else { return };
         let agent = config::agent(&self.errand.agent, &self.config);
         let Ok(agent) = agent else { return };
-        let dropped = self.agents.client.drop_push(&agent, task, &self.push_id());
+        let id = self.push_id();
+        let dropped = self.agents.client.drop_push(&agent, task, &id);
         if let Err(error) = dropped.await {
             tracing::debug!(%error, "an agent keeps a push address that is not used any more");
         }

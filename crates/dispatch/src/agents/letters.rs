@@ -189,10 +189,13 @@ impl Agents {
         let Some(asked) = note.question.as_ref().filter(|asked| !asked.answered) else {
             return;
         };
-        match handle.stop(asked.execution, None).await {
+        let Ok(execution) = asked.execution.parse() else {
+            return;
+        };
+        match handle.stop(execution, None).await {
             Ok(_) | Err(EngineError::UnknownExecution { .. }) => {}
             Err(error) => {
-                tracing::warn!(execution = %asked.execution, %error, "a question that nobody wants an answer to stays open");
+                tracing::warn!(execution = asked.execution, %error, "a question that nobody wants an answer to stays open");
             }
         }
     }

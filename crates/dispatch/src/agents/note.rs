@@ -30,7 +30,7 @@ pub(crate) enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Asked {
     /// The execution that waits for the answer.
-    pub execution: ExecutionId,
+    pub execution: String,
     /// What was asked; the same question is asked once.
     pub digest: String,
     /// The answer is on its way, or there.
