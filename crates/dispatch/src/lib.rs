@@ -24,9 +24,7 @@ mod remote;
 mod services;
 
 pub use agents::AgentOptions;
-pub use everstep_agent::ClientOptions;
+pub use everstep_agent::{ClientOptions, Network, NotANetwork};
 pub use functions::{FunctionDispatcher, ServiceOptions};
 pub use host::{FunctionHost, HostOptions};
-pub use services::http::{
-    Authorization, Connection, Connections, HttpOptions, Network, NotANetwork, Secret,
-};
+pub use services::http::{Authorization, Connection, Connections, HttpOptions, Secret};

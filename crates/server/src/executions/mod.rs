@@ -7,7 +7,7 @@ mod name;
 mod outcome;
 mod start;
 
-use everstep_engine::catalogue::machine_definition;
+use everstep_engine::catalogue::machine_name;
 use everstep_engine::{ASL, ExecutionRow};
 
 use crate::options::Options;
@@ -44,10 +44,7 @@ impl Kind {
 
 /// The name of the function or state machine.
 pub(crate) fn definition(row: &ExecutionRow) -> &str {
-    let prefix = machine_definition("");
-    row.definition
-        .strip_prefix(&prefix)
-        .unwrap_or(&row.definition)
+    machine_name(&row.definition).unwrap_or(&row.definition)
 }
 
 /// An execution's ARN, in the form of the API that shows it.
