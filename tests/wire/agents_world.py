@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import requests
@@ -110,14 +111,14 @@ class Server:
 
     def agent(self, name: str, url: str, **members: Any) -> None:
         """Declares an agent that is asked often, so that no test waits for long."""
-        self.call("PUT", f"/agents/{name}", {"url": url, "poll_first_ms": 100, "poll_max_ms": 500, "retry_first_ms": 50, "retry_max_ms": 500, **members})
+        self.call("PUT", f"/agents/{name}", {"url": url, "poll_first_ms": 100, "poll_max_ms": 500, "retry_first_ms": 50, "retry_max_ms": 500, "breaker_failures": 0, **members})
 
     def begin(self, agent: str, task: Any) -> str:
         """Starts an execution of an agent; returns its id."""
         return self.call("POST", f"/definitions/{agent}/start", {"input": task})["id"]
 
     def describe(self, id: str) -> dict[str, Any]:
-        return self.call("GET", f"/executions/{id}")
+        return self.call("GET", f"/executions/{quote(id, safe='')}")
 
     def ended(self, id: str, seconds: float = 60) -> dict[str, Any]:
         return eventually(lambda: (found := self.describe(id))["execution"]["status"] != "RUNNING" and found, seconds)

@@ -257,7 +257,6 @@ class TestCancelling:
     def test_stopping_an_execution_cancels_the_agents_task(self, server, agent, peer, mark):
         id = server.begin(agent(), {"do": "hold", "mark": mark})
         task = peer.has(mark)["task"]
-        eventually(lambda: "a2a" in json.dumps(server.describe(id)) or True)
         server.call("POST", f"/executions/{id}/stop", {"message": "enough"})
         assert server.ended(id)["execution"]["status"] == "STOPPED"
         eventually(lambda: task in peer.seen("cancelled"))
@@ -305,13 +304,13 @@ class TestFaults:
 
     def test_what_passes_is_tried_again(self, server, agent, peer, mark):
         peer.admin("manners", {"fail": 3})
-        id = server.begin(agent(breaker_failures=0), {"do": "echo", "value": "late", "mark": mark})
+        id = server.begin(agent(), {"do": "echo", "value": "late", "mark": mark})
         assert server.result(id) == "late"
         assert len(peer.messages(mark)) == 1
 
     def test_what_does_not_pass_is_told(self, server, agent, peer, mark):
         peer.admin("manners", {"fail": 100})
-        id = server.begin(agent(attempts=2, breaker_failures=0), {"do": "echo", "mark": mark})
+        id = server.begin(agent(attempts=2), {"do": "echo", "mark": mark})
         error = server.error(id)
         assert error["kind"] == "AgentInvocationError" and "503" in error["message"]
 
@@ -322,7 +321,7 @@ class TestFaults:
 
     def test_after_failures_in_a_row_the_agent_is_left_alone_and_one_call_finds_out(self, server, agent, peer, mark):
         name = agent(breaker_failures=2, breaker_open_ms=1_000, attempts=50)
-        peer.admin("manners", {"fail": 1000})
+        peer.admin("manners", {"fail": 1000, "failing": ["SendMessage", "ListTasks"]})
         id = server.begin(name, {"do": "echo", "value": "back", "mark": mark})
         state = eventually(lambda: (state := server.call("GET", f"/agents/{name}")["state"])["breaker"] == "open" and state)
         assert state["failures"] >= 2 and "503" in state["last_error"] and "open_until" in state
@@ -342,11 +341,11 @@ class TestFaults:
     def test_more_tasks_are_out_than_a_function_has_places(self, server, agent, peer, mark):
         """A queue gives a function 256 places; an agent at work takes none."""
         name = agent(poll_first_ms=5_000, poll_max_ms=20_000)
-        ids = [server.begin(name, {"do": "hold", "value": n, "mark": mark}) for n in range(300)]
-        eventually(lambda: len(peer.messages(mark)) == 300)
-        assert server.call("GET", f"/agents/{name}")["state"]["out"] == 300
+        ids = [server.begin(name, {"do": "hold", "value": n, "mark": mark}) for n in range(260)]
+        eventually(lambda: len(peer.messages(mark)) == 260)
+        assert server.call("GET", f"/agents/{name}")["state"]["out"] == 260
         peer.admin("release")
-        assert sorted(server.result(id) for id in ids) == list(range(300))
+        assert sorted(server.result(id) for id in ids) == list(range(260))
 
 
 class TestForgetting:

@@ -88,7 +88,7 @@ class Executor(AgentExecutor):
         await updater.failed(said(updater, data["message"]))
 
     async def do_large(self, data: dict[str, Any], updater: TaskUpdater) -> None:
-        await self.do_echo({"value": "x" * data["bytes"]}, updater)
+        await self.do_echo({"value": "x" * int(data["bytes"])}, updater)
 
     async def do_link(self, data: dict[str, Any], updater: TaskUpdater) -> None:
         url = f"{ADDRESS}/files/{data['file']}"
@@ -101,6 +101,11 @@ class Pushes(BasePushNotificationSender):
     """Pushes that get lost, come twice or in another order."""
 
     memory: Memory
+    late: list[Any]
+
+    async def send_late(self, task_id: str, event: Any) -> None:
+        await self.memory.released.wait()
+        await super().send_notification(task_id, event)
 
     async def send_notification(self, task_id: str, event: Any) -> None:
         self.memory.seen["pushes"].append(task_id)
@@ -108,7 +113,8 @@ class Pushes(BasePushNotificationSender):
         if mode == "drop":
             return
         if mode == "late":
-            await self.memory.released.wait()
+            self.late.append(asyncio.ensure_future(self.send_late(task_id, event)))
+            return
         if mode == "reverse" and self.memory.seen["pushes"].count(task_id) == 1:
             asyncio.get_running_loop().call_later(1, lambda: asyncio.ensure_future(super(Pushes, self).send_notification(task_id, event)))
             return
@@ -254,7 +260,7 @@ def application(memory: Memory) -> Any:
     )
     configs = InMemoryPushNotificationConfigStore()
     sender = Pushes(httpx.AsyncClient(), configs)
-    sender.memory = memory
+    sender.memory, sender.late = memory, []
     handler = DefaultRequestHandlerV2(
         agent_executor=Executor(memory),
         task_store=InMemoryTaskStore(),

@@ -41,8 +41,9 @@ pub(super) struct Drive<'a> {
     place: Option<Place>,
     /// It may have been sent although the agent's answer is missing.
     pub(super) in_doubt: bool,
-    /// Calls that came to nothing since the last that did.
+    /// Calls that came to nothing since the last that did, and results that could not be read.
     pub(super) tries: u32,
+    unread: u32,
     /// The agent's last sign of life.
     pub(super) heard: Timestamp,
     pub(super) pause_ms: u64,
@@ -99,6 +100,7 @@ impl<'a> Drive<'a> {
             note,
             in_doubt,
             tries: 0,
+            unread: 0,
             heard: now,
             updates: None,
         })
@@ -384,7 +386,7 @@ impl<'a> Drive<'a> {
         if let Err(step) = self.write().await {
             return step;
         }
-        let pause = Duration::from_millis(self.backoff_ms());
+        let pause = Duration::from_millis(self.backoff_ms(self.tries));
         let pause = error.retry_after().map_or(pause, |asked| asked.max(pause));
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -399,28 +401,25 @@ impl<'a> Drive<'a> {
 
     /// A result that could not be fetched is asked for again; one that can't be kept is a failure.
     async fn unread(&mut self, why: &super::output::NoOutput) -> Step {
-        let passes = matches!(why, super::output::NoOutput::Read(error) if error.kind().is_transient());
-        self.tries = self.tries.saturating_add(1);
-        if !passes || self.tries >= self.config.attempts || self.note.task.is_none() {
+        self.unread = self.unread.saturating_add(1);
+        if !why.passes() || self.unread >= self.config.attempts || self.note.task.is_none() {
             return Step::End(failed(CALL_ERROR, why.to_string()));
         }
         self.note.phase = Phase::Out;
         self.note.error = Some(why.to_string());
-        let tries = self.tries;
-        tokio::time::sleep(Duration::from_millis(self.backoff_ms())).await;
+        tokio::time::sleep(Duration::from_millis(self.backoff_ms(self.unread))).await;
         self.pause_ms = 0;
-        self.tries = tries;
         Step::On
     }
 
-    fn backoff_ms(&self) -> u64 {
+    fn backoff_ms(&self, tries: u32) -> u64 {
         let backoff = Backoff {
             first_ms: self.config.retry_first_ms.into(),
             factor_percent: 200,
             max_ms: self.config.retry_max_ms.into(),
             jitter_percent: 50,
         };
-        backoff.delay_ms(self.tries, fastrand::u64(..))
+        backoff.delay_ms(tries, fastrand::u64(..))
     }
 
     /// The agent as it is now: it may have moved.

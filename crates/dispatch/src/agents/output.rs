@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use everstep_agent::{Agent, Body, Error, Output};
 use everstep_engine::Handle;
-use everstep_engine::blobs::PutCondition;
+use everstep_engine::blobs::{Error as StoreError, PutCondition};
 use futures_util::stream::try_unfold;
 use serde_json::json;
 
@@ -14,8 +14,22 @@ use super::{Agents, Seat};
 pub(super) enum NoOutput {
     #[error("the result can't be read: {0}")]
     Read(#[from] Error),
+    /// It stopped on its way into the store.
+    #[error("the result can't be read: {0}")]
+    Broken(String),
     #[error("the result can't be kept: {0}")]
     Keep(String),
+}
+
+impl NoOutput {
+    /// Whether another try may have it.
+    pub(super) fn passes(&self) -> bool {
+        match self {
+            Self::Read(error) => error.kind().is_transient(),
+            Self::Broken(_) => true,
+            Self::Keep(_) => false,
+        }
+    }
 }
 
 impl Agents {
@@ -92,7 +106,10 @@ impl Agents {
         let meta = artifacts
             .put(bucket, &key, pieces, PutCondition::None)
             .await
-            .map_err(|error| NoOutput::Keep(error.to_string()))?;
+            .map_err(|error| match error {
+                StoreError::Source { source } => NoOutput::Broken(source.to_string()),
+                error => NoOutput::Keep(error.to_string()),
+            })?;
         let reference = json!({
             "artifact_type": "s3_reference",
             "s3_uri": format!("s3://{bucket}/{key}"),
