@@ -55,6 +55,7 @@ impl ServiceArguments {
                 callback_url: Some(self.callback_url.clone().unwrap_or_else(|| url.to_owned())),
                 ..AgentOptions::default()
             },
+            ..ServiceOptions::default()
         }
     }
 }

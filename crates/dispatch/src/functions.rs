@@ -1,6 +1,6 @@
 //! Tasks and calls of functions: from a revision of the catalogue to a run on the host, and back as a machine's request.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +24,7 @@ use crate::host::{
     ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime, Scaling,
 };
 use crate::log;
+use crate::notify::{Sink, Sinks};
 use crate::remote::Remotes;
 use crate::services::http::HttpOptions;
 use crate::services::{self, Sent, Services};
@@ -49,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) services: Services,
     pub(crate) agents: Agents,
     logged: log::Order,
+    sinks: Sinks,
 }
 
 /// What state machines reach beside functions.
@@ -58,6 +60,8 @@ pub struct ServiceOptions {
     /// Where executions of state machines log to; without it they log nothing.
     pub logs: Option<Logs>,
     pub agents: AgentOptions,
+    /// Where events are told, by name.
+    pub sinks: BTreeMap<String, Sink>,
 }
 
 type Running = (ExecutionId, Operation, Generation);
@@ -75,7 +79,7 @@ impl FunctionDispatcher {
         host: FunctionHost,
         url: String,
         code: PathBuf,
-        services: ServiceOptions,
+        mut services: ServiceOptions,
     ) -> Self {
         let runtime = tokio::runtime::Handle::current();
         Self {
@@ -89,10 +93,17 @@ impl FunctionDispatcher {
                 concurrency: Arc::default(),
                 http: reqwest::Client::new(),
                 agents: Agents::new(services.agents.clone()),
+                sinks: Sinks::new(std::mem::take(&mut services.sinks), &services.http.allowed),
                 services: Services::new(services),
                 logged: log::Order::default(),
             }),
         }
+    }
+
+    /// Where events are told.
+    #[must_use]
+    pub fn sinks(&self) -> &Sinks {
+        &self.inner.sinks
     }
 
     /// Makes a function's latest revision known to the host before its first call: see [`FunctionHost::prepare`]. `arn` is that of `$LATEST`.

@@ -5,6 +5,7 @@
 //! - `functions`: tasks and calls of functions, from the catalogue to the host and back.
 //! - `remote`: functions that run elsewhere, by Lambda's Invoke.
 //! - `log`: the logs of state machines.
+//! - [`notify`]: events that are told to people and systems outside.
 //! - `services`: what the Task states of state machines call.
 //!
 //! Not its business: what a task means, when it is repeated, where its result is stored.
@@ -20,11 +21,12 @@ mod event;
 mod functions;
 pub mod host;
 mod log;
+pub mod notify;
 mod remote;
 mod services;
 
 pub use agents::AgentOptions;
-pub use everstep_agent::{ClientOptions, Network, NotANetwork};
+pub use everstep_agent::{ClientOptions, Network, NotANetwork, Signer};
 pub use functions::{FunctionDispatcher, ServiceOptions};
 pub use host::{FunctionHost, HostOptions};
 pub use services::http::{Authorization, Connection, Connections, HttpOptions, Secret};

@@ -54,6 +54,13 @@ pub enum Code {
     UnknownStateMachine,
     WrongDefinition,
     InvalidAgent,
+    WrongSettings,
+    UnknownCallback,
+    CallbackAnswered,
+    TooManyRequests,
+    UnknownLetter,
+    UnusableEncoding,
+    TooDeep,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -251,6 +258,33 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         "E0230",
         "The description of the agent is not right",
     ),
+    (
+        Code::WrongSettings,
+        "E0190",
+        "The file of settings can't be used",
+    ),
+    (
+        Code::UnknownCallback,
+        "E0191",
+        "There is no such callback, or not for these credentials",
+    ),
+    (
+        Code::CallbackAnswered,
+        "E0192",
+        "The callback has been answered otherwise",
+    ),
+    (
+        Code::TooManyRequests,
+        "E0193",
+        "Too many requests in a short time",
+    ),
+    (Code::UnknownLetter, "E0194", "There is no such dead letter"),
+    (
+        Code::UnusableEncoding,
+        "E0195",
+        "The body is encoded or typed in a way that is not taken",
+    ),
+    (Code::TooDeep, "E0196", "The JSON is nested too deeply"),
 ];
 
 impl Code {

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::agents;
 use super::declare::{Declared, Source, check, runtime};
+use crate::settings::SECTIONS;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,19 +84,22 @@ pub fn read(path: &Path) -> Result<Vec<Declared>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let mut table: toml::Table = toml::from_str(&text).map_err(|error| fault(&error))?;
     let folder = path.parent().unwrap_or(path);
-    let had_agents = table.contains_key("agents");
+    let count = table.len();
     let mut declared = agents::take(&mut table)?;
-    if had_agents && table.is_empty() {
+    table.retain(|key, _| !SECTIONS.contains(&key));
+    let has_settings = table.len() < count;
+    if has_settings && table.is_empty() {
         return Ok(declared);
     }
+    // Without settings the text itself is read: what is wrong is told with its line then.
     if table.contains_key("functions") {
-        let several: Several = parsed(had_agents, table, &text)?;
+        let several: Several = parsed(has_settings, table, &text)?;
         for (key, function) in several.functions {
             declared.push(declare(folder, &key, function)?);
         }
         return Ok(declared);
     }
-    let one: Function = parsed(had_agents, table, &text)?;
+    let one: Function = parsed(has_settings, table, &text)?;
     let name = folder
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
@@ -105,8 +109,12 @@ pub fn read(path: &Path) -> Result<Vec<Declared>, String> {
 }
 
 /// What is left of a table, or all of its text, whose faults are told with their lines.
-fn parsed<T: DeserializeOwned>(is_rest: bool, table: toml::Table, text: &str) -> Result<T, String> {
-    let read = if is_rest {
+fn parsed<T: DeserializeOwned>(
+    has_settings: bool,
+    table: toml::Table,
+    text: &str,
+) -> Result<T, String> {
+    let read = if has_settings {
         table.try_into()
     } else {
         toml::from_str(text)
