@@ -130,7 +130,7 @@ impl<'a> Drive<'a> {
     }
 
     /// When its time is over.
-    fn due(&self) -> Timestamp {
+    pub(super) fn due(&self) -> Timestamp {
         let own = u64::from(self.config.timeout_s) * 1_000;
         let ms = self.errand.timeout_ms.map_or(own, |callers| callers.min(own));
         Timestamp(self.note.began_ms).after_ms(ms)
@@ -299,6 +299,13 @@ impl<'a> Drive<'a> {
         if let Some(task) = said.task {
             self.note.task = Some(task);
         }
+        let asks = matches!(said.state, State::NeedsInput(_) | State::NeedsAuth(_));
+        if !asks && self.note.question.is_some() {
+            // It goes on: by the answer, or without one.
+            self.agents.withdraw(self.handle, &self.note).await;
+            self.note.question = None;
+            self.note.questions += 1;
+        }
         match said.state {
             State::Working(progress) => {
                 self.note.phase = Phase::Out;
@@ -309,9 +316,13 @@ impl<'a> Drive<'a> {
                 self.note.phase = Phase::Out;
                 self.going_on().await
             }
-            State::NeedsInput(question) | State::NeedsAuth(question) => {
+            State::NeedsInput(question) => {
                 self.note.phase = Phase::Out;
-                self.question(agent, question).await
+                self.question(agent, question, false).await
+            }
+            State::NeedsAuth(question) => {
+                self.note.phase = Phase::Out;
+                self.question(agent, question, true).await
             }
             State::Done(output) => {
                 self.note.is_over = true;

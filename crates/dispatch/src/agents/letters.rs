@@ -185,7 +185,7 @@ impl Agents {
     }
 
     /// Stops asking people for what the agent wanted to know.
-    async fn withdraw(&self, handle: &Handle, note: &Note) {
+    pub(super) async fn withdraw(&self, handle: &Handle, note: &Note) {
         let Some(asked) = note.question.as_ref().filter(|asked| !asked.answered) else {
             return;
         };

@@ -64,6 +64,9 @@ pub(crate) struct Note {
     pub error: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Asked>,
+    /// How many others were asked before it.
+    #[serde(default)]
+    pub questions: u32,
     /// The agent has nothing more to do.
     #[serde(skip)]
     pub is_over: bool,
@@ -86,6 +89,7 @@ impl Note {
             percent: None,
             error: None,
             question: None,
+            questions: 0,
             is_over: false,
         }
     }
@@ -105,7 +109,7 @@ impl Note {
     pub(crate) fn write(&self) -> Bytes {
         let mut shown = self.clone();
         for text in [&mut shown.message, &mut shown.error].into_iter().flatten() {
-            cut(text);
+            cut(text, TEXT_BYTES_MAX);
         }
         serde_json::to_vec(&shown).unwrap_or_default().into()
     }
@@ -138,11 +142,12 @@ impl Seat {
     }
 }
 
-fn cut(text: &mut String) {
-    if text.len() <= TEXT_BYTES_MAX {
+/// Cuts a text where it becomes too long.
+pub(super) fn cut(text: &mut String, bytes_max: usize) {
+    if text.len() <= bytes_max {
         return;
     }
-    let mut end = TEXT_BYTES_MAX;
+    let mut end = bytes_max;
     while !text.is_char_boundary(end) {
         end -= 1;
     }
