@@ -63,7 +63,7 @@ class Executor(AgentExecutor):
             return
         self.memory.seen["messages"].append({"task": context.task_id, "context": context.context_id, "message": message.message_id, "data": data})
         await event_queue.enqueue_event(new_task_from_user_message(message))
-        await updater.start_work(said(updater, data.get("says", "at work")))
+        await updater.start_work(said(updater, f"at work on {data.get('mark')}"))
         await getattr(self, "do_" + data.get("do", "echo"))(data, updater)
 
     async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
