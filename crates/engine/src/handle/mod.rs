@@ -1,11 +1,13 @@
 //! The way in: a cloneable handle that every front end holds.
 
 mod agents;
+mod attempts;
 mod calls;
 mod children;
 mod fork;
 mod functions;
 mod history;
+mod letters;
 mod payloads;
 mod poll;
 mod redrive;
@@ -28,6 +30,7 @@ use tokio::sync::oneshot;
 use crate::catalogue::Reserved;
 use crate::figures::Figures;
 use crate::input::{Input, ReplyTo};
+use crate::letter::Counters;
 use crate::pressure::{Pressure, Urgency};
 use crate::{Clock, Dispatcher, Error, Options, Reply, Request, Snapshot, Started};
 
@@ -49,6 +52,7 @@ pub(crate) struct Inner {
     pub reserved: Reserved,
     pub dispatcher: Arc<dyn Dispatcher>,
     pub runtime: tokio::runtime::Handle,
+    pub letters: Arc<Counters>,
 }
 
 /// The way to executions and the catalogue.
@@ -93,6 +97,11 @@ impl Handle {
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
         &self.inner.keyring
+    }
+
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.inner.options
     }
 
     /// How many invocations of each function may run at once.
@@ -335,15 +344,7 @@ impl Handle {
         generation: Generation,
         outcome: SettleWith,
     ) -> Result<Settlement, Error> {
-        let outcome = match outcome {
-            SettleWith::Failed(failure) => Outcome::Failed(failure),
-            SettleWith::TimedOut(failure) => Outcome::TimedOut(failure),
-            SettleWith::Stopped(failure) => Outcome::Stopped(failure),
-            SettleWith::Succeeded(None) => Outcome::Succeeded(None),
-            SettleWith::Succeeded(Some(bytes)) => {
-                Outcome::Succeeded(Some(self.result_payload(execution, bytes).await?))
-            }
-        };
+        let outcome = self.outcome(execution, outcome).await?;
         let input = everstep_core::Input::Settle {
             operation,
             generation,
@@ -355,6 +356,19 @@ impl Handle {
                 Ok(Settlement::Unknown)
             }
         }
+    }
+
+    /// What a settle brings, its bytes where the execution has them.
+    async fn outcome(&self, execution: ExecutionId, with: SettleWith) -> Result<Outcome, Error> {
+        Ok(match with {
+            SettleWith::Failed(failure) => Outcome::Failed(failure),
+            SettleWith::TimedOut(failure) => Outcome::TimedOut(failure),
+            SettleWith::Stopped(failure) => Outcome::Stopped(failure),
+            SettleWith::Succeeded(None) => Outcome::Succeeded(None),
+            SettleWith::Succeeded(Some(bytes)) => {
+                Outcome::Succeeded(Some(self.result_payload(execution, bytes).await?))
+            }
+        })
     }
 
     /// Notes a sign of life of an operation with a heartbeat; [`Settlement::Applied`] when it was still waited for.

@@ -69,6 +69,7 @@ impl Problem {
             | Code::UnknownExecution
             | Code::UnknownOperation
             | Code::UnknownLog
+            | Code::UnknownLetter
             | Code::UnknownStateMachine
             | Code::UnknownRoute
             | Code::UnknownArtifact
