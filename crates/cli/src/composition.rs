@@ -94,6 +94,7 @@ impl Ground<'_> {
         dispatcher: &FunctionDispatcher,
         host: &FunctionHost,
     ) -> Result<JoinSet<()>> {
+        handle.adopt_agents().await?;
         let mut watching = JoinSet::new();
         if let Some(folder) = &self.host.functions {
             let with = (handle, dispatcher, host);
