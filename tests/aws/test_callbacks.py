@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from cloud import TABLE
-from conftest import Stage
+from conftest import Stage, until
 from moto.dynamodb.models import dynamodb_backends
 from test_flow import start, success
 
@@ -82,8 +82,14 @@ def test_a_token_that_nobody_waits_for_is_kept_and_answered_alike(stage: Stage) 
 
 def test_the_lines_and_figures_of_a_callback_are_logged(stage: Stage) -> None:
     post(stage, {"token": "unknown-2", "status": "FAILURE", "error": "broken"})
-    lines = [json.loads(line[line.index("{") :]) for line in log_lines(stage) if "{" in line]
     digest = hashlib.sha256(b"unknown-2").hexdigest()[:8]
+
+    def printed() -> list[dict[str, Any]]:
+        """All of this callback, once the last of them is there: the figures follow it."""
+        found = [json.loads(line[line.index("{") :]) for line in stage.lines("CallbackHandler") if "{" in line]
+        return found if "_aws" in found[-1] and any(line.get("token") == digest for line in found) else []
+
+    lines = until(printed, "the callback's lines")
     mine = [line["event_type"] for line in lines if line.get("token") == digest]
     assert mine == ["callback_processing", "callback_stored", "workflow_not_found", "callback_completed"]
     figures = [line for line in lines if "_aws" in line]
@@ -91,16 +97,6 @@ def test_the_lines_and_figures_of_a_callback_are_logged(stage: Stage) -> None:
     assert directive["Namespace"] == "ResearchWorkflow/Callbacks" and directive["Dimensions"] == [["FunctionName"]]
     assert figures[-1]["FunctionName"] == "CallbackHandler"
     assert {metric["Name"] for metric in directive["Metrics"]} >= {"StorageFailures", "ServerErrors", "ClientErrors", "Latency"}
-
-
-def log_lines(stage: Stage) -> list[str]:
-    """What the handler has printed, by the API that a deployment reads it with."""
-    import boto3
-    from cloud import KEYS, REGION
-
-    logs = boto3.client("logs", endpoint_url=stage.functions.meta.endpoint_url, region_name=REGION, **KEYS)
-    pages = logs.get_paginator("filter_log_events").paginate(logGroupName="/aws/lambda/CallbackHandler")
-    return [event["message"] for page in pages for event in page["events"]]
 
 
 class Refusing:

@@ -228,10 +228,10 @@ impl Input {
             | Self::Withdraw { .. }
             | Self::Find { .. }
             | Self::Park { .. }
-            | Self::Figures { .. }
             | Self::Post { .. }
             | Self::Delivered { .. }
             | Self::ChangeLetter { .. }
+            | Self::Figures { .. }
             | Self::Committed { .. }
             | Self::Shutdown => None,
         }

@@ -20,12 +20,12 @@ pub struct Options {
     pub lease_default_ms: u64,
     /// What executions of state machines may do.
     pub state_machines: StateMachineLimits,
-    /// Where an engine that opens its own storage keeps artifacts.
-    pub artifacts: ArtifactOptions,
     /// How letters are delivered and kept.
     pub letters: LetterOptions,
     /// Who hears of what.
     pub subscriptions: Vec<Subscription>,
+    /// Where an engine that opens its own storage keeps artifacts.
+    pub artifacts: ArtifactOptions,
 }
 
 /// Events that a sink wants to hear of.
@@ -70,9 +70,9 @@ impl Default for Options {
             lease_grace_ms: 60_000,
             lease_default_ms: 24 * 3_600_000,
             state_machines: StateMachineLimits::default(),
-            artifacts: ArtifactOptions::default(),
             letters: LetterOptions::default(),
             subscriptions: Vec::new(),
+            artifacts: ArtifactOptions::default(),
         }
     }
 }

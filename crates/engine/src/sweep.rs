@@ -1,5 +1,5 @@
-//! Blobs that no execution and no letter has: what a crash left between a blob and the commit that would have named it, and what a purge did not
-//! reach; and artifacts whose time is over.
+//! Blobs that no execution and no letter has: what a crash left between a blob and the commit that would have named it, and what a purge did
+//! not reach; and artifacts whose time is over.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
