@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use everstep_dispatch::{
-    AgentOptions, Authorization, ClientOptions, Connection, Connections, HttpOptions, Network, Secret, ServiceOptions,
+    AgentOptions, Authorization, ClientOptions, Connection, Connections, HttpOptions, Network,
+    Secret, ServiceOptions,
 };
 use everstep_logs::Logs;
 use serde::Deserialize;

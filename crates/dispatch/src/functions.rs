@@ -10,9 +10,8 @@ use everstep_asl::machine::Late as StatesLate;
 use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind, Task};
 use everstep_durable::{ErrorClass, Invocation, Mode, Output};
 use everstep_engine::{
-    AgentState, Call, Called, Code, Dispatcher, Error, Handle, Late, Letter, Pending, Request, Revision, ServiceAnswer,
-    ServiceCall, Undelivered, Work, WorkPayload,
-    topic,
+    AgentState, Call, Called, Code, Dispatcher, Error, Handle, Late, Letter, Pending, Request,
+    Revision, ServiceAnswer, ServiceCall, Undelivered, Work, WorkPayload, topic,
 };
 use everstep_logs::Logs;
 
@@ -25,6 +24,7 @@ use crate::host::{
 };
 use crate::log;
 use crate::notify::{Sink, Sinks};
+use crate::outcome::output;
 use crate::remote::Remotes;
 use crate::services::http::HttpOptions;
 use crate::services::{self, Sent, Services};
@@ -448,56 +448,6 @@ fn as_on_lambda(document: &Bytes, code: &Path) -> Bytes {
 
 fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-fn output(mode: Mode, outcome: Outcome) -> Output {
-    match (outcome.result, mode) {
-        (Ok(bytes), Mode::Durable) => Output::parse(&bytes),
-        (Ok(bytes), Mode::Plain) => Output::Succeeded {
-            result: Some(bytes.into()),
-        },
-        (Err(error), _) => Output::Error {
-            class: class(&error),
-            failure: failure(&error.body, error.error_type),
-        },
-    }
-}
-
-const fn class(error: &FunctionError) -> ErrorClass {
-    match error.kind {
-        ErrorKind::Handler => ErrorClass::Handler,
-        ErrorKind::Timeout => ErrorClass::Timeout,
-        ErrorKind::Runtime | ErrorKind::Exit | ErrorKind::Init | ErrorKind::Host => {
-            ErrorClass::Runtime
-        }
-    }
-}
-
-/// The error document of the runtimes.
-fn failure(body: &Bytes, error_type: String) -> Failure {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Document {
-        error_message: Option<String>,
-        error_type: Option<String>,
-        #[serde(default)]
-        stack_trace: Vec<serde_json::Value>,
-    }
-    match serde_json::from_slice::<Document>(body) {
-        Ok(document) => Failure {
-            kind: Some(document.error_type.unwrap_or(error_type)),
-            message: document.error_message,
-            data: None,
-            stack: document.stack_trace.iter().map(line).collect(),
-        },
-        Err(_) => Failure::new(error_type, String::from_utf8_lossy(body)),
-    }
-}
-
-fn line(value: &serde_json::Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Moves a large result out of the journal's way.

@@ -22,6 +22,7 @@ mod functions;
 pub mod host;
 mod log;
 pub mod notify;
+mod outcome;
 mod remote;
 mod services;
 

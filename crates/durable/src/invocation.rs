@@ -1,8 +1,8 @@
 //! When the function is invoked, what it is given, and what follows from its end.
 
 use everstep_core::{
-    Execution, Failure, Generation, Operation, Outcome, Payload, Recovery, Reply as KernelReply, Status,
-    Target, Task, TaskPayload, Timer, Timestamp, Turn,
+    Execution, Failure, Generation, Operation, Outcome, Payload, Recovery, Reply as KernelReply,
+    Status, Target, Task, TaskPayload, Timer, Timestamp, Turn,
 };
 
 use crate::answer;

@@ -2,6 +2,7 @@
 //! everything else changes by compare-and-set.
 
 mod activities;
+mod agent_records;
 mod agents;
 mod entries;
 mod function_name;
@@ -20,9 +21,7 @@ use serde_json::{Number, Value};
 
 pub use activities::ActivityRecord;
 pub(crate) use activities::has_activity;
-pub use agents::{
-    AgentConfig, Completion, Dialect, NotAnAgent, OnLost, OnUnknown,
-};
+pub use agents::{AgentConfig, Completion, Dialect, NotAnAgent, OnLost, OnUnknown};
 pub use function_name::{FunctionName, NotAFunctionName, is_word};
 pub use layers::{LayerRecord, LayerUse, LayerVersion};
 pub use reserved::Reserved;

@@ -36,11 +36,13 @@ mod sweep;
 
 pub use attempt::{Attempt, Source, Verb, Via};
 pub use catalogue::{
-    Agent, AgentConfig, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime,
+    Agent, AgentConfig, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision,
+    Runtime,
 };
 pub use clock::{Clock, ClockMode};
 pub use dispatcher::{
-    AgentState, AnswerPart, Breaker, Call, Called, Dispatcher, Pending, ServiceAnswer, ServiceCall, Work, WorkPayload,
+    AgentState, AnswerPart, Breaker, Call, Called, Dispatcher, Pending, ServiceAnswer, ServiceCall,
+    Work, WorkPayload,
 };
 pub use error::Error;
 pub use figures::{Figures, Latencies, OTHERS, TargetFigures};
@@ -51,8 +53,7 @@ pub use handle::{
 };
 pub use input::{Claimed, Snapshot, Started, Wait};
 pub use letter::{
-    Letter, LetterFigures, LetterFilter, LetterOptions, LetterState, NewLetter, Undelivered,
-    topic,
+    Letter, LetterFigures, LetterFilter, LetterOptions, LetterState, NewLetter, Undelivered, topic,
 };
 pub use options::{Options, Subscription};
 pub use registry::{ASL, DURABLE, HistoryEvent, Late, Reply, Request, StateMachineLimits};

@@ -160,7 +160,11 @@ impl Add {
                 _ => return Err(Failed::Usage("the description is no JSON object".into()).into()),
             }
         } else {
-            let member = if place.starts_with("arn:") { "arn" } else { "url" };
+            let member = if place.starts_with("arn:") {
+                "arn"
+            } else {
+                "url"
+            };
             Map::from_iter([(member.to_owned(), place.into())])
         };
         let named = [

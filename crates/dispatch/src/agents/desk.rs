@@ -65,7 +65,9 @@ struct Waiting<'a>(&'a Desk);
 /// What the breaker says to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Admitted {
-    Yes { is_probe: bool },
+    Yes {
+        is_probe: bool,
+    },
     /// Not now; perhaps after so long.
     After(Duration),
 }

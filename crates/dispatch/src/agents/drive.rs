@@ -6,14 +6,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use everstep_agent::{
-    Agent, Error, Found, Listener, Progress, Push, Said, State, Task, TaskRef, Updates,
-};
-use everstep_core::token::Purpose;
-use everstep_core::{Backoff, Failure, Settlement, Timestamp};
+use everstep_agent::{Agent, Error, Found, Listener, Progress, Said, State, Task, Updates};
+use everstep_core::{Backoff, Failure, Timestamp};
 use everstep_engine::catalogue::{AgentConfig, OnLost, OnUnknown};
 use everstep_engine::{Error as EngineError, Handle};
-use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 use super::desk::{Call, Desk, Place};
@@ -37,7 +33,7 @@ pub(super) struct Drive<'a> {
     pub(super) config: AgentConfig,
     pub(super) note: Note,
     /// The note as it was last written down.
-    written: Option<Bytes>,
+    pub(super) written: Option<Bytes>,
     place: Option<Place>,
     /// It may have been sent although the agent's answer is missing.
     pub(super) in_doubt: bool,
@@ -85,7 +81,9 @@ impl<'a> Drive<'a> {
         };
         let desk = agents.desks.of(&errand.agent);
         let (agent, version) = (&errand.agent, &errand.version);
-        let in_doubt = noted.as_ref().is_some_and(|note| note.phase == Phase::Sending);
+        let in_doubt = noted
+            .as_ref()
+            .is_some_and(|note| note.phase == Phase::Sending);
         let note = noted.unwrap_or_else(|| Note::new(agent, version, &errand.seat, now.0));
         Ok(Self {
             agents,
@@ -121,7 +119,9 @@ impl<'a> Drive<'a> {
             End::Failed(_) | End::TimedOut(_) => {
                 // Whoever works on for nobody is told.
                 if (self.in_doubt || self.note.phase == Phase::Out) && !self.note.is_over {
-                    self.agents.call_off(self.handle, self.errand.seat, &self.note).await;
+                    self.agents
+                        .call_off(self.handle, self.errand.seat, &self.note)
+                        .await;
                 }
             }
             End::Gone | End::NotYet => {}
@@ -132,12 +132,21 @@ impl<'a> Drive<'a> {
     /// When its time is over.
     pub(super) fn due(&self) -> Timestamp {
         let own = u64::from(self.config.timeout_s) * 1_000;
-        let ms = self.errand.timeout_ms.map_or(own, |callers| callers.min(own));
+        let ms = self
+            .errand
+            .timeout_ms
+            .map_or(own, |callers| callers.min(own));
         Timestamp(self.note.began_ms).after_ms(ms)
     }
 
     fn late(&self) -> End {
-        let seconds = self.handle.clock().now().0.saturating_sub(self.note.began_ms) / 1_000;
+        let seconds = self
+            .handle
+            .clock()
+            .now()
+            .0
+            .saturating_sub(self.note.began_ms)
+            / 1_000;
         let text = format!(
             "The agent {} did not finish its task within {seconds} s.",
             self.errand.agent
@@ -180,32 +189,6 @@ impl<'a> Drive<'a> {
             traceparent: self.errand.traceparent.clone(),
             previous: None,
         })
-    }
-
-    /// Where the agent says that the task has moved; in dialects that can't be asked, where it brings the result.
-    async fn push(&self, agent: &Agent) -> Option<Push> {
-        let home = self.agents.options.callback_url.as_deref()?;
-        let profile = self.agents.client.profile(agent).await.ok()?;
-        let seat = &self.errand.seat;
-        let (path, purpose) = match profile.dialect.has_look_up() {
-            true if !self.config.push => return None,
-            true => ("a2a/push", Purpose::Push),
-            false => ("callbacks", Purpose::Callback),
-        };
-        let id = self.push_id();
-        let token = self
-            .handle
-            .token(purpose, seat.execution, seat.operation, seat.generation, 0);
-        Some(Push {
-            url: reqwest::Url::parse(&format!("{}/{path}/{id}", home.trim_end_matches('/')))
-                .ok()?,
-            id,
-            token: SecretString::from(token),
-        })
-    }
-
-    pub(super) fn push_id(&self) -> String {
-        self.errand.seat.id("push", self.note.dispatch)
     }
 
     /// Hands the task over.
@@ -441,47 +424,6 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// Writes the note down, where it says something new. An end, when nobody waits for the task any more.
-    pub(super) async fn write(&mut self) -> Result<(), Step> {
-        let note = self.note.write();
-        if self.written.as_ref() == Some(&note) {
-            return self.alive().await;
-        }
-        let seat = self.errand.seat;
-        let noted = self
-            .handle
-            .note_operation(seat.execution, seat.operation, seat.generation, note.clone());
-        self.stay(noted.await).await?;
-        self.written = Some(note);
-        Ok(())
-    }
-
-    /// Says that the task is alive.
-    pub(super) async fn alive(&mut self) -> Result<(), Step> {
-        let seat = self.errand.seat;
-        let beat = self
-            .handle
-            .beat(seat.execution, seat.operation, seat.generation);
-        self.stay(beat.await).await
-    }
-
-    async fn stay(&self, answer: Result<Settlement, EngineError>) -> Result<(), Step> {
-        match answer {
-            Ok(Settlement::Applied) => Ok(()),
-            Ok(_) | Err(EngineError::UnknownExecution { .. }) => {
-                if self.in_doubt || self.note.phase == Phase::Out {
-                    self.agents.call_off(self.handle, self.errand.seat, &self.note).await;
-                }
-                Err(Step::End(End::Gone))
-            }
-            Err(EngineError::Ended) => Err(Step::End(End::NotYet)),
-            Err(error) => {
-                tracing::warn!(execution = %self.errand.seat.execution, %error, "the state of an agent's task was not noted");
-                Ok(())
-            }
-        }
-    }
-
     /// Whether the agent has been silent for too long.
     pub(super) fn is_silent(&self) -> bool {
         let most = self.config.heartbeat_s;
@@ -495,24 +437,6 @@ impl<'a> Drive<'a> {
             self.config.heartbeat_s.unwrap_or_default()
         );
         End::TimedOut(Failure::new("Agent.HeartbeatTimeout", text))
-    }
-
-    async fn drop_push(&self) {
-        let Some(task) = self.pushing() else { return };
-        let agent = config::agent(&self.errand.agent, &self.config);
-        let Ok(agent) = agent else { return };
-        let id = self.push_id();
-        let dropped = self.agents.client.drop_push(&agent, task, &id);
-        if let Err(error) = dropped.await {
-            tracing::debug!(%error, "an agent keeps a push address that is not used any more");
-        }
-    }
-
-    /// The task, if the agent was asked to tell of it.
-    fn pushing(&self) -> Option<&TaskRef> {
-        let task = self.note.task.as_ref()?;
-        let asked = self.config.push && self.agents.options.callback_url.is_some();
-        (asked && task.dialect.has_look_up()).then_some(task)
     }
 }
 

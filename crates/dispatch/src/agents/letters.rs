@@ -59,7 +59,8 @@ impl Agents {
             | SettleWith::TimedOut(failure)
             | SettleWith::Stopped(failure) => (None, Some(failure)),
         };
-        let error = failure.map(|failure| json!({ "kind": failure.kind, "message": failure.message }));
+        let error =
+            failure.map(|failure| json!({ "kind": failure.kind, "message": failure.message }));
         let body = json!({
             "agent": agent,
             "operation": seat.operation.0,

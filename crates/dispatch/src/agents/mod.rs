@@ -1,7 +1,7 @@
 //! Agents as functions: a task that may take hours is handed over, watched, and its result brought home.
 //!
 //! - `drive`: one task from its dispatch to its end; `watch`: while the agent has it.
-//! - `note`: what is written down before and after each step, so that the next server goes on where this one ended.
+//! - `ledger`: what is told of it; `note`: what is written down before and after each step, so that the next server goes on where this one ended.
 //! - `desk`: what is kept of each agent: places, rate, breaker.
 //! - `output`: results, large ones as artifacts. `question`: what an agent asks of people.
 //! - `letters`: tasks that nobody waits for any more are cancelled; results that come too late are kept.
@@ -12,6 +12,7 @@ mod config;
 mod desk;
 mod drive;
 mod invoke;
+mod ledger;
 mod letters;
 mod note;
 mod output;

@@ -17,18 +17,29 @@ pub(crate) fn parent(header: Option<&str>, seat: &Seat) -> String {
 /// `Root=1-HHHHHHHH-24H;Parent=16H;Sampled=1`
 fn read(header: &str) -> Option<String> {
     let part = |name: &str| {
-        let mut parts = header.split(';').filter_map(|part| part.trim().split_once('='));
+        let mut parts = header
+            .split(';')
+            .filter_map(|part| part.trim().split_once('='));
         parts.find_map(|(key, value)| (key == name).then_some(value))
     };
     let root = part("Root")?.strip_prefix("1-")?;
     let (time, chance) = root.split_once('-')?;
     let trace = format!("{time}{chance}").to_ascii_lowercase();
     let span = part("Parent").map(str::to_ascii_lowercase);
-    let span = span.unwrap_or_else(|| Digest::of(trace.as_bytes()).hex().chars().take(16).collect());
-    let is_hex = |text: &str, length| {
-        text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit())
+    let span = span.unwrap_or_else(|| {
+        Digest::of(trace.as_bytes())
+            .hex()
+            .chars()
+            .take(16)
+            .collect()
+    });
+    let is_hex =
+        |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let sampled = if part("Sampled") == Some("0") {
+        "00"
+    } else {
+        "01"
     };
-    let sampled = if part("Sampled") == Some("0") { "00" } else { "01" };
     (is_hex(&trace, 32) && is_hex(&span, 16)).then(|| format!("00-{trace}-{span}-{sampled}"))
 }
 

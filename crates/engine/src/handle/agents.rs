@@ -74,9 +74,7 @@ impl Handle {
     /// # Errors
     /// [`Error::InvalidToken`], [`Error::UnknownExecution`] or the store's.
     pub async fn moved(&self, token: &str, source: Source) -> Result<Settlement, Error> {
-        let settlement = self
-            .heartbeat_from(Purpose::Push, token, source)
-            .await?;
+        let settlement = self.heartbeat_from(Purpose::Push, token, source).await?;
         if settlement == Settlement::Applied {
             let task = self.verify(Purpose::Push, token)?;
             let (execution, operation) = (task.execution, task.operation);

@@ -149,7 +149,13 @@ async fn agents_have_names() {
     for url in ["http://one", "http://two"] {
         assert!(world.handle.put_agent(&agent(url)).await.expect("put"));
     }
-    assert!(!world.handle.put_agent(&agent("http://two")).await.expect("put"));
+    assert!(
+        !world
+            .handle
+            .put_agent(&agent("http://two"))
+            .await
+            .expect("put")
+    );
     let found = world.handle.agent("writer").await.expect("read");
     assert_eq!(found, agent("http://two"));
     assert_eq!(world.handle.agents().await.expect("read"), [found]);

@@ -41,9 +41,7 @@ async fn moved(State(app): State<App>, request: Request<Body>) -> Response {
     match app.handle.moved(token, source).await {
         // One that comes late or twice changes nothing; who sent it has done its part.
         Ok(_) => answer(StatusCode::NO_CONTENT),
-        Err(Error::InvalidToken | Error::UnknownExecution { .. }) => {
-            answer(StatusCode::NOT_FOUND)
-        }
+        Err(Error::InvalidToken | Error::UnknownExecution { .. }) => answer(StatusCode::NOT_FOUND),
         Err(error) => {
             tracing::warn!(%error, "an agent's push was not taken");
             answer(StatusCode::SERVICE_UNAVAILABLE)
@@ -54,7 +52,9 @@ async fn moved(State(app): State<App>, request: Request<Body>) -> Response {
 /// The SDKs show it as a bearer token, and in one of two headers of their own.
 fn token(headers: &HeaderMap) -> Option<&str> {
     let own = ["x-a2a-notification-token", "a2a-notification-token"];
-    let own = own.iter().find_map(|name| headers.get(*name)?.to_str().ok());
+    let own = own
+        .iter()
+        .find_map(|name| headers.get(*name)?.to_str().ok());
     own.or_else(|| {
         let bearer = headers.get(AUTHORIZATION)?.to_str().ok()?;
         bearer.strip_prefix("Bearer ")

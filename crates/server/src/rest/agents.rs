@@ -110,5 +110,8 @@ pub(super) async fn delete(
 }
 
 fn refused(why: NotAnAgent) -> Problem {
-    Problem::new(Code::InvalidAgent, format!("The agent can't be declared: {why}"))
+    Problem::new(
+        Code::InvalidAgent,
+        format!("The agent can't be declared: {why}"),
+    )
 }

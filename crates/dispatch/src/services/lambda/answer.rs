@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use everstep_core::{Digest, Kind, Parent};
 use everstep_durable::FunctionArn;
-use everstep_engine::{Code, Error};
 use everstep_engine::catalogue::{FunctionName, Resolved};
+use everstep_engine::{Code, Error};
 use serde::Deserialize;
 
 use super::LAMBDA;
@@ -69,17 +69,16 @@ impl Request {
         let trace = errand.call.trace.clone();
         // Lambda makes one up where the caller has none, and tells it.
         let trace = trace.unwrap_or_else(made_up_trace);
-        let answered = if let (Code::Agent(_), Some(waiting)) =
-            (&resolved.revision.code, &errand.waiting)
-        {
-            self.hand_over(errand, &resolved, waiting, &trace).await
-        } else if matches!(resolved.revision.code, Code::Agent(_)) {
-            self.run(errand, &resolved).await?
-        } else if resolved.revision.config.durable.is_some() {
-            self.run(errand, &resolved).await?
-        } else {
-            self.call(errand, &resolved, &trace).await?
-        };
+        let answered =
+            if let (Code::Agent(_), Some(waiting)) = (&resolved.revision.code, &errand.waiting) {
+                self.hand_over(errand, &resolved, waiting, &trace).await
+            } else if matches!(resolved.revision.code, Code::Agent(_)) {
+                self.run(errand, &resolved).await?
+            } else if resolved.revision.config.durable.is_some() {
+                self.run(errand, &resolved).await?
+            } else {
+                self.call(errand, &resolved, &trace).await?
+            };
         let Some((result, log_tail)) = answered else {
             return Ok(None);
         };

@@ -101,8 +101,12 @@ async fn name(
     let home = &errand.call.state_machine_arn;
     let agent = errand.handle.agent_at(text).await;
     let agent = agent.map_err(|error| answer::unavailable(&error))?;
-    let parsed = FunctionName::parse(agent.as_deref().unwrap_or(text), region(home), account(home))
-        .and_then(|name| name.qualified_by(qualifier));
+    let parsed = FunctionName::parse(
+        agent.as_deref().unwrap_or(text),
+        region(home),
+        account(home),
+    )
+    .and_then(|name| name.qualified_by(qualifier));
     parsed.map_err(|why| match why {
         NotAFunctionName::Elsewhere => LAMBDA.refused(
             404,
