@@ -97,6 +97,11 @@ enum Command {
     /// Answer a callback
     #[command(subcommand)]
     Callback(verbs::Callback),
+    /// Show an execution's callbacks, and what was tried on them
+    Callbacks(verbs::Callbacks),
+    /// List, show, send again and throw away what nobody wanted or took
+    #[command(subcommand)]
+    DeadLetters(verbs::DeadLetters),
     /// Approve what a workflow waits for
     Approve(verbs::Approve),
     /// Reject what a workflow waits for
@@ -165,6 +170,8 @@ fn main() -> ExitCode {
         Command::Replay(verb) => verb.run(&context),
         Command::Agents(verb) => verb.run(&context),
         Command::Callback(verb) => verb.run(&context),
+        Command::Callbacks(verb) => verb.run(&context),
+        Command::DeadLetters(verb) => verb.run(&context),
         Command::Approve(verb) => verb.run(&context),
         Command::Reject(verb) => verb.run(&context),
         Command::Explain(verb) => verb.run(),

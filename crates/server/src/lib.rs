@@ -48,7 +48,7 @@ mod states;
 mod stream;
 mod tls;
 
-pub use callbacks::Callbacks;
+pub use callbacks::{Callbacks, InvalidWebhookKey, Policy, Rate, Rates, WebhookKey};
 pub use door::{AccessKey, Door, Key, Keys, Role, Worker, Workers, fingerprint};
 pub use errors::{Code, EXPLANATIONS};
 pub use metrics::Metrics;

@@ -33,6 +33,9 @@ const fn kind(kind: TargetKind) -> &'static str {
         TargetKind::Destination => "destination",
         TargetKind::Service => "service",
         TargetKind::Log => "log",
+        TargetKind::Token => "token",
+        TargetKind::Watch => "watch",
+        TargetKind::Watcher => "watcher",
     }
 }
 

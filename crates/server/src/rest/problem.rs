@@ -74,7 +74,6 @@ impl Problem {
             | Code::UnknownRoute
             | Code::UnknownArtifact
             | Code::UnknownCallback
-            | Code::UnknownLetter
             | Code::UnknownAgent => StatusCode::NOT_FOUND,
             Code::TooSlow | Code::StillRunning => StatusCode::REQUEST_TIMEOUT,
             Code::Conflict

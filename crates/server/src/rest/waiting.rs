@@ -1,0 +1,151 @@
+//! What an execution waits for, in members for programs and in one sentence for people.
+
+use everstep_core::{Note, Operation, OperationStatus, TargetKind, Timestamp, ViewOperation};
+use everstep_engine::{Snapshot, Wait};
+use serde_json::{Value, json};
+
+use super::time;
+
+/// Of a message that agents send about their progress.
+const MESSAGE_CHARACTERS_MAX: usize = 200;
+
+/// A note as it was left: JSON where it is JSON, else text.
+pub(crate) fn note(note: &Note) -> Value {
+    serde_json::from_slice(&note.bytes)
+        .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&note.bytes).into_owned()))
+}
+
+/// Everything that is waited for.
+pub(super) fn waiting(snapshot: &Snapshot, now: Timestamp) -> Vec<Value> {
+    let operations = snapshot.view.operations.iter();
+    operations
+        .filter_map(|operation| waits_for(snapshot, operation, now))
+        .collect()
+}
+
+/// What an open operation that nobody works on waits for.
+fn waits_for(snapshot: &Snapshot, operation: &ViewOperation, now: Timestamp) -> Option<Value> {
+    if snapshot.row.status.is_closed() || operation.status.is_closed() {
+        return None;
+    }
+    let mut waits = snapshot.waits.iter();
+    let wait = waits.find(|wait| wait.operation == operation.operation);
+    let target = wait.and_then(|wait| wait.target.as_ref());
+    let has_agent = target.is_some_and(|target| target.kind == TargetKind::Agent);
+    let what = match (operation.kind, operation.status) {
+        ("CALLBACK", _) => "callback",
+        ("EXECUTION" | "CHAINED_INVOKE", _) if has_agent => "agent",
+        ("WAIT", _) => "time",
+        ("CHAINED_INVOKE", _) => "function",
+        ("STEP" | "TASK" | "PARALLEL" | "MAP", OperationStatus::Pending) => "retry",
+        ("TASK", _) => "task",
+        _ => return None,
+    };
+    let beat = last_beat(snapshot, operation.operation);
+    let mut shown = json!({
+        "what": what,
+        "number": operation.operation.0,
+        "name": operation.name,
+        "since": time(operation.started),
+        "until": operation.due.map(time),
+        "last_heartbeat_at": beat.map(time),
+        "text": sentence(what, operation, beat, wait, now),
+    });
+    if let (Some(wait), Some(members)) = (wait, shown.as_object_mut()) {
+        if what == "callback" {
+            let id = format!("{}.{}.{}", snapshot.row.id, wait.operation, wait.generation);
+            members.insert("callback".to_owned(), id.into());
+        }
+        if let Some(left) = &wait.note {
+            members.insert("progress".to_owned(), note(left));
+            members.insert("progress_at".to_owned(), time(left.at).into());
+        }
+    }
+    Some(shown)
+}
+
+pub(super) fn last_beat(snapshot: &Snapshot, operation: Operation) -> Option<Timestamp> {
+    let mut beats = snapshot.beats.iter();
+    let beat = beats.find(|(beaten, _)| *beaten == operation);
+    beat.map(|(_, at)| Timestamp(*at))
+}
+
+fn sentence(
+    what: &str,
+    operation: &ViewOperation,
+    beat: Option<Timestamp>,
+    wait: Option<&Wait>,
+    now: Timestamp,
+) -> String {
+    let name = operation.name.as_deref().unwrap_or(&operation.id);
+    let mut text = match what {
+        "time" => format!("waiting for the time of {name}"),
+        "retry" => format!("waiting for the next attempt of {name}"),
+        _ => format!("waiting for {what} {name}"),
+    };
+    text.push_str(&format!(", since {}", ago(now, operation.started)));
+    if let Some(beat) = beat {
+        text.push_str(&format!(", last heartbeat {} ago", ago(now, beat)));
+    }
+    if let Some(left) = wait.and_then(|wait| wait.note.as_ref()) {
+        text.push_str(&progress(&note(left)));
+    }
+    text
+}
+
+/// `, 40 %: reading sources`.
+fn progress(note: &Value) -> String {
+    let percent = note.get("percent").and_then(Value::as_f64);
+    let message = note.get("message").and_then(Value::as_str);
+    let message = message.or_else(|| note.as_str()).map(|message| {
+        let words: String = message
+            .chars()
+            .map(|letter| if letter.is_control() { ' ' } else { letter })
+            .take(MESSAGE_CHARACTERS_MAX)
+            .collect();
+        words
+    });
+    match (percent, message) {
+        (Some(percent), Some(message)) => format!(", {percent} %: {message}"),
+        (Some(percent), None) => format!(", {percent} %"),
+        (None, Some(message)) => format!(", {message}"),
+        (None, None) => String::new(),
+    }
+}
+
+/// How long ago, in its largest unit: `3 m`.
+fn ago(now: Timestamp, at: Timestamp) -> String {
+    let seconds = now.0.saturating_sub(at.0) / 1_000;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} m", seconds / 60),
+        3_600..86_400 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_progress_read_as_people_say_them() {
+        let ago = |seconds: u64| ago(Timestamp(seconds * 1_000), Timestamp(0));
+        assert_eq!(
+            [ago(0), ago(59), ago(180), ago(7_200), ago(200_000)],
+            ["0 s", "59 s", "3 m", "2 h", "2 d"]
+        );
+        for (note, text) in [
+            (
+                json!({ "percent": 40, "message": "reading\nsources" }),
+                ", 40 %: reading sources",
+            ),
+            (json!({ "percent": 12.5 }), ", 12.5 %"),
+            (json!("half way"), ", half way"),
+            (json!({ "step": 3 }), ""),
+        ] {
+            let shown = progress(&note);
+            assert_eq!(shown.replace("40.0", "40"), text);
+        }
+    }
+}
