@@ -6,8 +6,11 @@ mod artifacts;
 mod bounds;
 mod callbacks;
 mod client;
+#[cfg(feature = "aws")]
+mod cloudwatch;
 mod composition;
 mod dev;
+mod doctor;
 mod error;
 mod follow;
 mod functions;
@@ -106,6 +109,8 @@ enum Command {
     Approve(verbs::Approve),
     /// Reject what a workflow waits for
     Reject(verbs::Reject),
+    /// Find what stands in the way of a server: settings, sinks, agents, missing variables
+    Doctor(doctor::Doctor),
     /// Explain an error code or a rule of a language
     Explain(verbs::Explain),
     /// Check, compile, format and draw Agent Flow Language; `everstep afl --help` tells more
@@ -174,6 +179,7 @@ fn main() -> ExitCode {
         Command::DeadLetters(verb) => verb.run(&context),
         Command::Approve(verb) => verb.run(&context),
         Command::Reject(verb) => verb.run(&context),
+        Command::Doctor(doctor) => doctor.run(&context),
         Command::Explain(verb) => verb.run(),
         Command::States(states) => states.run(&context),
         Command::Afl { words } => return afl::run(words),

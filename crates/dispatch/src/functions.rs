@@ -9,9 +9,11 @@ use bytes::Bytes;
 use everstep_asl::machine::Late as StatesLate;
 use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind, Task};
 use everstep_durable::{ErrorClass, Invocation, Mode, Output};
+use everstep_engine::letter::topic;
+use everstep_engine::trace::{self, Span, SpanKind, Trace};
 use everstep_engine::{
     AgentState, Call, Called, Code, Dispatcher, Error, Handle, Late, Letter, Pending, Request,
-    Revision, ServiceAnswer, ServiceCall, Undelivered, Work, WorkPayload, topic,
+    Revision, ServiceAnswer, ServiceCall, Undelivered, Work, WorkPayload,
 };
 use everstep_logs::Logs;
 
@@ -100,12 +102,6 @@ impl FunctionDispatcher {
         }
     }
 
-    /// Where events are told.
-    #[must_use]
-    pub fn sinks(&self) -> &Sinks {
-        &self.inner.sinks
-    }
-
     /// Makes a function's latest revision known to the host before its first call: see [`FunctionHost::prepare`]. `arn` is that of `$LATEST`.
     ///
     /// # Errors
@@ -143,20 +139,25 @@ impl Dispatcher for FunctionDispatcher {
                 tracing::info!(%execution, "work that is under way was not begun again");
                 return;
             }
+            let span = span(&handle, execution).await;
             inner.run(&handle, &work).await;
             inner.end(running);
+            if let Some(span) = span {
+                let attributes = [
+                    ("everstep.execution", &*execution.to_string()),
+                    ("everstep.operation", &*work.task.operation.to_string()),
+                    ("everstep.target", &*work.task.target.address),
+                ];
+                span.end("task", SpanKind::Client, false, &attributes);
+            }
         });
-    }
-
-    fn perform(&self, handle: &Handle, call: ServiceCall) -> Pending<Result<ServiceAnswer, Error>> {
-        let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
-        Box::pin(async move { services::once(&inner, &handle, &call).await })
     }
 
     fn deliver(&self, handle: &Handle, letter: Letter) -> Pending<Result<(), Undelivered>> {
         let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
         Box::pin(async move {
-            match &*letter.topic {
+            match letter.topic.as_str() {
+                topic::NOTIFY => inner.sinks.deliver(&letter, handle.clock().now()).await,
                 topic::AGENT_CANCEL => inner.agents.leave(&handle, &letter).await,
                 other => Err(Undelivered {
                     again: false,
@@ -164,6 +165,11 @@ impl Dispatcher for FunctionDispatcher {
                 }),
             }
         })
+    }
+
+    fn perform(&self, handle: &Handle, call: ServiceCall) -> Pending<Result<ServiceAnswer, Error>> {
+        let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
+        Box::pin(async move { services::once(&inner, &handle, &call).await })
     }
 
     fn moved(
@@ -216,6 +222,15 @@ impl Dispatcher for FunctionDispatcher {
             })
         })
     }
+}
+
+/// The span of a task, where somebody listens.
+async fn span(handle: &Handle, execution: ExecutionId) -> Option<Span> {
+    if !trace::is_on() {
+        return None;
+    }
+    let row = handle.row(execution).await.ok()?;
+    Some(Span::begin(Trace::of(&row)))
 }
 
 impl Inner {

@@ -6,6 +6,7 @@
 //! - `remote`: functions that run elsewhere, by Lambda's Invoke.
 //! - `log`: the logs of state machines.
 //! - [`notify`]: events that are told to people and systems outside.
+//! - [`telemetry`]: spans and figures, to those who watch.
 //! - `services`: what the Task states of state machines call.
 //!
 //! Not its business: what a task means, when it is repeated, where its result is stored.
@@ -25,6 +26,7 @@ pub mod notify;
 mod outcome;
 mod remote;
 mod services;
+pub mod telemetry;
 
 pub use agents::AgentOptions;
 pub use everstep_agent::{ClientOptions, Network, NotANetwork, Signer};

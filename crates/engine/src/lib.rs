@@ -33,6 +33,7 @@ mod run;
 mod start;
 mod storage;
 mod sweep;
+pub mod trace;
 
 pub use attempt::{Attempt, Source, Verb, Via};
 pub use catalogue::{
@@ -53,7 +54,7 @@ pub use handle::{
 };
 pub use input::{Claimed, Snapshot, Started, Wait};
 pub use letter::{
-    Letter, LetterFigures, LetterFilter, LetterOptions, LetterState, NewLetter, Undelivered, topic,
+    Letter, LetterFigures, LetterFilter, LetterOptions, LetterState, NewLetter, Undelivered,
 };
 pub use options::{Options, Subscription};
 pub use registry::{ASL, DURABLE, HistoryEvent, Late, Reply, Request, StateMachineLimits};

@@ -4,8 +4,9 @@
 use bytes::Bytes;
 use everstep_agent::{Agent, Found, Kind, Output, Said, State, Task, TaskRef};
 use everstep_core::{Generation, Operation};
+use everstep_engine::letter::topic;
 use everstep_engine::{
-    Error as EngineError, Handle, Letter, LetterState, NewLetter, SettleWith, Undelivered, topic,
+    Error as EngineError, Handle, Letter, LetterState, NewLetter, SettleWith, Undelivered,
 };
 use serde::Deserialize;
 use serde_json::json;
