@@ -33,6 +33,8 @@ fn waits_for(snapshot: &Snapshot, operation: &ViewOperation, now: Timestamp) -> 
     let target = wait.and_then(|wait| wait.target.as_ref());
     let has_agent = target.is_some_and(|target| target.kind == TargetKind::Agent);
     let what = match (operation.kind, operation.status) {
+        // Its invocations keep failing: nothing else would say so.
+        ("EXECUTION", _) if operation.attempts > 0 => "invocation",
         ("CALLBACK", _) => "callback",
         ("EXECUTION" | "CHAINED_INVOKE", _) if has_agent => "agent",
         ("WAIT", _) => "time",
@@ -51,7 +53,21 @@ fn waits_for(snapshot: &Snapshot, operation: &ViewOperation, now: Timestamp) -> 
         "last_heartbeat_at": beat.map(time),
         "text": sentence(what, operation, beat, wait, now),
     });
-    if let (Some(wait), Some(members)) = (wait, shown.as_object_mut()) {
+    let Some(members) = shown.as_object_mut() else {
+        return Some(shown);
+    };
+    if let Some(error) = last_error(operation) {
+        members.insert("attempts".to_owned(), operation.attempts.into());
+        members.insert("last_error".to_owned(), error.into());
+    }
+    if let Some(wait) = wait {
+        let target = wait.target.as_ref();
+        let target = target.map(|target| target.address.clone());
+        members.insert("target".to_owned(), target.into());
+        let due = wait.timeout.map(time);
+        members.insert("gives_up_at".to_owned(), due.into());
+        let due = wait.heartbeat_timeout.map(time);
+        members.insert("heartbeat_due_at".to_owned(), due.into());
         if what == "callback" {
             let id = format!("{}.{}.{}", snapshot.row.id, wait.operation, wait.generation);
             members.insert("callback".to_owned(), id.into());
@@ -62,6 +78,14 @@ fn waits_for(snapshot: &Snapshot, operation: &ViewOperation, now: Timestamp) -> 
         }
     }
     Some(shown)
+}
+
+/// Why it did not work so far.
+fn last_error(operation: &ViewOperation) -> Option<String> {
+    let failure = operation.failure.as_ref()?;
+    let kind = failure.kind.as_deref().unwrap_or("Error");
+    let message = failure.message.as_deref().unwrap_or_default();
+    (operation.attempts > 0).then(|| format!("{kind}: {message}"))
 }
 
 pub(super) fn last_beat(snapshot: &Snapshot, operation: Operation) -> Option<Timestamp> {
@@ -81,6 +105,7 @@ fn sentence(
     let mut text = match what {
         "time" => format!("waiting for the time of {name}"),
         "retry" => format!("waiting for the next attempt of {name}"),
+        "invocation" => "waiting for an invocation that does not fail".to_owned(),
         _ => format!("waiting for {what} {name}"),
     };
     text.push_str(&format!(", since {}", ago(now, operation.started)));
@@ -90,6 +115,13 @@ fn sentence(
     if let Some(left) = wait.and_then(|wait| wait.note.as_ref()) {
         text.push_str(&progress(&note(left)));
     }
+    if let Some(error) = last_error(operation) {
+        text.push_str(&format!(
+            ", {} failed, at last with {}",
+            operation.attempts,
+            short(&error)
+        ));
+    }
     text
 }
 
@@ -97,20 +129,21 @@ fn sentence(
 fn progress(note: &Value) -> String {
     let percent = note.get("percent").and_then(Value::as_f64);
     let message = note.get("message").and_then(Value::as_str);
-    let message = message.or_else(|| note.as_str()).map(|message| {
-        let words: String = message
-            .chars()
-            .map(|letter| if letter.is_control() { ' ' } else { letter })
-            .take(MESSAGE_CHARACTERS_MAX)
-            .collect();
-        words
-    });
+    let message = message.or_else(|| note.as_str()).map(short);
     match (percent, message) {
         (Some(percent), Some(message)) => format!(", {percent} %: {message}"),
         (Some(percent), None) => format!(", {percent} %"),
         (None, Some(message)) => format!(", {message}"),
         (None, None) => String::new(),
     }
+}
+
+/// One line of what others wrote.
+fn short(text: &str) -> String {
+    text.chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .take(MESSAGE_CHARACTERS_MAX)
+        .collect()
 }
 
 /// How long ago, in its largest unit: `3 m`.
