@@ -236,7 +236,7 @@ class TestPushes:
         forged = {"statusUpdate": {"taskId": task["task"], "contextId": task["context"], "status": {"state": "TASK_STATE_COMPLETED"}}}
         for token in ("nonsense", "AQED" + "A" * 88):
             answer = requests.post(f"{server.url}/a2a/push/x", json=forged, headers={"authorization": f"Bearer {token}", "a2a-version": "1.0"}, timeout=30)
-            assert answer.status_code == 404, answer.text
+            assert answer.status_code == 404 or answer.json()["orphan"], answer.text
         assert server.describe(id)["execution"]["status"] == "RUNNING"
         peer.admin("release")
         assert server.result(id) == "true one"
@@ -361,6 +361,7 @@ class TestForgetting:
         server.agent(f"forgets-{mark}", own[0].url)
         id = server.begin(f"forgets-{mark}", {"do": "hold", "mark": mark})
         own[0].has(mark)
+        eventually(lambda: "GetTask" in own[0].seen("calls"))
         own.append(own[0].again())
         error = server.error(id)
         assert error["kind"] == "Agent.TaskLost"
@@ -370,6 +371,7 @@ class TestForgetting:
         server.agent(f"forgets-{mark}", own[0].url, on_lost="redispatch", redispatches=1)
         id = server.begin(f"forgets-{mark}", {"do": "hold", "value": "again", "mark": mark})
         first = own[0].has(mark)
+        eventually(lambda: "GetTask" in own[0].seen("calls"))
         own.append(own[0].again())
         second = own[-1].has(mark)
         assert first["message"] != second["message"]

@@ -229,7 +229,7 @@ impl<'a> Drive<'a> {
             }
             Err(error) => {
                 self.in_doubt = error.may_have_begun();
-                self.fault(call, &error).await
+                self.fault(call, &error, false).await
             }
         }
     }
@@ -270,7 +270,7 @@ impl<'a> Drive<'a> {
                     )),
                 }
             }
-            Err(error) => self.fault(call, &error).await,
+            Err(error) => self.fault(call, &error, true).await,
         }
     }
 
@@ -358,8 +358,9 @@ impl<'a> Drive<'a> {
         Step::On
     }
 
-    /// A call that came to nothing: it is made again after a while, or it is given up.
-    pub(super) async fn fault(&mut self, call: Call<'_>, error: &Error) -> Step {
+    /// A call that came to nothing: it is made again after a while, or it is given up. Who asks for a task that the agent has, or may have, is
+    /// patient while its time lasts: the agent may come back with it.
+    pub(super) async fn fault(&mut self, call: Call<'_>, error: &Error, is_patient: bool) -> Step {
         let text = error.to_string();
         tracing::info!(execution = %self.errand.seat.execution, agent = self.errand.agent, error = text, "a call of an agent came to nothing");
         match error.kind() {
@@ -369,10 +370,9 @@ impl<'a> Drive<'a> {
             _ => call.answered(),
         }
         self.tries = self.tries.saturating_add(1);
-        let is_out = self.note.phase == Phase::Out;
-        let passes = error.kind().is_transient() || self.in_doubt || is_out;
-        // A task that is out is waited for while its time lasts: the agent may come back with it.
-        let is_tolerated = is_out && error.kind().is_transient();
+        let is_transient = error.kind().is_transient();
+        let passes = is_transient || self.in_doubt || is_patient;
+        let is_tolerated = is_patient && is_transient;
         if !passes || (self.tries >= self.config.attempts && !is_tolerated) {
             return Step::End(failed(CALL_ERROR, text));
         }

@@ -66,7 +66,7 @@ impl Drive<'_> {
                 call.answered();
                 self.heard(agent, said).await
             }
-            Err(error) => self.fault(call, &error).await,
+            Err(error) => self.fault(call, &error, true).await,
         }
     }
 
