@@ -282,13 +282,6 @@ impl<'a> Drive<'a> {
         if let Some(task) = said.task {
             self.note.task = Some(task);
         }
-        let asks = matches!(said.state, State::NeedsInput(_) | State::NeedsAuth(_));
-        if !asks && self.note.question.is_some() {
-            // It goes on: by the answer, or without one.
-            self.agents.withdraw(self.handle, &self.note).await;
-            self.note.question = None;
-            self.note.questions += 1;
-        }
         match said.state {
             State::Working(progress) => {
                 self.note.phase = Phase::Out;
@@ -299,13 +292,11 @@ impl<'a> Drive<'a> {
                 self.note.phase = Phase::Out;
                 self.going_on().await
             }
-            State::NeedsInput(question) => {
+            State::NeedsInput(question) | State::NeedsAuth(question) => {
                 self.note.phase = Phase::Out;
-                self.question(agent, question, false).await
-            }
-            State::NeedsAuth(question) => {
-                self.note.phase = Phase::Out;
-                self.question(agent, question, true).await
+                // Until somebody answers the agent, what it asks is what is shown of its task.
+                self.note.message = Some(question.text);
+                self.going_on().await
             }
             State::Done(output) => {
                 self.note.is_over = true;

@@ -5,9 +5,7 @@ use bytes::Bytes;
 use everstep_agent::{Agent, Found, Kind, Output, Said, State, Task, TaskRef};
 use everstep_core::{Generation, Operation};
 use everstep_engine::letter::topic;
-use everstep_engine::{
-    Error as EngineError, Handle, Letter, LetterState, NewLetter, SettleWith, Undelivered,
-};
+use everstep_engine::{Handle, Letter, LetterState, NewLetter, SettleWith, Undelivered};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -97,7 +95,6 @@ impl Agents {
         if let Some(bell) = self.bell(&seat) {
             bell.gone.notify_one();
         }
-        self.withdraw(handle, &body.note).await;
         let found = config::find(handle, &body.note.agent, &body.note.version).await;
         let config = found.map_err(|error| again(&error))?;
         let Some(config) = config else {
@@ -184,22 +181,6 @@ impl Agents {
         let with = SettleWith::Succeeded(Some(value));
         self.keep_late(handle, seat, &agent.name, with).await;
         Ok(())
-    }
-
-    /// Stops asking people for what the agent wanted to know.
-    pub(super) async fn withdraw(&self, handle: &Handle, note: &Note) {
-        let Some(asked) = note.question.as_ref().filter(|asked| !asked.answered) else {
-            return;
-        };
-        let Ok(execution) = asked.execution.parse() else {
-            return;
-        };
-        match handle.stop(execution, None).await {
-            Ok(_) | Err(EngineError::UnknownExecution { .. }) => {}
-            Err(error) => {
-                tracing::warn!(execution = asked.execution, %error, "a question that nobody wants an answer to stays open");
-            }
-        }
     }
 }
 

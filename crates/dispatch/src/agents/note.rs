@@ -26,18 +26,6 @@ pub(crate) enum Phase {
     Out,
 }
 
-/// A question of the agent that somebody was asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Asked {
-    /// The execution that waits for the answer.
-    pub execution: String,
-    /// What was asked; the same question is asked once.
-    pub digest: String,
-    /// The answer is on its way, or there.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub answered: bool,
-}
-
 /// The note. `message` and `percent` are what every report of progress has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Note {
@@ -62,11 +50,6 @@ pub(crate) struct Note {
     /// Why the last call came to nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub question: Option<Asked>,
-    /// How many others were asked before it.
-    #[serde(default)]
-    pub questions: u32,
     /// The agent has nothing more to do.
     #[serde(skip)]
     pub is_over: bool,
@@ -88,8 +71,6 @@ impl Note {
             message: None,
             percent: None,
             error: None,
-            question: None,
-            questions: 0,
             is_over: false,
         }
     }
@@ -143,7 +124,7 @@ impl Seat {
 }
 
 /// Cuts a text where it becomes too long.
-pub(super) fn cut(text: &mut String, bytes_max: usize) {
+fn cut(text: &mut String, bytes_max: usize) {
     if text.len() <= bytes_max {
         return;
     }

@@ -122,8 +122,6 @@ pub struct AgentConfig {
     pub push: bool,
     /// Whether its stream of progress is followed.
     pub stream: bool,
-    /// Who is asked what the agent wants to know: names, or `group:NAME`. Nobody: everybody with a name may answer.
-    pub questions_to: Vec<String>,
 }
 
 impl Default for AgentConfig {
@@ -161,7 +159,6 @@ impl Default for AgentConfig {
             poll_max_ms: 60_000,
             push: true,
             stream: false,
-            questions_to: Vec::new(),
         }
     }
 }
