@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("everstep-afl", &["everstep-core"]),
     ("everstep-store", &["everstep-core"]),
     ("everstep-logs", &[]),
+    ("everstep-agent", &[]),
     (
         "everstep-engine",
         &[
@@ -24,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "everstep-dispatch",
         &[
+            "everstep-agent",
             "everstep-core",
             "everstep-engine",
             "everstep-logs",
@@ -59,8 +61,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "everstep-benchmark",
         ],
     ),
-    // Programs as users write them know nothing of the house.
-    ("everstep-research", &[]),
+    // Programs as users write them know nothing of the house; one calls agents the way it does.
+    ("everstep-research", &["everstep-agent"]),
     ("everstep-agents", &[]),
     ("everstep-benchmark", &[]),
     ("everstep-conformance-durable-rust", &[]),
