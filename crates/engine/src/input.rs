@@ -6,6 +6,7 @@ use everstep_core::{
 use everstep_store::ExecutionRow;
 use tokio::sync::oneshot;
 
+use crate::figures::Figures;
 use crate::registry::Taken;
 use crate::{Error, Late, Reply, Request};
 
@@ -116,6 +117,10 @@ pub(crate) enum Input {
         key: StartKey,
         reply: ReplyTo<Option<ExecutionId>>,
     },
+    /// Answers with what is counted, durable or not.
+    Figures {
+        reply: oneshot::Sender<Figures>,
+    },
     Committed {
         group: u64,
         outcome: Result<(), Error>,
@@ -139,6 +144,7 @@ impl Input {
             | Self::Withdraw { .. }
             | Self::Find { .. }
             | Self::Park { .. }
+            | Self::Figures { .. }
             | Self::Committed { .. }
             | Self::Shutdown => None,
         }

@@ -18,6 +18,7 @@ mod clock;
 mod dispatcher;
 mod error;
 mod exchange;
+mod figures;
 mod group;
 mod handle;
 mod input;
@@ -39,6 +40,7 @@ pub use dispatcher::{
     AnswerPart, Call, Called, Dispatcher, Pending, ServiceAnswer, ServiceCall, Work, WorkPayload,
 };
 pub use error::Error;
+pub use figures::{Figures, Latencies, OTHERS, TargetFigures};
 pub use handle::{
     ALIAS_ATTRIBUTE, ForkExecution, ForkVersion, Handle, HistoryCursor, HistoryItem, HistoryPage,
     ResolvedMachine, SettleWith, StartExecution, StartMachine, StartMachineError, StartedMachine,

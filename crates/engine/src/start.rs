@@ -11,6 +11,7 @@ use everstep_store::Store;
 use everstep_store::blobs::Blobs;
 
 use crate::catalogue::Reserved;
+use crate::figures::Latencies;
 use crate::handle::Inner;
 use crate::input::Input;
 use crate::owner::Owner;
@@ -90,6 +91,7 @@ impl Engine {
             ended,
             nothing_ahead: false,
             clock_told: false,
+            commits: Latencies::default(),
         };
         let committer = {
             let handle = handle.clone();

@@ -53,6 +53,13 @@ pub enum Code {
     MalformedPattern,
     UnknownStateMachine,
     WrongDefinition,
+    WrongSettings,
+    UnknownCallback,
+    CallbackAnswered,
+    TooManyRequests,
+    UnknownLetter,
+    UnusableEncoding,
+    TooDeep,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -245,6 +252,33 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         "E0171",
         "The definition of the state machine is not right",
     ),
+    (
+        Code::WrongSettings,
+        "E0190",
+        "The file of settings can't be used",
+    ),
+    (
+        Code::UnknownCallback,
+        "E0191",
+        "There is no such callback, or not for these credentials",
+    ),
+    (
+        Code::CallbackAnswered,
+        "E0192",
+        "The callback has been answered otherwise",
+    ),
+    (
+        Code::TooManyRequests,
+        "E0193",
+        "Too many requests in a short time",
+    ),
+    (Code::UnknownLetter, "E0194", "There is no such dead letter"),
+    (
+        Code::UnusableEncoding,
+        "E0195",
+        "The body is encoded or typed in a way that is not taken",
+    ),
+    (Code::TooDeep, "E0196", "The JSON is nested too deeply"),
 ];
 
 impl Code {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use everstep_logs::Logs;
 use tokio_util::sync::CancellationToken;
 
+use crate::callbacks::Callbacks;
 use crate::door::Door;
+use crate::metrics::Metrics;
 use crate::tls::Tls;
 
 /// How a server listens and what it calls itself.
@@ -25,10 +27,14 @@ pub struct Options {
     /// What links and other addresses begin with, when it is not the address listened on: `https://everstep.example.org`.
     pub public_url: Option<String>,
     pub limits: Limits,
+    /// What is counted; servers of one process share it.
+    pub metrics: Metrics,
     /// Who is let in.
     pub door: Door,
     /// With it everything is said over TLS.
     pub tls: Option<Tls>,
+    /// How callbacks are taken.
+    pub callbacks: Callbacks,
     /// Cancelled, the server takes no new connection and ends when the open requests are answered.
     pub shutdown: CancellationToken,
 }
@@ -43,8 +49,10 @@ impl Default for Options {
             logs: None,
             public_url: None,
             limits: Limits::default(),
+            metrics: Metrics::default(),
             door: Door::default(),
             tls: None,
+            callbacks: Callbacks::default(),
             shutdown: CancellationToken::new(),
         }
     }

@@ -20,8 +20,8 @@ use crate::http::App;
 use crate::rest::Problem;
 use crate::tls::Tls;
 use crate::{
-    Options, artifacts, aws_json, callbacks, door, function_urls, gateway, lambda, logs, rest,
-    states,
+    Options, artifacts, aws_json, callbacks, door, function_urls, gateway, lambda, logs, metrics,
+    rest, states,
 };
 
 /// The server could not begin to listen.
@@ -118,6 +118,11 @@ fn router(app: App) -> Router {
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),
             door::guard,
+        ))
+        // Outermost: what the door refuses is counted, too.
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            metrics::measure,
         ))
         .with_state(app)
 }

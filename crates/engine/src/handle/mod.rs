@@ -25,6 +25,7 @@ use everstep_store::{Cursor, ExecutionRow, ListFilter, Page, Store};
 use tokio::sync::oneshot;
 
 use crate::catalogue::Reserved;
+use crate::figures::Figures;
 use crate::input::{Input, ReplyTo};
 use crate::pressure::{Pressure, Urgency};
 use crate::{Clock, Dispatcher, Error, Options, Reply, Request, Snapshot, Started};
@@ -108,6 +109,16 @@ impl Handle {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.inner.pressure.waiting()
+    }
+
+    /// What the engine counts of itself. Never shed: who watches wants to see an overload.
+    ///
+    /// # Errors
+    /// [`Error::Ended`].
+    pub async fn figures(&self) -> Result<Figures, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.send_unshed(Input::Figures { reply });
+        answer.await.map_err(|_| Error::Ended)
     }
 
     /// Synced writes since the store was opened, and bytes of disk in use.

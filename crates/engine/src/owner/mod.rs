@@ -22,6 +22,7 @@ use everstep_core::{
 };
 use everstep_store::{ExecutionRow, Store};
 
+use crate::figures::{Figures, Latencies, Tally};
 use crate::group::{Group, Release};
 use crate::input::{Input, ReplyTo, Snapshot};
 use crate::registry::{AnyCell, Definitions, Recorded};
@@ -57,6 +58,7 @@ pub(crate) struct Owner {
     watchers: HashMap<ExecutionId, Vec<ReplyTo<ExecutionRow>>>,
     beats: HashMap<ExecutionId, BTreeMap<Operation, Timestamp>>,
     crashes: Crashes,
+    tally: Tally,
     definitions: Definitions,
     /// Heartbeats are counted from here at the earliest: what was seen of them before died with the former owner.
     recovered: Timestamp,
@@ -97,6 +99,7 @@ impl Owner {
             watchers: HashMap::new(),
             beats: HashMap::new(),
             crashes: Crashes::default(),
+            tally: Tally::default(),
             definitions,
             recovered: now,
             random: fastrand::Rng::with_seed(seed),
@@ -125,6 +128,16 @@ impl Owner {
 
     pub(crate) fn has_group(&self) -> bool {
         !self.group.is_empty()
+    }
+
+    /// What is counted at this moment; how long commits take is counted where they are waited for.
+    pub(crate) fn figures(&self, commits: Latencies) -> Figures {
+        Figures {
+            executions: self.tally.all(),
+            targets: self.queues.targets().into_all(),
+            resident: self.cells.len(),
+            commits,
+        }
     }
 
     /// Nothing is out, nothing gathers and nobody was woken: all there is to do is to wait for a time.
@@ -201,7 +214,7 @@ impl Owner {
                 group,
                 outcome: Ok(()),
             } => self.committed(now, group),
-            Input::Committed { .. } | Input::Shutdown => {}
+            Input::Figures { .. } | Input::Committed { .. } | Input::Shutdown => {}
         }
     }
 

@@ -11,6 +11,7 @@ use everstep_core::{
 use super::Owner;
 use crate::dispatcher::{Work, WorkPayload};
 use crate::exchange::{Content, Message};
+use crate::figures::Targets;
 use crate::group::Release;
 use crate::registry::{AnyCell, Built};
 use crate::{Error, Options};
@@ -79,6 +80,18 @@ impl Queues {
     #[cfg(test)]
     pub(super) fn figures(&self) -> (usize, usize, usize) {
         (self.queues.len(), self.claims.len(), self.leases.len())
+    }
+
+    /// How many tasks wait and are out, by target. Those for pollers are offers, and not among them.
+    pub(super) fn targets(&self) -> Targets {
+        let mut targets = Targets::default();
+        for (target, queue) in &self.queues {
+            targets.at(target.kind, &target.address).waiting += queue.waiting.len();
+        }
+        for claim in self.claims.values() {
+            targets.at(claim.target.kind, &claim.target.address).out += 1;
+        }
+        targets
     }
 
     pub(super) fn push(&mut self, id: ExecutionId, task: &Task, repeated: bool) {

@@ -159,6 +159,7 @@ impl Owner {
             digest: new.digest,
         };
         self.write(id.shard(), Write::Start(start));
+        self.tally.count(&new.row.definition, Status::Running);
         let (row, was) = (new.row, None);
         self.write(id.shard(), Write::Execution { row, was });
         for batch in new.beginning.into_iter().chain(recorded) {

@@ -124,6 +124,7 @@ impl Owner {
         let closed = slot.cell.execution().closed();
         let before = slot.row.closed;
         slot.row.status = status;
+        self.tally.count(&slot.row.definition, status);
         slot.row.closed = closed;
         let row = slot.row.clone();
         if let Some(before) = before {
