@@ -3,7 +3,7 @@
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{EventType, InvocationType};
+use aws_sdk_lambda::types::{ErrorObject, EventType, InvocationType};
 use serde_json::Value;
 
 use crate::artifact::Pending;
@@ -23,6 +23,13 @@ pub trait Engine: Send + Sync {
         &'a self,
         callback_id: &'a str,
         result: &'a Value,
+    ) -> Pending<'a, Result<(), WorkflowStateError>>;
+
+    /// Ends an execution as stopped; one that is over already stays as it is.
+    fn stop<'a>(
+        &'a self,
+        execution_arn: &'a str,
+        reason: &'a str,
     ) -> Pending<'a, Result<(), WorkflowStateError>>;
 
     /// The id of the newest callback of that name which nothing has settled yet.
@@ -79,6 +86,22 @@ impl LambdaEngine {
         let sent = request.result(Blob::new(result.to_string())).send().await;
         sent.map(|_| ())
             .map_err(|error| service(&error, "settling the callback"))
+    }
+
+    async fn end(&self, execution_arn: &str, reason: &str) -> Result<(), WorkflowStateError> {
+        let error = ErrorObject::builder()
+            .error_type("WorkflowCancelled")
+            .error_message(reason)
+            .build();
+        let request = self
+            .client
+            .stop_durable_execution()
+            .durable_execution_arn(execution_arn)
+            .error(error);
+        let stopped = request.send().await;
+        stopped
+            .map(|_| ())
+            .map_err(|error| service(&error, "stopping the workflow"))
     }
 
     async fn find(
@@ -150,6 +173,14 @@ impl Engine for LambdaEngine {
         result: &'a Value,
     ) -> Pending<'a, Result<(), WorkflowStateError>> {
         Box::pin(self.settle(callback_id, result))
+    }
+
+    fn stop<'a>(
+        &'a self,
+        execution_arn: &'a str,
+        reason: &'a str,
+    ) -> Pending<'a, Result<(), WorkflowStateError>> {
+        Box::pin(self.end(execution_arn, reason))
     }
 
     fn open_callback<'a>(

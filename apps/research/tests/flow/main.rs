@@ -4,6 +4,7 @@
 mod agents;
 mod api;
 mod binary;
+mod changes;
 mod crash;
 mod delivery;
 mod drive;
