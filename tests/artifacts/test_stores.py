@@ -130,7 +130,13 @@ def test_a_place_that_cannot_be_used_stops_the_start_and_is_named(tmp_path):
     assert "E0127" in text and "az://container" in text, text
     text = refused(*data, "--artifacts", "gs://bucket", "--artifacts-encryption", "AES256")
     assert "E0127" in text and "for s3 alone" in text
-    assert "--artifacts" in refused(*data, "--artifacts-region", "eu-west-1")
+    assert "which --artifacts names" in refused(*data, "--artifacts-region", "eu-west-1")
+    settings = tmp_path / "settings.toml"
+    settings.write_text("[artifacts]\nurl = 'http://a/b'\n")
+    text = refused(*data, "--config", str(settings))
+    assert "E0190" in text and "[artifacts] url can't be http://a/b: http is no kind of store" in text, text
+    settings.write_text("[artifacts]\nurl = 'az://container'\n")
+    assert "E0127" in refused(*data, "--config", str(settings))
     for store in s3(tmp_path):
         elsewhere = store.url.replace(BUCKET, "of-nobody")
         text = refused(*data, "--artifacts", elsewhere, *store.arguments, **store.environment)

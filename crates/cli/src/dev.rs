@@ -95,6 +95,7 @@ impl Dev {
             .into());
         }
         let wanted = Wanted::read(&settings)?;
+        let artifacts = self.artifacts.options(&settings)?;
         let data = Ground::folder(&self.data)?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -109,7 +110,7 @@ impl Dev {
             // What listens on this machine is reached by functions, too.
             services: &self.services.clone().with_loopback(),
             notifications: &wanted.notifications,
-            artifacts: &self.artifacts,
+            artifacts: &artifacts,
         };
         let host = ground.host().await?;
         let dispatcher = ground.dispatcher(&host);

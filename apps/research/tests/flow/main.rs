@@ -11,4 +11,5 @@ mod drive;
 mod durable;
 mod failure;
 mod happy;
+mod observed;
 mod world;

@@ -1,6 +1,7 @@
 //! The verbs that call a server. They are the same for every kind of execution.
 
 mod answer;
+mod cancel;
 mod fork;
 mod inspect;
 mod list;
@@ -8,6 +9,7 @@ mod logs;
 mod pause;
 mod redrive;
 mod replay;
+mod result;
 mod start;
 
 use std::path::PathBuf;
@@ -21,6 +23,7 @@ use crate::error::Failed;
 use crate::output::{self, Format};
 
 pub use answer::{Approve, Callback, Reject};
+pub use cancel::Cancel;
 pub use fork::Fork;
 pub use inspect::{Describe, History, Stop};
 pub use list::List;
@@ -28,6 +31,7 @@ pub use logs::Logs;
 pub use pause::{Delete, Pause, Resume};
 pub use redrive::Redrive;
 pub use replay::Replay;
+pub use result::Outcome;
 pub use start::Start;
 
 /// What every verb knows.

@@ -9,6 +9,7 @@ mod pauses;
 mod problem;
 mod recording;
 mod redrive;
+mod result;
 mod sam;
 
 use axum::Router;
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> Router<App> {
             get(executions::get).delete(pauses::delete),
         )
         .route("/executions/{id}/history", get(executions::history))
+        .route("/executions/{id}/result", get(result::get))
         .route("/executions/{id}/stop", post(executions::stop))
         .route("/executions/{id}/pause", post(pauses::pause))
         .route("/executions/{id}/resume", post(pauses::resume))
