@@ -207,7 +207,7 @@ impl Engine for World {
         _: &'a str,
         _: &'a str,
     ) -> Pending<'a, Result<(), WorkflowStateError>> {
-        unreachable!("a callback stops nothing")
+        Box::pin(async { Err(fault(Kind::Invalid)) })
     }
 
     fn open_callback<'a>(
