@@ -6,8 +6,11 @@ mod artifacts;
 mod bounds;
 mod callbacks;
 mod client;
+#[cfg(feature = "aws")]
+mod cloudwatch;
 mod composition;
 mod dev;
+mod doctor;
 mod error;
 mod follow;
 mod functions;
@@ -98,10 +101,17 @@ enum Command {
     /// Answer a callback
     #[command(subcommand)]
     Callback(verbs::Callback),
+    /// Show an execution's callbacks, and what was tried on them
+    Callbacks(verbs::Callbacks),
+    /// List, show, send again and throw away what nobody wanted or took
+    #[command(subcommand)]
+    DeadLetters(verbs::DeadLetters),
     /// Approve what a workflow waits for
     Approve(verbs::Approve),
     /// Reject what a workflow waits for
     Reject(verbs::Reject),
+    /// Find what stands in the way of a server: settings, sinks, agents, missing variables
+    Doctor(doctor::Doctor),
     /// Explain an error code or a rule of a language
     Explain(verbs::Explain),
     /// Check, compile, format and draw Agent Flow Language; `everstep afl --help` tells more
@@ -167,8 +177,11 @@ fn main() -> ExitCode {
         Command::Fork(verb) => verb.run(&context),
         Command::Replay(verb) => verb.run(&context),
         Command::Callback(verb) => verb.run(&context),
+        Command::Callbacks(verb) => verb.run(&context),
+        Command::DeadLetters(verb) => verb.run(&context),
         Command::Approve(verb) => verb.run(&context),
         Command::Reject(verb) => verb.run(&context),
+        Command::Doctor(doctor) => doctor.run(&context),
         Command::Explain(verb) => verb.run(),
         Command::States(states) => states.run(&context),
         Command::Afl { words } => return afl::run(words),

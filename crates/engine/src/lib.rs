@@ -13,6 +13,7 @@
 //!
 //! Read next: `owner` (one input), `run` (the loop), `group` (the commit), `handle` (the way in).
 
+mod attempt;
 pub mod catalogue;
 mod clock;
 mod dispatcher;
@@ -22,6 +23,7 @@ mod figures;
 mod group;
 mod handle;
 mod input;
+pub mod letter;
 mod options;
 mod owner;
 mod panics;
@@ -31,7 +33,9 @@ mod run;
 mod start;
 mod storage;
 mod sweep;
+pub mod trace;
 
+pub use attempt::{Attempt, Source, Verb, Via};
 pub use catalogue::{
     Agent, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime,
 };
@@ -46,8 +50,11 @@ pub use handle::{
     ResolvedMachine, SettleWith, StartExecution, StartMachine, StartMachineError, StartedMachine,
     VERSION_ATTRIBUTE,
 };
-pub use input::{Claimed, Snapshot, Started};
-pub use options::Options;
+pub use input::{Claimed, Snapshot, Started, Wait};
+pub use letter::{
+    Letter, LetterFigures, LetterFilter, LetterOptions, LetterState, NewLetter, Undelivered,
+};
+pub use options::{Options, Subscription};
 pub use registry::{ASL, DURABLE, HistoryEvent, Late, Reply, Request, StateMachineLimits};
 pub use start::{Engine, Parts};
 pub use storage::Storage;

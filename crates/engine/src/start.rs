@@ -81,6 +81,7 @@ impl Engine {
             reserved,
             dispatcher: Arc::clone(&parts.dispatcher),
             runtime: tokio::runtime::Handle::current(),
+            letters: owner.letter_counters(),
         });
         let looping = Loop {
             owner,

@@ -51,13 +51,13 @@ pub enum Code {
     UnknownLog,
     MalformedQuery,
     MalformedPattern,
+    UnknownLetter,
     UnknownStateMachine,
     WrongDefinition,
     WrongSettings,
     UnknownCallback,
     CallbackAnswered,
     TooManyRequests,
-    UnknownLetter,
     UnusableEncoding,
     TooDeep,
 }
@@ -242,6 +242,7 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         "E0162",
         "The filter pattern can't be read",
     ),
+    (Code::UnknownLetter, "E0145", "There is no such letter"),
     (
         Code::UnknownStateMachine,
         "E0170",
@@ -272,7 +273,6 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         "E0193",
         "Too many requests in a short time",
     ),
-    (Code::UnknownLetter, "E0194", "There is no such dead letter"),
     (
         Code::UnusableEncoding,
         "E0195",
@@ -320,9 +320,11 @@ impl Code {
         use everstep_engine::Error;
         match error {
             Error::UnknownExecution { .. } => Self::UnknownExecution,
-            Error::NameTaken { .. } | Error::Refused { .. } | Error::EntryExists { .. } => {
-                Self::Conflict
-            }
+            Error::NameTaken { .. }
+            | Error::Refused { .. }
+            | Error::LetterRefused { .. }
+            | Error::EntryExists { .. } => Self::Conflict,
+            Error::UnknownLetter { .. } => Self::UnknownLetter,
             Error::NotRedrivable { .. } => Self::NotRedrivable,
             Error::UnknownOperation { .. } => Self::UnknownOperation,
             Error::InvalidToken => Self::InvalidToken,

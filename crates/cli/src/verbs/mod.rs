@@ -1,6 +1,7 @@
 //! The verbs that call a server. They are the same for every kind of execution.
 
 mod answer;
+mod callbacks;
 mod cancel;
 mod fork;
 mod inspect;
@@ -23,6 +24,7 @@ use crate::error::Failed;
 use crate::output::{self, Format};
 
 pub use answer::{Approve, Callback, Reject};
+pub use callbacks::{Callbacks, DeadLetters};
 pub use cancel::Cancel;
 pub use fork::Fork;
 pub use inspect::{Describe, History, Stop};

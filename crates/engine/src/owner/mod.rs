@@ -1,14 +1,18 @@
 //! The owner of shards: a synchronous function from an input to writes and releases. It has no thread, no socket and no timer of its own; the
 //! loop feeds it, and so can a simulator.
 
+mod attempts;
 mod crash;
+mod events;
 mod fork;
+mod letters;
 mod load;
 mod offers;
 mod queue;
 mod recovery;
 mod retention;
 mod starts;
+mod waits;
 mod wake;
 mod write;
 
@@ -26,8 +30,11 @@ use crate::figures::{Figures, Latencies, Tally};
 use crate::group::{Group, Release};
 use crate::input::{Input, ReplyTo, Snapshot};
 use crate::registry::{AnyCell, Definitions, Recorded};
+use crate::trace::{self, Span, SpanKind, Trace};
 use crate::{Error, Options, Reply, Request};
+use attempts::Tails;
 use crash::Crashes;
+use letters::Letters;
 use offers::{Offers, Poller};
 use queue::Queues;
 use starts::Starts;
@@ -44,6 +51,8 @@ struct Slot {
     /// The group that holds its last writes: it can't leave memory before that group is durable.
     group: u64,
     touched: u64,
+    /// The last attempts from outside.
+    tails: Tails,
 }
 
 pub(crate) struct Owner {
@@ -54,6 +63,7 @@ pub(crate) struct Owner {
     wheel: Wheel,
     queues: Queues,
     offers: Offers,
+    letters: Letters,
     starts: Starts,
     watchers: HashMap<ExecutionId, Vec<ReplyTo<ExecutionRow>>>,
     beats: HashMap<ExecutionId, BTreeMap<Operation, Timestamp>>,
@@ -90,6 +100,7 @@ impl Owner {
         let mut owner = Self {
             queues: Queues::new(&options),
             offers: Offers::default(),
+            letters: Letters::new(options.letters),
             store,
             options,
             epochs,
@@ -136,13 +147,17 @@ impl Owner {
             executions: self.tally.all(),
             targets: self.queues.targets().into_all(),
             resident: self.cells.len(),
+            attempts: self.tally.attempts(),
             commits,
         }
     }
 
     /// Nothing is out, nothing gathers and nobody was woken: all there is to do is to wait for a time.
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.has_group() && self.queues.is_idle() && self.durable_group + 1 == self.group.number
+        !self.has_group()
+            && self.queues.is_idle()
+            && self.letters.is_idle()
+            && self.durable_group + 1 == self.group.number
     }
 
     /// Handles one input completely, but for its durability: writes and releases gather in the group.
@@ -170,6 +185,31 @@ impl Owner {
                 reply,
             } => {
                 let answer = self.turn(now, execution, input);
+                self.reply(reply, answer);
+            }
+            Input::Outside {
+                execution,
+                asked,
+                reply,
+            } => {
+                let answer = self.outside(now, execution, *asked);
+                self.reply(reply, answer);
+            }
+            Input::Attempts { execution, reply } => {
+                let answer = self.write_attempts(now, execution);
+                self.reply(reply, answer);
+            }
+            Input::Post { letter, reply } => {
+                self.post(&letter);
+                self.reply(reply, Ok(()));
+            }
+            Input::Delivered { letter, outcome } => self.delivered(now, letter, outcome),
+            Input::ChangeLetter {
+                letter,
+                change,
+                reply,
+            } => {
+                let answer = self.change_letter(now, letter, change);
                 self.reply(reply, answer);
             }
             Input::Beat {
@@ -243,9 +283,13 @@ impl Owner {
         input: everstep_core::Input<Request>,
     ) -> Result<Answer<Reply>, Error> {
         self.load(id)?;
+        let noted = self.cells.get(&id).map(|slot| events::noted(&slot.cell));
+        let answered = events::answers(&input);
+        let span = self.span(id);
         let (answer, recorded) = self.run(now, id, input)?;
         if let Some(recorded) = recorded {
-            self.record(now, id, recorded);
+            self.record(now, id, recorded, (noted.unwrap_or_default(), answered));
+            self.end_span(id, span);
         }
         Ok(answer)
     }
@@ -287,6 +331,24 @@ impl Owner {
         }
     }
 
+    /// The span of a turn, where somebody listens.
+    fn span(&self, id: ExecutionId) -> Option<Span> {
+        let slot = self.cells.get(&id).filter(|_| trace::is_on())?;
+        Some(Span::begin(Trace::of(&slot.row)))
+    }
+
+    fn end_span(&self, id: ExecutionId, span: Option<Span>) {
+        let (Some(span), Some(slot)) = (span, self.cells.get(&id)) else {
+            return;
+        };
+        let attributes = [
+            ("everstep.execution", &*id.to_string()),
+            ("everstep.definition", &*slot.row.definition),
+            ("everstep.status", slot.row.status.as_str()),
+        ];
+        span.end("turn", SpanKind::Internal, false, &attributes);
+    }
+
     /// When the next timer of an execution in memory fires.
     fn next_due(&self, id: ExecutionId) -> Option<Timestamp> {
         let beats = self.beats.get(&id).unwrap_or(&NO_BEATS);
@@ -313,12 +375,17 @@ impl Owner {
         }
         let slot = self.cells.get(&id).ok_or(Error::UnknownExecution { id })?;
         let execution = slot.cell.execution();
-        let settlement = execution.settlement(operation, generation, None);
+        let settlement = execution.reached(operation, generation);
         if settlement == Settlement::Applied {
-            self.beats.entry(id).or_default().insert(operation, now);
-            self.queues.renew(now, id, operation);
+            self.alive(now, id, operation);
         }
         Ok(settlement)
+    }
+
+    /// Notes a sign of life.
+    fn alive(&mut self, now: Timestamp, id: ExecutionId, operation: Operation) {
+        self.beats.entry(id).or_default().insert(operation, now);
+        self.queues.renew(now, id, operation);
     }
 
     fn snapshot(&mut self, now: Timestamp, id: ExecutionId) -> Result<Snapshot, Error> {
@@ -343,6 +410,7 @@ impl Owner {
             fork: slot.cell.execution().fork(),
             view,
             beats,
+            waits: self.waits(id),
         })
     }
 
@@ -367,4 +435,4 @@ impl Owner {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -144,8 +144,10 @@ impl Owner {
             row: new.row.clone(),
             group: self.group.number,
             touched: self.tick,
+            tails: super::Tails::default(),
         };
         self.cells.insert(id, slot);
+        let span = self.span(id);
         let ran = match self.run(now, id, new.first) {
             Ok((Answer::Refused(why), _)) => Err(Error::Refused { id, why }),
             Ok((_, recorded)) => Ok(recorded),
@@ -163,8 +165,9 @@ impl Owner {
         let (row, was) = (new.row, None);
         self.write(id.shard(), Write::Execution { row, was });
         for batch in new.beginning.into_iter().chain(recorded) {
-            self.record(now, id, batch);
+            self.record(now, id, batch, (Vec::new(), None));
         }
+        self.end_span(id, span);
         Ok(Started {
             id,
             existing: false,

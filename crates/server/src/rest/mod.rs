@@ -3,6 +3,7 @@
 mod agents;
 mod definitions;
 mod executions;
+mod follow;
 mod fork;
 mod logs;
 mod pauses;
@@ -11,6 +12,7 @@ mod recording;
 mod redrive;
 mod result;
 mod sam;
+mod waiting;
 
 use axum::Router;
 use axum::body::Body;
@@ -25,6 +27,7 @@ use crate::http::{self, App};
 use crate::lambda::arn::is_word;
 
 pub(crate) use problem::Problem;
+pub(crate) use waiting::note;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -35,6 +38,8 @@ pub(crate) fn routes() -> Router<App> {
             "/executions/{id}",
             get(executions::get).delete(pauses::delete),
         )
+        .route("/executions/{id}/events", get(follow::events))
+        .route("/workflows/{id}/events", get(follow::of_workflow))
         .route("/executions/{id}/history", get(executions::history))
         .route("/executions/{id}/result", get(result::get))
         .route("/executions/{id}/stop", post(executions::stop))
@@ -99,7 +104,7 @@ fn of_functions_alone(done: &str) -> Problem {
 }
 
 /// Reads a body that is a JSON object, or is not there.
-async fn read_json_or_default<T: DeserializeOwned + Default>(
+pub(crate) async fn read_json_or_default<T: DeserializeOwned + Default>(
     app: &App,
     body: Body,
 ) -> Result<T, Problem> {

@@ -68,11 +68,11 @@ impl Problem {
             | Code::UnknownExecution
             | Code::UnknownOperation
             | Code::UnknownLog
+            | Code::UnknownLetter
             | Code::UnknownStateMachine
             | Code::UnknownRoute
             | Code::UnknownArtifact
             | Code::UnknownCallback
-            | Code::UnknownLetter
             | Code::UnknownAgent => StatusCode::NOT_FOUND,
             Code::TooSlow | Code::StillRunning => StatusCode::REQUEST_TIMEOUT,
             Code::Conflict

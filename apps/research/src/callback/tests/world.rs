@@ -202,11 +202,7 @@ impl Engine for World {
         Box::pin(async { said })
     }
 
-    fn stop<'a>(
-        &'a self,
-        _: &'a str,
-        _: &'a str,
-    ) -> Pending<'a, Result<(), WorkflowStateError>> {
+    fn stop<'a>(&'a self, _: &'a str, _: &'a str) -> Pending<'a, Result<(), WorkflowStateError>> {
         Box::pin(async { Err(fault(Kind::Invalid)) })
     }
 
