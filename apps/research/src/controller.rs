@@ -121,9 +121,9 @@ pub async fn cancel(services: &Services, id: &str, body: &Value) -> Result<Value
     };
     let record = services.change(id, &change, &from).await?;
     let mut agents = Vec::new();
-    if let Some((phase, task_id)) = agent_task(&record) {
-        let cancelled = cancel_agent(services, id, phase, task_id).await;
-        agents.push(json!({ "agent": phase.agent(), "task_id": task_id, "cancelled": cancelled }));
+    if let Some((agent, address, task_id)) = agent_task(&record) {
+        let cancelled = cancel_agent(services, id, address, task_id).await;
+        agents.push(json!({ "agent": agent, "task_id": task_id, "cancelled": cancelled }));
     }
     services
         .log
@@ -134,15 +134,14 @@ pub async fn cancel(services: &Services, id: &str, body: &Value) -> Result<Value
     }))
 }
 
-/// The agent's task that was under way when the workflow was cancelled.
-fn agent_task(record: &Record) -> Option<(Phase, &str)> {
+/// The agent's task that was under way when the workflow was cancelled: who, where, what.
+fn agent_task(record: &Record) -> Option<(&str, &str, &str)> {
     let task = record.extra.get("agent_task")?;
-    let agent = task.get("agent").and_then(Value::as_str)?;
+    let text = |field: &str| task.get(field).and_then(Value::as_str);
+    let agent = text("agent")?;
     let mut phases = Phase::ALL.into_iter();
-    let phase = phases.find(|phase| phase.agent() == agent)?;
-    let working = record.current_step == phase.step();
-    let task_id = task.get("task_id").and_then(Value::as_str)?;
-    working.then_some((phase, task_id))
+    let working = phases.any(|phase| phase.agent() == agent && phase.step() == record.current_step);
+    working.then_some((agent, text("address")?, text("task_id")?))
 }
 
 /// The original's resume path: a wait, its token and its value.

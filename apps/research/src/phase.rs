@@ -288,8 +288,10 @@ async fn tell_record(
     let Some(task_id) = dispatched.task_id.clone() else {
         return Ok(());
     };
+    let address = services.agent(task.phase);
     let change = Change::Dispatched {
         phase: task.phase,
+        address: address.to_owned(),
         task_id: task_id.clone(),
     };
     let told = change_status(
@@ -303,7 +305,7 @@ async fn tell_record(
         Ok(_) => Ok(()),
         Err(error) => {
             if !error.kind.is_transient() {
-                cancel_agent(services, &task.workflow_id, task.phase, &task_id).await;
+                cancel_agent(services, &task.workflow_id, address, &task_id).await;
             }
             Err(error.into())
         }
@@ -314,15 +316,15 @@ async fn tell_record(
 pub(crate) async fn cancel_agent(
     services: &Services,
     workflow_id: &str,
-    phase: Phase,
+    agent: &str,
     task_id: &str,
 ) -> bool {
-    let cancelled = services.agents.cancel(services.agent(phase), task_id).await;
+    let cancelled = services.agents.cancel(agent, task_id).await;
     if let Err(error) = &cancelled {
         services.log.info(
             "agent_cancel_refused",
             workflow_id,
-            json!({ "step": phase.step(), "error": error.message }),
+            json!({ "agent": agent, "error": error.message }),
         );
     }
     cancelled.is_ok()
@@ -529,7 +531,7 @@ async fn stop_agent(
         &task.workflow_id,
         format!("{}_cancel", task.name()),
         move || async move {
-            cancel_agent(&own, &id, phase, &task_id).await;
+            cancel_agent(&own, &id, own.agent(phase), &task_id).await;
             Ok(())
         },
     )

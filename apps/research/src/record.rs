@@ -173,6 +173,8 @@ pub enum Change {
     Dispatched {
         /// The phase.
         phase: Phase,
+        /// Where the agent is: whoever cancels the workflow may have no agents of its own.
+        address: String,
         /// What the agent calls it.
         task_id: String,
     },
@@ -324,9 +326,14 @@ impl Record {
                                       "requested_by": requested_by, "requested_at": now });
                 self.request_changes(*phase, *round, request)?;
             }
-            Change::Dispatched { phase, task_id } => match self.status.as_str() {
+            Change::Dispatched {
+                phase,
+                address,
+                task_id,
+            } => match self.status.as_str() {
                 status::RUNNING if self.current_step == phase.step() => {
-                    let task = json!({ "agent": phase.agent(), "task_id": task_id });
+                    let task =
+                        json!({ "agent": phase.agent(), "address": address, "task_id": task_id });
                     self.extra.insert("agent_task".to_owned(), task);
                 }
                 _ => return Err(self.refused("dispatch")),

@@ -182,10 +182,14 @@ async fn changes_without_feedback_and_unknown_decisions_are_refused() {
 
 #[tokio::test]
 async fn a_cancelled_workflow_is_stopped_with_its_reason_and_its_agent_is_told() {
-    let world = started().await;
+    let mut world = started().await;
     invoke(&world).await.expect("no crash");
     let task = world.record("w-1")["agent_task"].clone();
     assert_eq!(task["agent"], "researcher");
+    // The functions in front of the workflow have no agents configured.
+    let mut front = (*world.services.settings).clone();
+    front.researcher.clear();
+    world.services.settings = std::sync::Arc::new(front);
     let (status, answer) = call(
         &world,
         "POST",
