@@ -46,7 +46,9 @@ pub use handle::{
 };
 pub use input::{Claimed, Snapshot, Started};
 pub use options::Options;
-pub use registry::{ASL, DURABLE, HistoryEvent, Late, Reply, Request, StateMachineLimits};
+pub use registry::{
+    APPROVAL, ASL, DURABLE, HistoryEvent, Late, Reply, Request, StateMachineLimits,
+};
 pub use start::{Engine, Parts};
 pub use storage::Storage;
 

@@ -9,6 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("everstep-durable", &["everstep-core"]),
     ("everstep-asl", &["everstep-core", "everstep-expr"]),
     ("everstep-afl", &["everstep-core"]),
+    ("everstep-approval", &["everstep-core"]),
     ("everstep-store", &["everstep-core"]),
     ("everstep-logs", &[]),
     (
@@ -19,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "everstep-durable",
             "everstep-asl",
             "everstep-afl",
+            "everstep-approval",
         ],
     ),
     (
@@ -41,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "everstep-durable",
             "everstep-asl",
             "everstep-afl",
+            "everstep-approval",
         ],
     ),
     (
@@ -88,6 +91,7 @@ pub const PURE: &[&str] = &[
     "everstep-expr",
     "everstep-asl",
     "everstep-afl",
+    "everstep-approval",
 ];
 
 /// Third-party crates that would bring what a pure crate must not have.

@@ -35,6 +35,7 @@ use crate::http::{self, App};
 pub(crate) use caller::Caller;
 use credentials::Presented;
 pub use keys::{AccessKey, Key, Keys, Role, fingerprint};
+pub(crate) use origin::check as check_origin;
 pub(crate) use permission::Need;
 pub(crate) use refusal::Refusal;
 use refusal::Surface;

@@ -8,9 +8,14 @@ mod outcome;
 mod start;
 
 use everstep_engine::catalogue::machine_definition;
-use everstep_engine::{ASL, ExecutionRow};
+use everstep_engine::{APPROVAL, ASL, ExecutionRow};
+
+use everstep_approval::APPROVAL_DEFINITION;
 
 use crate::options::Options;
+
+/// Under which name approvals are listed.
+pub(crate) const APPROVAL_NAME: &str = "approval";
 
 pub(crate) use definition::Definition;
 pub(crate) use history::show;
@@ -24,12 +29,14 @@ pub(crate) use start::{Start, start};
 pub(crate) enum Kind {
     Function,
     StateMachine,
+    Approval,
 }
 
 impl Kind {
     pub(crate) const fn of(row: &ExecutionRow) -> Self {
         match row.machine {
             ASL => Self::StateMachine,
+            APPROVAL => Self::Approval,
             _ => Self::Function,
         }
     }
@@ -38,12 +45,16 @@ impl Kind {
         match self {
             Self::Function => "FUNCTION",
             Self::StateMachine => "STATE_MACHINE",
+            Self::Approval => "APPROVAL",
         }
     }
 }
 
-/// The name of the function or state machine.
+/// The name of the function or state machine; what approvals run has one name.
 pub(crate) fn definition(row: &ExecutionRow) -> &str {
+    if row.definition == APPROVAL_DEFINITION {
+        return APPROVAL_NAME;
+    }
     let prefix = machine_definition("");
     row.definition
         .strip_prefix(&prefix)
@@ -55,5 +66,6 @@ pub(crate) fn arn(options: &Options, row: &ExecutionRow) -> String {
     match Kind::of(row) {
         Kind::Function => crate::lambda::arn::execution_arn(options, row),
         Kind::StateMachine => crate::states::execution_arn(options, row),
+        Kind::Approval => crate::approvals::arn(options, row.id),
     }
 }

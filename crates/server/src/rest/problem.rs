@@ -52,10 +52,13 @@ impl Problem {
             | Code::MalformedQuery
             | Code::StaleToken
             | Code::WrongDefinition
+            | Code::WrongForm
+            | Code::Unnamed
             | Code::InvalidToken => StatusCode::BAD_REQUEST,
             Code::InvalidLink
             | Code::NotSigned
             | Code::NotAllowed
+            | Code::NotAsked
             | Code::WrongSignature
             | Code::ClockSkew => StatusCode::FORBIDDEN,
             Code::MissingCredentials
@@ -70,10 +73,16 @@ impl Problem {
             | Code::UnknownStateMachine
             | Code::UnknownRoute
             | Code::UnknownArtifact
+            | Code::UnknownApproval
             | Code::UnknownAgent => StatusCode::NOT_FOUND,
             Code::TooSlow | Code::StillRunning => StatusCode::REQUEST_TIMEOUT,
-            Code::Conflict | Code::NotRedrivable | Code::AmbiguousOperation => StatusCode::CONFLICT,
-            Code::CallbackClosed => StatusCode::GONE,
+            Code::StaleDecision
+            | Code::Decided
+            | Code::NotHandedOn
+            | Code::Conflict
+            | Code::NotRedrivable
+            | Code::AmbiguousOperation => StatusCode::CONFLICT,
+            Code::CallbackClosed | Code::SpentLink => StatusCode::GONE,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::Overloaded | Code::ConcurrencyReached => StatusCode::TOO_MANY_REQUESTS,
