@@ -100,12 +100,6 @@ impl Definition {
         self.states.get(usize::try_from(id.0).ok()?)
     }
 
-    /// The state of an id that this definition gave.
-    #[must_use]
-    pub fn state(&self, id: StateId) -> &State {
-        self.get(id).expect("an id belongs to its definition")
-    }
-
     /// All states, those of inner machines too, in the order of their ids.
     pub fn states(&self) -> impl Iterator<Item = (StateId, &State)> {
         (0u32..)

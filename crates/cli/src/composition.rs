@@ -12,6 +12,7 @@ use everstep_server::{BindError, Code, Door, Key, Keys, Tls, Worker, Workers};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::artifacts::{self, ArtifactArguments};
 use crate::bounds::Bounds;
 use crate::error::Failed;
 use crate::functions::Functions;
@@ -41,6 +42,7 @@ pub struct Ground<'a> {
     pub environment: &'a FunctionEnvironment,
     pub host: &'a HostArguments,
     pub services: &'a ServiceArguments,
+    pub artifacts: &'a ArtifactArguments,
 }
 
 impl Ground<'_> {
@@ -86,21 +88,25 @@ impl Ground<'_> {
         Ok(watching)
     }
 
-    /// Opens the store and recovers what it holds.
-    pub fn engine(
+    /// Opens the store and recovers what it holds; asks the place of artifacts whether it answers.
+    pub async fn engine(
         &self,
         dispatcher: &FunctionDispatcher,
         storage: &Storage,
         clock: ClockMode,
         bounds: &Bounds,
     ) -> Result<Engine> {
+        let kept = self.artifacts.options()?;
         let options = Options {
             clock,
             state_machines: bounds.of_state_machines(),
+            artifacts: kept.clone(),
             ..Options::default()
         };
-        Engine::open(storage, Arc::new(dispatcher.clone()), options)
-            .map_err(|error| unopened(&error, self.data))
+        let engine = Engine::open(storage, Arc::new(dispatcher.clone()), options)
+            .map_err(|error| unopened(&error, self.data))?;
+        artifacts::probe(engine.handle(), &kept).await?;
+        Ok(engine)
     }
 }
 

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use everstep_engine::{ClockMode, Handle, Storage};
 use everstep_server::{Key, Role, Server};
 
+use crate::artifacts::ArtifactArguments;
 use crate::bounds::Bounds;
 use crate::client::{KEY_FILE, URL_FILE};
 use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
@@ -47,6 +48,8 @@ pub struct Dev {
     pub host: HostArguments,
     #[command(flatten)]
     pub services: ServiceArguments,
+    #[command(flatten)]
+    pub artifacts: ArtifactArguments,
     #[command(flatten)]
     pub logs: LogOptions,
     /// End when standard input closes
@@ -95,6 +98,7 @@ impl Dev {
             host: &self.host,
             // What listens on this machine is reached by functions, too.
             services: &self.services.clone().with_loopback(),
+            artifacts: &self.artifacts,
         };
         let host = ground.host().await?;
         let dispatcher = ground.dispatcher(&host);
@@ -103,7 +107,9 @@ impl Dev {
         // They get ready while the store is read.
         let mut demo = self.spawn_demo(&data, &url, &agents)?;
         let (storage, clock) = (self.storage(&data), self.clock.mode());
-        let engine = ground.engine(&dispatcher, &storage, clock, &self.bounds)?;
+        let engine = ground
+            .engine(&dispatcher, &storage, clock, &self.bounds)
+            .await?;
         let handle = engine.handle().clone();
         let (ring, keys) = KeyRing::open(data.join(KEYS_FILE), vec![local_key, agents_key])?;
         let mut options = everstep_server::Options {

@@ -2,6 +2,7 @@
 
 mod afl;
 mod arguments;
+mod artifacts;
 mod bounds;
 mod client;
 mod composition;

@@ -11,6 +11,7 @@ use everstep_engine::{ClockMode, Storage};
 use everstep_logs::Logs;
 use everstep_server::{Code, Door, Limits, Options, Server, Tls};
 
+use crate::artifacts::ArtifactArguments;
 use crate::bounds::Bounds;
 use crate::client::URL_FILE;
 use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
@@ -53,6 +54,8 @@ pub struct Serve {
     #[command(flatten)]
     services: ServiceArguments,
     #[command(flatten)]
+    artifacts: ArtifactArguments,
+    #[command(flatten)]
     logs: LogOptions,
     /// Connections at one time; further ones wait
     #[arg(long, default_value_t = Limits::default().connections_max, value_name = "COUNT")]
@@ -94,12 +97,16 @@ impl Serve {
             environment: &self.environment,
             host: &self.host,
             services: &self.services,
+            artifacts: &self.artifacts,
         };
         let host = ground.host().await?;
         let dispatcher = ground.dispatcher(&host);
         let storage = Storage::Folder(data.clone());
-        let engine =
-            Arc::new(ground.engine(&dispatcher, &storage, ClockMode::Real, &self.bounds)?);
+        let engine = Arc::new(
+            ground
+                .engine(&dispatcher, &storage, ClockMode::Real, &self.bounds)
+                .await?,
+        );
         let functions = ground
             .functions(engine.handle(), &dispatcher, &host)
             .await?;

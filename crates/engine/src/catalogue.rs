@@ -29,7 +29,7 @@ pub use settings::{
 pub use state_machines::{
     Encryption, LogLevel, MachineAlias, MachineLogging, MachineRoute, MachineVersion,
     StateMachineKind, StateMachineRecord, StateMachineRevision, definition_text,
-    has_plain_characters, machine_definition,
+    has_plain_characters, machine_definition, machine_name,
 };
 pub use urls::UrlOwner;
 

@@ -1,5 +1,7 @@
 //! The engine's limits.
 
+use everstep_store::blobs::ArtifactOptions;
+
 use crate::{ClockMode, StateMachineLimits};
 
 /// How an engine runs.
@@ -18,6 +20,8 @@ pub struct Options {
     pub lease_default_ms: u64,
     /// What executions of state machines may do.
     pub state_machines: StateMachineLimits,
+    /// Where an engine that opens its own storage keeps artifacts.
+    pub artifacts: ArtifactOptions,
 }
 
 impl Default for Options {
@@ -30,6 +34,7 @@ impl Default for Options {
             lease_grace_ms: 60_000,
             lease_default_ms: 24 * 3_600_000,
             state_machines: StateMachineLimits::default(),
+            artifacts: ArtifactOptions::default(),
         }
     }
 }

@@ -64,6 +64,11 @@ impl Engine {
             Arc::clone(&over),
         );
         tokio::spawn(sweep);
+        tokio::spawn(crate::sweep::expire_artifacts(
+            parts.blobs.artifacts().clone(),
+            clock.clone(),
+            Arc::clone(&over),
+        ));
         let handle = Handle::new(Inner {
             inputs,
             pressure: Arc::clone(&pressure),

@@ -53,7 +53,7 @@ impl Engine {
         options: Options,
     ) -> Result<Self, Error> {
         let keyring = keyring(&*store)?;
-        let blobs = Blobs::open(blobs).map_err(|error| Error::Store {
+        let blobs = Blobs::open_with(blobs, &options.artifacts).map_err(|error| Error::Store {
             kind: error.kind(),
             detail: error.to_string(),
         })?;

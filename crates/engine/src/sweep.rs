@@ -1,4 +1,5 @@
-//! Blobs that no execution has: what a crash left between a blob and the commit that would have named it, and what a purge did not reach.
+//! Blobs that no execution has: what a crash left between a blob and the commit that would have named it, and what a purge did not reach;
+//! and artifacts whose time is over.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -6,13 +7,33 @@ use std::time::Duration;
 
 use everstep_core::Timestamp;
 use everstep_store::Store;
-use everstep_store::blobs::Blobs;
+use everstep_store::blobs::{Artifacts, Blobs};
+
+use crate::Clock;
 
 /// Nothing younger is swept: its commit may be on its way.
 const ORPHAN_AGE_MS: u64 = 24 * 3_600_000;
 /// The first sweep leaves a starting server alone.
 const FIRST: Duration = Duration::from_secs(300);
 const EVERY: Duration = Duration::from_secs(24 * 3_600);
+
+/// How often artifacts that have expired are deleted. Nobody reads them in between: readers hold their end against the clock.
+const EXPIRE_EVERY: Duration = Duration::from_secs(600);
+
+/// Deletes artifacts that have expired, by the engine's clock, until `ended` is set.
+pub(crate) async fn expire_artifacts(artifacts: Artifacts, clock: Clock, ended: Arc<AtomicBool>) {
+    loop {
+        tokio::time::sleep(EXPIRE_EVERY).await;
+        if ended.load(Ordering::Relaxed) {
+            return;
+        }
+        match artifacts.expire(clock.now()).await {
+            Ok(0) => {}
+            Ok(expired) => tracing::info!(expired, "deleted artifacts that had expired"),
+            Err(error) => tracing::warn!(%error, "not all expired artifacts were deleted"),
+        }
+    }
+}
 
 /// Sweeps now and then until `ended` is set or the store has gone.
 pub(crate) async fn sweep_daily(store: Weak<dyn Store>, blobs: Blobs, ended: Arc<AtomicBool>) {
@@ -29,7 +50,9 @@ pub(crate) async fn sweep_daily(store: Weak<dyn Store>, blobs: Blobs, ended: Arc
         let sweep = move || runtime.block_on(sweep_once(&store, &blobs, &ended, wall_clock()));
         match tokio::task::spawn_blocking(sweep).await {
             Ok(Ok(0)) => {}
-            Ok(Ok(swept)) => tracing::info!(swept, "deleted payloads that no execution has"),
+            Ok(Ok(swept)) => {
+                tracing::info!(swept, "deleted payloads and contents that nothing names")
+            }
             Ok(Err(error)) => tracing::warn!(%error, "the sweep of payloads was not finished"),
             Err(_) => return,
         }
@@ -51,11 +74,12 @@ pub(crate) async fn sweep_once(
         Ok(store.execution(execution)?.is_some())
     };
     let older_than = Timestamp(now.0.saturating_sub(ORPHAN_AGE_MS));
-    blobs.sweep(known, older_than).await
+    let swept = blobs.sweep(known, older_than).await?;
+    Ok(swept + blobs.artifacts().sweep(older_than).await?)
 }
 
 fn wall_clock() -> Timestamp {
-    crate::Clock::new(crate::ClockMode::Real).now()
+    Clock::new(crate::ClockMode::Real).now()
 }
 
 #[cfg(test)]

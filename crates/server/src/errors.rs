@@ -30,6 +30,8 @@ pub enum Code {
     StillRunning,
     FolderInUse,
     NewerStore,
+    UnsatisfiableRange,
+    UnusableArtifacts,
     NotRedrivable,
     UnknownOperation,
     AmbiguousOperation,
@@ -147,6 +149,16 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         Code::NewerStore,
         "E0125",
         "The store was written by a later version",
+    ),
+    (
+        Code::UnsatisfiableRange,
+        "E0126",
+        "The artifact has nothing of this range",
+    ),
+    (
+        Code::UnusableArtifacts,
+        "E0127",
+        "The place for artifacts can't be used",
     ),
     (
         Code::NotRedrivable,

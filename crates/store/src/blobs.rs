@@ -1,11 +1,18 @@
 //! What is too large for the journal: payloads of executions, and the artifacts that users keep.
 //!
-//! Both lie in a folder behind `object_store`, each object written beside its place, synced and renamed into it, the folder synced after
-//! it: what a call returned is there after a crash, and half an object never is. Deletions are not synced; one that a power cut undid is
-//! found by [`Blobs::sweep`], or shows the artifact again.
+//! Payloads lie in a folder behind `object_store`, each object written beside its place, synced and renamed into it, the folder synced
+//! after it: what a call returned is there after a crash, and half an object never is. Deletions are not synced; one that a power cut undid
+//! is found by [`Blobs::sweep`], or shows the artifact again. Artifacts lie in such a folder, too, or in a bucket of a cloud.
 
 mod artifact;
+mod backend;
+mod bucket;
+mod folder;
+mod marks;
 mod name;
+mod pieces;
+mod place;
+mod record;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,10 +23,16 @@ use everstep_core::{Digest, ExecutionId, Kind, Timestamp};
 use futures_util::TryStreamExt as _;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Location;
-use object_store::{ObjectStore as _, ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectMeta, ObjectStore as _, ObjectStoreExt as _, PutPayload};
 
-pub use artifact::{Artifacts, Body, Meta, PutCondition};
+use backend::Backend;
+use bucket::Bucket;
+use folder::Folder;
+use marks::Marks;
+
+pub use artifact::{Artifacts, Body, Meta, PutCondition, PutOptions};
 pub use name::{BUCKET_BYTES_MAX, KEY_BYTES_MAX};
+pub use place::{ArtifactOptions, Cloud, Encryption, Place};
 
 /// What went wrong with a blob or an artifact.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +51,9 @@ pub enum Error {
     Source { source: std::io::Error },
     #[error("the blob store can't be read or written: {detail}")]
     Io { detail: String },
+    /// What a configuration says of the place of artifacts can't be used.
+    #[error("{place} is no place for artifacts: {reason}")]
+    Place { place: String, reason: String },
 }
 
 impl Error {
@@ -47,7 +63,7 @@ impl Error {
             Self::NotFound { .. } => Kind::NotFound,
             Self::Damaged { .. } => Kind::Corrupt,
             Self::Precondition { .. } => Kind::Conflict,
-            Self::InvalidName { .. } | Self::Source { .. } => Kind::Invalid,
+            Self::InvalidName { .. } | Self::Source { .. } | Self::Place { .. } => Kind::Invalid,
             Self::Io { .. } => Kind::Transient,
         }
     }
@@ -80,6 +96,10 @@ fn area(folder: &Path) -> Result<Arc<LocalFileSystem>, Error> {
     Ok(Arc::new(area.with_fsync(true).with_automatic_cleanup(true)))
 }
 
+fn modified(found: &ObjectMeta) -> Timestamp {
+    Timestamp(u64::try_from(found.last_modified.timestamp_millis()).unwrap_or(0))
+}
+
 fn blob(execution: ExecutionId, digest: Digest) -> Location {
     Location::from(format!("{execution}/{}", digest.hex()))
 }
@@ -97,14 +117,37 @@ fn named(location: &Location) -> Option<(ExecutionId, Digest)> {
 }
 
 impl Blobs {
-    /// Opens or makes the folder.
+    /// Opens or makes the folder, with the artifacts in it.
     ///
     /// # Errors
     /// [`Error::Io`] when it can't be made.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(folder, &ArtifactOptions::default())
+    }
+
+    /// Opens or makes the folder, with the artifacts where the options say. A cloud is not asked yet: [`Artifacts::probe`] does.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a folder can't be made, [`Error::Place`] when the options make no client.
+    pub fn open_with(folder: impl AsRef<Path>, options: &ArtifactOptions) -> Result<Self, Error> {
         let folder = folder.as_ref().to_owned();
         let payloads = area(&folder.join("payloads"))?;
-        let artifacts = Artifacts::new(area(&folder.join("artifacts"))?);
+        let (backend, marks) = match options.bucket()? {
+            Some(bucket) => {
+                let marks = Marks::new(bucket.objects(), bucket.prefix());
+                (Backend::Bucket(bucket), marks)
+            }
+            None => {
+                let base = match &options.place {
+                    Some(Place::Folder(elsewhere)) => elsewhere,
+                    _ => &folder,
+                };
+                let marks = Marks::new(area(&base.join("marks"))?, "");
+                let files = Folder::new(area(&base.join("artifacts"))?);
+                (Backend::Folder(files), marks)
+            }
+        };
+        let artifacts = Artifacts::new(backend, marks, options.compress);
         Ok(Self {
             folder,
             payloads,
@@ -236,3 +279,6 @@ fn remove_staged(folder: &Path, before: SystemTime) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

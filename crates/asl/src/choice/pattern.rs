@@ -35,12 +35,6 @@ impl Pattern {
         }
     }
 
-    /// The pattern as written.
-    #[must_use]
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-
     /// Whether all of the text matches.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use everstep_expr::jsonata;
-use everstep_expr::path::ReferencePath;
 use everstep_expr::template::Template;
 
 use super::{ResultPath, StateId};
@@ -101,18 +100,4 @@ pub enum CatchFlow {
         /// The variables that are set.
         assign: Option<jsonata::Template>,
     },
-}
-
-impl CatchFlow {
-    /// The path at which the error's data goes into the input, if it is not all or nothing.
-    #[must_use]
-    pub fn reference_path(&self) -> Option<&ReferencePath> {
-        match self {
-            CatchFlow::JsonPath {
-                result_path: ResultPath::At(path),
-                ..
-            } => Some(path),
-            CatchFlow::JsonPath { .. } | CatchFlow::Jsonata { .. } => None,
-        }
-    }
 }

@@ -85,13 +85,3 @@ pub enum Setting<T> {
     /// Computed. JSONata states only.
     Jsonata(jsonata::Program),
 }
-
-impl<T> Setting<T> {
-    /// The value, if it does not depend on the execution.
-    pub fn fixed(&self) -> Option<&T> {
-        match self {
-            Setting::Fixed(value) => Some(value),
-            Setting::Path(_) | Setting::Jsonata(_) => None,
-        }
-    }
-}

@@ -51,7 +51,8 @@ impl Default for Limits {
 
 /// What is looked up outside of an execution when a state begins. What comes of it stands in events.
 pub trait Catalogue: Send + Sync {
-    fn has_activity(&self, arn: &str) -> bool;
+    /// Whether this region and account have an activity of this name.
+    fn has_activity(&self, name: &str) -> bool;
 }
 
 /// What a turn looks at beside the state. None of it is journaled, and applying an event never needs it.

@@ -13,6 +13,9 @@ use super::flow::{self, Fault};
 use super::run::{HEARTBEAT, Halt, Run, Step, TASK_TIMEOUT, following};
 use crate::definition::{Kind, Pattern, Resource, ResourceKind, Task};
 
+/// What stands between region and account and the name in a machine's ARN.
+const MACHINE: &str = ":stateMachine:";
+
 impl Run<'_, '_> {
     /// Begins an attempt.
     pub fn schedule(&mut self, id: FrameId, task: &Task, input: &Document) -> Step {
@@ -143,8 +146,16 @@ impl Run<'_, '_> {
     }
 
     fn has_activity(&self, arn: &str) -> bool {
-        let catalogue = self.surroundings.catalogue.as_ref();
-        catalogue.is_none_or(|catalogue| catalogue.has_activity(arn))
+        let Some(catalogue) = &self.surroundings.catalogue else {
+            return true;
+        };
+        let settings = self.turn.state().settings.as_ref();
+        let machine = settings.and_then(|settings| settings.state_machine_arn.split_once(MACHINE));
+        let name = machine
+            .and_then(|(home, _)| arn.strip_prefix(home))
+            .and_then(|resource| resource.strip_prefix(":activity:"));
+        // One of another region or account is not here.
+        name.is_some_and(|name| catalogue.has_activity(name))
     }
 
     /// What the token that the context object shows settles, if it shows one.

@@ -66,7 +66,7 @@ fn outcome(rule: &Value, data: &Value) -> Value {
         "A": {"Type": "Choice", "Choices": [rule]}, "B": {"Type": "Succeed"}}})
     .to_string();
     let definition = Definition::parse(&text).unwrap();
-    let Kind::Choice(choice) = &definition.state(definition.machine.start).kind else {
+    let Kind::Choice(choice) = &definition.get(definition.machine.start).unwrap().kind else {
         panic!("A is a Choice state");
     };
     let ChoiceRules::JsonPath(rules) = &choice.rules else {

@@ -27,7 +27,7 @@ fn ids_follow_the_text_and_inner_machines_come_behind() {
     assert_eq!(names, ["A", "B", "C", "D", "E"]);
     assert_eq!(definition.machine.start, StateId(1));
     assert_eq!(definition.machine.states, 0..2);
-    let Kind::Parallel(parallel) = &definition.state(StateId(1)).kind else {
+    let Kind::Parallel(parallel) = &definition.get(StateId(1)).unwrap().kind else {
         panic!("B is a Parallel state");
     };
     assert_eq!(parallel.next, Next::State(StateId(0)));
@@ -79,13 +79,13 @@ fn a_lone_state_leads_to_the_names_that_it_gives() {
             "Catch": [{"ErrorEquals": ["X"], "Next": "Elsewhere"}, {"ErrorEquals": ["States.ALL"], "Next": "There"}]}"#,
     )
     .unwrap();
-    let Kind::Task(task) = &definition.state(definition.machine.start).kind else {
+    let Kind::Task(task) = &definition.get(definition.machine.start).unwrap().kind else {
         panic!("it is a Task state");
     };
     let Next::State(next) = task.next else {
         panic!("it leads to another state");
     };
-    let name = |id| definition.state(id).name.to_string();
+    let name = |id| definition.get(id).unwrap().name.to_string();
     assert_eq!(name(next), "There");
     let caught: Vec<_> = task
         .catch

@@ -55,7 +55,7 @@ async fn a_stopped_process_and_an_early_deadline_end_too() {
     let begun = Instant::now();
     let outcome = fixture.host.invoke(&spec, call).await;
     assert_eq!(error(&outcome).0.kind, ErrorKind::Timeout);
-    assert!(begun.elapsed() < Duration::from_secs(8));
+    assert!(begun.elapsed() < Duration::from_secs(20));
     fixture.host.shutdown().await;
 }
 

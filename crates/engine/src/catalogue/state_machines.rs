@@ -12,10 +12,18 @@ use serde::{Deserialize, Serialize};
 
 pub use definitions::definition_text;
 
+const MACHINE: &str = "stateMachine:";
+
 /// What a definition of the engine is called that stands for a state machine.
 #[must_use]
 pub fn machine_definition(name: &str) -> String {
-    format!("stateMachine:{name}")
+    format!("{MACHINE}{name}")
+}
+
+/// The state machine that a definition of the engine stands for, if it stands for one.
+#[must_use]
+pub fn machine_name(definition: &str) -> Option<&str> {
+    definition.strip_prefix(MACHINE)
 }
 
 /// Whether a text has only characters that AWS allows in the names of machines, executions and activities.

@@ -1,7 +1,6 @@
 //! Executions of functions: how every caller begins one, and how one waits for its answer.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use bytes::Bytes;
 use everstep_core::{Definition, ExecutionId, Status};
@@ -42,21 +41,12 @@ impl Handle {
         .await
     }
 
-    /// Waits for the end of a function's execution; its result, or an error document as a Lambda runtime writes it. Load does not end the
-    /// wait: the work is begun, and who tried again would begin it once more.
+    /// Waits for the end of a function's execution; its result, or an error document as a Lambda runtime writes it.
     ///
     /// # Errors
     /// [`Error::UnknownExecution`], or the store's.
     pub async fn function_answer(&self, id: ExecutionId) -> Result<Result<Bytes, Bytes>, Error> {
-        loop {
-            match self.wait(id).await {
-                Ok(_) => break,
-                Err(Error::Overloaded { retry_after_s, .. }) => {
-                    tokio::time::sleep(Duration::from_secs(retry_after_s.into())).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        self.wait(id).await?;
         let describe = Request::Durable(everstep_durable::Request::Describe);
         let Reply::Durable(everstep_durable::Reply::Described(snapshot)) =
             self.report(id, describe).await?

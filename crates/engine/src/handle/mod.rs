@@ -430,12 +430,12 @@ impl Handle {
         .await
     }
 
-    /// Waits until an execution is closed.
+    /// Waits until an execution is closed. Load does not end the wait: the work is begun, and who tried again would begin it once more.
     ///
     /// # Errors
-    /// As [`Handle::snapshot`].
+    /// [`Error::UnknownExecution`] or the store's.
     pub async fn wait(&self, id: ExecutionId) -> Result<ExecutionRow, Error> {
-        self.ask(Urgency::Read, |reply| Input::Watch {
+        self.ask(Urgency::Never, |reply| Input::Watch {
             execution: id,
             reply,
         })

@@ -92,8 +92,7 @@ impl Definitions {
 struct Activities(Arc<dyn Store>);
 
 impl Catalogue for Activities {
-    fn has_activity(&self, arn: &str) -> bool {
-        let name = arn.rsplit(':').next().unwrap_or_default();
+    fn has_activity(&self, name: &str) -> bool {
         // A store that can't be read ends the engine at the next commit; the state waits for its worker until then.
         has_activity(&*self.0, name).unwrap_or(true)
     }

@@ -126,7 +126,7 @@ async fn a_dispatcher_that_panics_does_not_stop_the_engine() {
     let engine = Engine::start(parts, Options::default()).expect("an engine");
     for name in ["one", "two"] {
         let start = engine.handle().start(named(name));
-        let started = tokio::time::timeout(Duration::from_secs(5), start).await;
+        let started = tokio::time::timeout(Duration::from_secs(30), start).await;
         assert!(!started.expect("in time").expect("started").existing);
     }
     let ended = tokio::task::spawn_blocking(|| engine.shutdown()).await;

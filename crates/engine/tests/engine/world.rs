@@ -85,7 +85,7 @@ impl World {
 }
 
 pub async fn invoked(works: &mut UnboundedReceiver<Work>) -> (ExecutionId, Invocation) {
-    let work = tokio::time::timeout(Duration::from_secs(5), works.recv()).await;
+    let work = tokio::time::timeout(Duration::from_secs(30), works.recv()).await;
     let work = work.expect("a task in time").expect("an engine");
     match work.payload {
         WorkPayload::Late(late) => {

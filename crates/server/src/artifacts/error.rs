@@ -18,6 +18,6 @@ pub(super) fn fault(error: Error) -> Problem {
             "The content broke off or did not arrive in time",
         ),
         Error::Damaged { .. } => Problem::inside(Code::DamagedStore, &error),
-        Error::Io { .. } => Problem::inside(Code::StoreUnavailable, &error),
+        Error::Io { .. } | Error::Place { .. } => Problem::inside(Code::StoreUnavailable, &error),
     }
 }

@@ -1,17 +1,20 @@
-//! Artifacts: objects by bucket and key, streamed in and out, and links to them that expire.
+//! Artifacts: objects by bucket and key, streamed in and out, for good or for a time, and links to them that expire.
 
 mod error;
 mod link;
 mod objects;
+mod range;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use bytes::Bytes;
 use everstep_engine::catalogue::CODE_BUCKET;
 use everstep_engine::{Handle, blobs};
 
 use crate::door::{Caller, Need, Refusal};
+use crate::errors::Code;
 use crate::http::App;
+use crate::rest::Problem;
 
 pub(crate) use link::link;
 
@@ -23,12 +26,24 @@ pub(crate) fn routes() -> Router<App> {
             get(objects::get).put(objects::put).delete(objects::delete),
         )
         .route("/artifact-links", post(link::create))
+        .route("/artifact-links/{bucket}/{*key}", delete(link::revoke))
 }
 
 /// The functions' code lies among the artifacts. Who may keep artifacts may neither read nor replace it.
 fn guard(caller: &Caller, bucket: &str) -> Result<(), Refusal> {
     if bucket == CODE_BUCKET {
         return caller.must(Need::Administer, "touch the code of functions");
+    }
+    Ok(())
+}
+
+/// An artifact whose time is over is not there, whether it has been swept or not.
+fn still_there(app: &App, bucket: &str, key: &str, meta: &blobs::Meta) -> Result<(), Problem> {
+    if meta.has_expired(app.handle.clock().now()) {
+        return Err(Problem::new(
+            Code::UnknownArtifact,
+            format!("artifact {bucket}/{key} does not exist: its time is over"),
+        ));
     }
     Ok(())
 }

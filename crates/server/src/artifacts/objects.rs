@@ -6,16 +6,17 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
-use everstep_engine::blobs::{Meta, PutCondition};
+use everstep_engine::blobs::{Meta, PutCondition, PutOptions};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use hyper::header::{
-    CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH,
-    LAST_MODIFIED,
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES, HeaderMap,
+    HeaderValue, IF_MATCH, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 
-use super::{error::fault, guard, link};
+use super::range::{self, Wanted};
+use super::{error::fault, guard, link, still_there};
 use crate::Limits;
 use crate::door::{Caller, Need};
 use crate::errors::Code;
@@ -24,6 +25,8 @@ use crate::query::Query;
 use crate::rest::{Problem, time};
 
 const PAGE_MAX: usize = 1_000;
+/// Ten years.
+const LIFE_SECONDS_MAX: u64 = 10 * 366 * 24 * 3_600;
 
 fn quoted(etag: &str) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{etag}\"")).unwrap_or(HeaderValue::from_static("\"\""))
@@ -46,26 +49,59 @@ fn etags(headers: &HeaderMap, name: hyper::header::HeaderName) -> Option<Vec<Str
     )
 }
 
+fn condition(headers: &HeaderMap) -> Result<PutCondition, Problem> {
+    let unsupported = |text: &'static str| Err(Problem::new(Code::InvalidParameter, text));
+    match (
+        etags(headers, IF_MATCH).as_deref(),
+        etags(headers, IF_NONE_MATCH).as_deref(),
+    ) {
+        (None, None) => Ok(PutCondition::None),
+        (None, Some([star])) if star == "*" => Ok(PutCondition::IfAbsent),
+        (Some([etag]), None) => Ok(PutCondition::IfMatch(etag.clone())),
+        (_, Some(_)) => unsupported("If-None-Match can only be *"),
+        (Some(_), None) => unsupported("If-Match can only have one ETag"),
+    }
+}
+
+/// What the request says of the artifact beside its content.
+fn put_options(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<PutOptions, Problem> {
+    let now = app.handle.clock().now();
+    let query = Query::parse(query);
+    let expires = match query.get("expires_in") {
+        None => None,
+        Some(seconds) => match seconds.parse::<u64>() {
+            Ok(seconds @ 1..=LIFE_SECONDS_MAX) => Some(now.after_seconds(seconds)),
+            _ => {
+                let text =
+                    format!("expires_in is a number of seconds from 1 to {LIFE_SECONDS_MAX}");
+                return Err(Problem::new(Code::InvalidParameter, text));
+            }
+        },
+    };
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    // What curl says of everything it is given says nothing.
+    let content_type = content_type.filter(|kind| *kind != "application/x-www-form-urlencoded");
+    Ok(PutOptions {
+        condition: condition(headers)?,
+        content_type: content_type.map(str::to_owned),
+        expires,
+        now,
+    })
+}
+
 pub(super) async fn put(
     State(app): State<App>,
     Path((bucket, key)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     guard(&caller, &bucket)?;
     let limits = app.options.limits;
-    let unsupported = |text: &'static str| Err(Problem::new(Code::InvalidParameter, text));
-    let condition = match (
-        etags(&headers, IF_MATCH).as_deref(),
-        etags(&headers, IF_NONE_MATCH).as_deref(),
-    ) {
-        (None, None) => PutCondition::None,
-        (None, Some([star])) if star == "*" => PutCondition::IfAbsent,
-        (Some([etag]), None) => PutCondition::IfMatch(etag.clone()),
-        (_, Some(_)) => return unsupported("If-None-Match can only be *"),
-        (Some(_), None) => return unsupported("If-Match can only have one ETag"),
-    };
+    let options = put_options(&app, &headers, query.as_deref())?;
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -94,12 +130,8 @@ pub(super) async fn put(
         }
         Ok(piece)
     });
-    let stored = app
-        .handle
-        .blobs()
-        .artifacts()
-        .put(&bucket, &key, content, condition)
-        .await;
+    let artifacts = app.handle.blobs().artifacts();
+    let stored = artifacts.put_with(&bucket, &key, content, options).await;
     if exceeded {
         return Err(too_long());
     }
@@ -141,23 +173,20 @@ pub(super) async fn get(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    if !link::check(&app, &bucket, &key, &Query::parse(query.as_deref()))? {
+    if !link::check(&app, &bucket, &key, &Query::parse(query.as_deref())).await? {
         caller.must(Need::Artifacts { write: false }, "read artifacts")?;
         guard(&caller, &bucket)?;
     }
     let artifacts = app.handle.blobs().artifacts();
-    let (meta, body) = if method == Method::HEAD {
-        (
-            artifacts.head(&bucket, &key).await.map_err(fault)?,
-            Body::empty(),
-        )
+    let wanted = |meta: &Meta| wanted(&headers, meta).of(meta.size).unwrap_or(0..0);
+    let (meta, content) = if method == Method::HEAD {
+        (artifacts.head(&bucket, &key).await.map_err(fault)?, None)
     } else {
-        let (meta, content) = artifacts.get(&bucket, &key).await.map_err(fault)?;
-        (
-            meta,
-            Body::from_stream(content.map_err(std::io::Error::other)),
-        )
+        let read = artifacts.get_range(&bucket, &key, wanted).await;
+        let (meta, _, content) = read.map_err(fault)?;
+        (meta, Some(content))
     };
+    still_there(&app, &bucket, &key, &meta)?;
     if etags(&headers, IF_MATCH)
         .is_some_and(|wanted| !wanted.iter().any(|etag| etag == "*" || *etag == meta.etag))
     {
@@ -166,23 +195,66 @@ pub(super) async fn get(
             "The artifact has another ETag",
         ));
     }
-    let mut response = Response::new(body);
     if etags(&headers, IF_NONE_MATCH)
         .is_some_and(|known| known.iter().any(|etag| etag == "*" || *etag == meta.etag))
     {
-        response = StatusCode::NOT_MODIFIED.into_response();
-    } else {
-        response
-            .headers_mut()
-            .insert(CONTENT_LENGTH, meta.size.into());
+        let mut response = StatusCode::NOT_MODIFIED.into_response();
+        describe(response.headers_mut(), &key, &meta);
+        return Ok(response);
+    }
+    let body = content.map_or_else(Body::empty, |content| {
+        Body::from_stream(content.map_err(std::io::Error::other))
+    });
+    let mut response = Response::new(body);
+    match self::wanted(&headers, &meta) {
+        Wanted::All => {
+            let length = meta.size.into();
+            response.headers_mut().insert(CONTENT_LENGTH, length);
+        }
+        part => partial(&mut response, part, &meta)?,
     }
     describe(response.headers_mut(), &key, &meta);
     Ok(response)
 }
 
+/// What of the artifact is asked for: all, when it is not the one that the caller has a part of.
+fn wanted(headers: &HeaderMap, meta: &Meta) -> Wanted {
+    let fits = etags(headers, IF_RANGE).is_none_or(|known| *known == [meta.etag.as_str()]);
+    let range = headers.get(RANGE).filter(|_| fits);
+    range::parse(range.and_then(|range| range.to_str().ok()))
+}
+
+fn partial(response: &mut Response, part: Wanted, meta: &Meta) -> Result<(), Problem> {
+    let Some(range) = part.of(meta.size) else {
+        return Err(Problem::new(
+            Code::UnsatisfiableRange,
+            format!("The artifact has {} bytes, and none of these", meta.size),
+        ));
+    };
+    let text = format!("bytes {}-{}/{}", range.start, range.end - 1, meta.size);
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, (range.end - range.start).into());
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        headers.insert(CONTENT_RANGE, value);
+    }
+    Ok(())
+}
+
+/// A time as HTTP writes it.
+fn http_date(at: everstep_core::Timestamp) -> Option<HeaderValue> {
+    let at = i64::try_from(at.0).ok()?;
+    let at = jiff::Timestamp::from_millisecond(at).ok()?;
+    HeaderValue::from_str(&at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
+}
+
 fn describe(headers: &mut HeaderMap, key: &str, meta: &Meta) {
     headers.insert(ETAG, quoted(&meta.etag));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(key)));
+    let kept = meta.content_type.as_deref();
+    let kept = kept.and_then(|kept| HeaderValue::from_str(kept).ok());
+    let content_type = kept.unwrap_or(HeaderValue::from_static(content_type(key)));
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     // What users stored must not run as a page of ours.
     headers.insert(
         "x-content-type-options",
@@ -192,16 +264,15 @@ fn describe(headers: &mut HeaderMap, key: &str, meta: &Meta) {
         "content-security-policy",
         HeaderValue::from_static("sandbox"),
     );
-    let modified = i64::try_from(meta.modified.0)
-        .ok()
-        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    let text = modified.map(|modified| modified.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
-    if let Some(value) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
-        headers.insert(LAST_MODIFIED, value);
+    if let Some(modified) = http_date(meta.modified) {
+        headers.insert(LAST_MODIFIED, modified);
+    }
+    if let Some(expires) = meta.expires.and_then(http_date) {
+        headers.insert(EXPIRES, expires);
     }
 }
 
-/// By the key's ending: the store keeps no content type.
+/// By the key's ending, for what was stored without a type.
 fn content_type(key: &str) -> &'static str {
     match key.rsplit_once('.').map_or("", |(_, ending)| ending) {
         "json" => "application/json",
@@ -228,6 +299,10 @@ struct ListedObject {
     size: u64,
     etag: String,
     modified_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
 }
 
 pub(super) async fn list(
@@ -259,11 +334,15 @@ pub(super) async fn list(
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|(key, _)| key.clone());
+    let now = app.handle.clock().now();
+    found.retain(|(_, meta)| !meta.has_expired(now));
     let objects = found.into_iter().map(|(key, meta)| ListedObject {
         key,
         size: meta.size,
         etag: meta.etag,
         modified_at: time(meta.modified),
+        content_type: meta.content_type,
+        expires_at: meta.expires.map(time),
     });
     Ok(Json(Listed {
         objects: objects.collect(),

@@ -89,7 +89,7 @@ pub(super) fn rest(app: &App, head: &Parts, caller: &Caller) -> Result<(), Refus
             known => known.must(Need::Operate, &format!("{} {path}", head.method)),
         };
     }
-    let need = if path == "/artifact-links" {
+    let need = if path == "/artifact-links" || path.starts_with("/artifact-links/") {
         Need::Artifacts { write: true }
     } else if path.starts_with("/artifacts/") {
         Need::Artifacts {

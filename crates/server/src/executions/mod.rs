@@ -7,10 +7,9 @@ mod name;
 mod outcome;
 mod start;
 
-use everstep_engine::catalogue::machine_definition;
-use everstep_engine::{APPROVAL, ASL, ExecutionRow};
-
 use everstep_approval::APPROVAL_DEFINITION;
+use everstep_engine::catalogue::machine_name;
+use everstep_engine::{APPROVAL, ASL, ExecutionRow};
 
 use crate::options::Options;
 
@@ -55,10 +54,7 @@ pub(crate) fn definition(row: &ExecutionRow) -> &str {
     if row.definition == APPROVAL_DEFINITION {
         return APPROVAL_NAME;
     }
-    let prefix = machine_definition("");
-    row.definition
-        .strip_prefix(&prefix)
-        .unwrap_or(&row.definition)
+    machine_name(&row.definition).unwrap_or(&row.definition)
 }
 
 /// An execution's ARN, in the form of the API that shows it.

@@ -92,7 +92,9 @@ impl Problem {
             | Code::FolderInUse
             | Code::NewerStore
             | Code::UnsafeListen
+            | Code::UnusableArtifacts
             | Code::UnusableKeys => StatusCode::INTERNAL_SERVER_ERROR,
+            Code::UnsatisfiableRange => StatusCode::RANGE_NOT_SATISFIABLE,
             Code::FunctionFailed => StatusCode::BAD_GATEWAY,
             Code::StoreUnavailable | Code::Ended => StatusCode::SERVICE_UNAVAILABLE,
         }

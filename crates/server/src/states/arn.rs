@@ -4,6 +4,7 @@ use everstep_engine::ExecutionRow;
 use everstep_engine::catalogue::has_plain_characters;
 
 use super::errors::{Error, Reason};
+use crate::executions::definition;
 use crate::options::Options;
 
 /// What an ARN names. Machines go by their name without qualifier.
@@ -219,7 +220,7 @@ pub(super) fn arn(options: &Options, resource: &str) -> String {
 
 /// Of a Standard execution, or of an Express one, whose name here ends with a colon and the id that tells it from others of its name.
 pub(crate) fn execution_arn(options: &Options, row: &ExecutionRow) -> String {
-    let machine = row.definition.split_once(':').map_or("", |(_, name)| name);
+    let machine = definition(row);
     let kind = if row.name.contains(':') {
         "express"
     } else {

@@ -5,7 +5,7 @@ use everstep_asl::machine::{ErrorOutput, Event, Settings};
 use everstep_core::{ExecutionId, Failure, Status};
 use everstep_engine::catalogue::machine_definition;
 use everstep_engine::{
-    ALIAS_ATTRIBUTE, Error as EngineError, ExecutionRow, HistoryEvent, VERSION_ATTRIBUTE,
+    ALIAS_ATTRIBUTE, Direction, Error as EngineError, ExecutionRow, HistoryEvent, VERSION_ATTRIBUTE,
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,7 @@ use super::constraints::Constraints;
 use super::errors::Error;
 use super::shown::{IncludedData, Revision};
 use super::{Call, Seconds, answer, history};
+use crate::executions::definition;
 use crate::options::Options;
 
 /// How long after its end an execution can be redriven, and how often.
@@ -69,7 +70,7 @@ pub(super) async fn beginning(
     call: &Call<'_>,
     id: ExecutionId,
 ) -> Result<Option<Beginning>, EngineError> {
-    let (first, _) = history::ends(call, id).await?;
+    let first = history::outermost(call, id, Direction::Forward).await?;
     Ok(first.and_then(|item| began(item.event)))
 }
 
@@ -124,7 +125,7 @@ pub(super) async fn end(call: &Call<'_>, row: &ExecutionRow) -> Result<End, Erro
     if row.status == Status::Quarantined {
         return quarantined(call, row).await;
     }
-    let (_, last) = history::ends(call, row.id).await?;
+    let last = history::outermost(call, row.id, Direction::Backward).await?;
     Ok(last.map_or_else(End::default, |item| End::of(&item.event)))
 }
 
@@ -193,7 +194,7 @@ pub(super) struct Summary {
 
 impl Summary {
     pub(super) fn of(options: &Options, row: &ExecutionRow) -> Self {
-        let machine = row.definition.split_once(':').map_or("", |(_, name)| name);
+        let machine = definition(row);
         let qualified = |attribute: &str| {
             let qualifier = row.attributes.get(attribute)?;
             Some(qualified_arn(options, machine, qualifier))
@@ -322,7 +323,7 @@ struct MachineOf {
 pub(super) async fn machine_of(call: &Call<'_>) -> Result<Response, Error> {
     let (request, arn) = ExecutionIn::read(call)?;
     let row = row(call, &arn).await?;
-    let name = row.definition.split_once(':').map_or("", |(_, name)| name);
+    let name = definition(&row);
     let revision = call.handle().machine_revision(name, &row.version).await?;
     let data = IncludedData::read(request.included_data.as_deref());
     Ok(answer(&MachineOf {

@@ -83,17 +83,12 @@ pub(crate) fn event(item: &HistoryItem, includes: bool) -> Option<Value> {
     Some(Value::Object(shown))
 }
 
-/// The first and the last event of an execution.
-pub(super) async fn ends(
+/// An execution's first event (forward) or its last (backward).
+pub(super) async fn outermost(
     call: &Call<'_>,
     id: ExecutionId,
-) -> Result<(Option<HistoryItem>, Option<HistoryItem>), everstep_engine::Error> {
-    let one = async |direction| {
-        let page = call.handle().history(id, None, direction, 1).await?;
-        Ok::<_, everstep_engine::Error>(page.items.into_iter().next())
-    };
-    Ok((
-        one(Direction::Forward).await?,
-        one(Direction::Backward).await?,
-    ))
+    direction: Direction,
+) -> Result<Option<HistoryItem>, everstep_engine::Error> {
+    let page = call.handle().history(id, None, direction, 1).await?;
+    Ok(page.items.into_iter().next())
 }

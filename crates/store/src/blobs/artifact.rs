@@ -1,47 +1,66 @@
-//! Artifacts: named objects in buckets, written as streams, under conditions.
-//!
-//! A stored file is the content and then a trailer with its size and SHA-256, so one rename makes both appear. The digest is the etag.
+//! Artifacts: named objects in buckets, written and read as streams, under conditions, for good or for a time.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::pin::pin;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use everstep_core::{Digest, Timestamp};
-use futures_util::stream::{BoxStream, Stream, StreamExt as _, TryStreamExt as _, try_unfold};
-use object_store::local::LocalFileSystem;
+use everstep_core::Timestamp;
+use futures_util::stream::{BoxStream, Stream, StreamExt as _, TryStreamExt as _, iter};
 use object_store::path::Path as Location;
-use object_store::{
-    GetResultPayload, MultipartUpload, ObjectMeta, ObjectStore as _, ObjectStoreExt as _,
-    PutPayload,
-};
-use sha2::{Digest as _, Sha256};
-use tokio::io::AsyncReadExt as _;
 
+use super::backend::{Backend, Found};
+use super::marks::Marks;
+use super::pieces::{self, Span};
+use super::record::{Record, TYPE_BYTES_MAX};
 use super::{Error, name};
 
-const MAGIC: [u8; 8] = *b"evartif\x01";
-const TRAILER_BYTES: usize = 8 + 32 + 8 + 4;
-/// What is gathered before it is written, and what is read at once.
-const CHUNK_BYTES: usize = 256 * 1024;
 /// Writers of one key take turns; keys that share a lock wait for each other, which only costs time.
 const LOCKS: usize = 64;
+/// Entries that a list reads at once.
+const READ_AT_ONCE: usize = 16;
+/// How often a write without a condition looks again when somebody else wrote meanwhile.
+const AGAIN_MAX: usize = 5;
 
 /// What is known of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meta {
     /// Bytes of content.
     pub size: u64,
+    /// Bytes that it takes where it lies: fewer when it is compressed.
+    pub stored: u64,
     /// The content's SHA-256 in hexadecimal, without quotes.
     pub etag: String,
     pub modified: Timestamp,
+    /// As the writer named it.
+    pub content_type: Option<String>,
+    /// From then on it is not there any more: readers have to hold it against their clock, for this store has none.
+    pub expires: Option<Timestamp>,
+}
+
+impl Meta {
+    fn of(record: &Record, modified: Timestamp) -> Self {
+        Self {
+            size: record.size,
+            stored: record.stored(),
+            etag: record.digest.hex(),
+            modified,
+            content_type: record.content_type.clone(),
+            expires: record.expires,
+        }
+    }
+
+    /// Whether its time is over.
+    #[must_use]
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|at| at <= now)
+    }
 }
 
 /// What must hold for a write to happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum PutCondition {
+    #[default]
     None,
     /// No artifact has this key.
     IfAbsent,
@@ -49,20 +68,34 @@ pub enum PutCondition {
     IfMatch(String),
 }
 
-/// An artifact's content in pieces. It ends with [`Error::Damaged`] when it was not what had been stored.
+/// How an artifact is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PutOptions {
+    pub condition: PutCondition,
+    pub content_type: Option<String>,
+    pub expires: Option<Timestamp>,
+    /// By whose clock what has expired counts as absent for the condition.
+    pub now: Timestamp,
+}
+
+/// An artifact's content in pieces. It ends with [`Error::Damaged`] before a piece that is not what had been stored.
 pub type Body = BoxStream<'static, Result<Bytes, Error>>;
 
-/// The artifacts of a folder. Clones share it.
+/// The artifacts of a folder or of a cloud's bucket. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Artifacts {
-    files: Arc<LocalFileSystem>,
+    backend: Backend,
+    marks: Marks,
+    compress: bool,
     locks: Arc<[tokio::sync::Mutex<()>; LOCKS]>,
 }
 
 impl Artifacts {
-    pub(super) fn new(files: Arc<LocalFileSystem>) -> Self {
+    pub(super) fn new(backend: Backend, marks: Marks, compress: bool) -> Self {
         Self {
-            files,
+            backend,
+            marks,
+            compress,
             locks: Arc::new(std::array::from_fn(|_| tokio::sync::Mutex::new(()))),
         }
     }
@@ -73,10 +106,18 @@ impl Artifacts {
         self.locks.get(hash % LOCKS).unwrap_or(first)
     }
 
-    /// Stores what the stream holds. It holds at most a few hundred kilobytes of it in memory; nothing is seen of it before all is durable.
+    /// Whether the place of the artifacts answers.
     ///
     /// # Errors
-    /// [`Error::InvalidName`], [`Error::Precondition`], [`Error::Source`], [`Error::Io`]: nothing has changed then.
+    /// [`Error::Io`], with what it said.
+    pub async fn probe(&self) -> Result<(), Error> {
+        self.marks.probe().await
+    }
+
+    /// As [`Artifacts::put_with`], for good and without a type.
+    ///
+    /// # Errors
+    /// As [`Artifacts::put_with`].
     pub async fn put(
         &self,
         bucket: &str,
@@ -84,68 +125,68 @@ impl Artifacts {
         content: impl Stream<Item = std::io::Result<Bytes>> + Send,
         condition: PutCondition,
     ) -> Result<Meta, Error> {
+        let options = PutOptions {
+            condition,
+            ..PutOptions::default()
+        };
+        self.put_with(bucket, key, content, options).await
+    }
+
+    /// Stores what the stream holds. A few megabytes of it are in memory at most; nothing is seen of it before all is durable.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`], [`Error::Precondition`], [`Error::Source`], [`Error::Io`]: nothing has changed then.
+    pub async fn put_with(
+        &self,
+        bucket: &str,
+        key: &str,
+        content: impl Stream<Item = std::io::Result<Bytes>> + Send,
+        options: PutOptions,
+    ) -> Result<Meta, Error> {
         let place = name::artifact(bucket, key)?;
+        let content_type = options.content_type.as_deref().unwrap_or_default();
+        if content_type.len() > TYPE_BYTES_MAX || content_type.chars().any(char::is_control) {
+            return Err(Error::InvalidName {
+                reason: "a content type has at most 255 bytes and no control characters",
+            });
+        }
         // Once before the work and once, under the lock, before it counts.
-        self.check(&place, &condition).await?;
-        let mut upload = self.files.put_multipart(&place).await.map_err(Error::io)?;
-        let written = async {
-            let (size, digest) = write(upload.as_mut(), content).await?;
+        if options.condition != PutCondition::None {
+            check(self.backend.find(&place).await?.as_ref(), &options)?;
+        }
+        if let Some(expires) = options.expires {
+            self.marks.expire(&place, expires).await?;
+        }
+        let mut staged = self.backend.stage(&place).await?;
+        let compress = self.compress && gets_shorter(content_type, key);
+        let done = async {
+            let written = pieces::write(&mut staged, content, compress).await?;
+            let record = Record {
+                size: written.size,
+                digest: written.digest,
+                expires: options.expires,
+                content_type: options.content_type.clone(),
+                pieces: written.pieces,
+            };
+            staged.finish().await?;
             let _turn = self.lock(&place).lock().await;
-            self.check(&place, &condition).await?;
-            upload.complete().await.map_err(Error::io)?;
-            let found = self.files.head(&place).await.map_err(Error::io)?;
-            Ok(Meta {
-                size,
-                etag: digest.hex(),
-                modified: modified(&found),
+            for _ in 0..AGAIN_MAX {
+                let found = self.backend.found(&place, &options.condition).await?;
+                check(found.as_ref(), &options)?;
+                let published = self.backend.publish(&place, &mut staged, &record, found);
+                if let Some(modified) = published.await? {
+                    return Ok(Meta::of(&record, modified));
+                }
+            }
+            Err(Error::Io {
+                detail: format!("artifact {place} is written by others all the time"),
             })
         };
-        match written.await {
-            Ok(meta) => Ok(meta),
-            Err(error) => {
-                // What it leaves behind when this fails too, a sweep removes.
-                let _ = upload.abort().await;
-                Err(error)
-            }
+        let done = done.await;
+        if done.is_err() {
+            self.backend.discard(staged).await;
         }
-    }
-
-    async fn check(&self, place: &Location, condition: &PutCondition) -> Result<(), Error> {
-        let found = match condition {
-            PutCondition::None => return Ok(()),
-            PutCondition::IfAbsent | PutCondition::IfMatch(_) => match self.open(place).await {
-                Ok((meta, _)) => Some(meta.etag),
-                Err(Error::NotFound { .. }) => None,
-                Err(error) => return Err(error),
-            },
-        };
-        let holds = match condition {
-            PutCondition::None => true,
-            PutCondition::IfAbsent => found.is_none(),
-            PutCondition::IfMatch(etag) => found.as_ref() == Some(etag),
-        };
-        if holds {
-            Ok(())
-        } else {
-            Err(Error::Precondition { found })
-        }
-    }
-
-    /// Opens the file; what happens to its name afterwards does not change what is read from it.
-    async fn open(&self, place: &Location) -> Result<(Meta, File), Error> {
-        let found = self
-            .files
-            .get(place)
-            .await
-            .map_err(|error| Error::of(error, || format!("artifact {place}")))?;
-        let (meta, GetResultPayload::File(file, _)) = (found.meta, found.payload) else {
-            return Err(Error::Io {
-                detail: "an artifact is not a file".to_owned(),
-            });
-        };
-        let what = place.to_string();
-        let read = tokio::task::spawn_blocking(move || read_trailer(file, &meta, what)).await;
-        read.map_err(Error::io)?
+        done
     }
 
     /// Reads an artifact.
@@ -153,16 +194,30 @@ impl Artifacts {
     /// # Errors
     /// [`Error::NotFound`], [`Error::InvalidName`], [`Error::Damaged`], [`Error::Io`]; later ones come through the stream.
     pub async fn get(&self, bucket: &str, key: &str) -> Result<(Meta, Body), Error> {
+        let (meta, _, body) = self.get_range(bucket, key, |meta| 0..meta.size).await?;
+        Ok((meta, body))
+    }
+
+    /// Reads the range of an artifact that `range` chooses when it hears what there is; what of it lies beyond the end is left out.
+    ///
+    /// # Errors
+    /// As [`Artifacts::get`].
+    pub async fn get_range(
+        &self,
+        bucket: &str,
+        key: &str,
+        range: impl Fn(&Meta) -> Range<u64> + Send + Sync,
+    ) -> Result<(Meta, Range<u64>, Body), Error> {
         let place = name::artifact(bucket, key)?;
-        let (meta, file) = self.open(&place).await?;
-        let reading = Reading {
-            file: tokio::fs::File::from_std(file),
-            left: meta.size,
-            hash: Sha256::new(),
-            etag: meta.etag.clone(),
-            what: place.to_string(),
+        let within = |record: &Record| {
+            let wanted = range(&Meta::of(record, Timestamp(0)));
+            wanted.start.min(record.size)..wanted.end.min(record.size)
         };
-        Ok((meta, try_unfold(reading, Reading::next).boxed()))
+        let (record, modified, range, source) = self.backend.read(&place, within).await?;
+        let meta = Meta::of(&record, modified);
+        let span = Span::of(&record, &range);
+        let body = pieces::read(source, record, range.clone(), &span, place.to_string());
+        Ok((meta, range, body))
     }
 
     /// What is known of an artifact, without reading its content.
@@ -171,7 +226,11 @@ impl Artifacts {
     /// As [`Artifacts::get`].
     pub async fn head(&self, bucket: &str, key: &str) -> Result<Meta, Error> {
         let place = name::artifact(bucket, key)?;
-        self.open(&place).await.map(|(meta, _)| meta)
+        let found = self.backend.find(&place).await?;
+        let found = found.ok_or_else(|| Error::NotFound {
+            what: format!("artifact {place}"),
+        })?;
+        Ok(Meta::of(found.record(), found.modified()))
     }
 
     /// At most `limit` artifacts whose keys begin with `prefix` and come behind `after` in byte order; to go on, the last key is `after`.
@@ -187,28 +246,27 @@ impl Artifacts {
     ) -> Result<Vec<(String, Meta)>, Error> {
         let bucket = name::bucket(bucket)?;
         let mut first: BTreeMap<String, Location> = BTreeMap::new();
-        let mut found = self.files.list(Some(&bucket));
-        while let Some(meta) = found.try_next().await.map_err(Error::io)? {
-            let Some(key) = name::key(&bucket, &meta.location) else {
+        let mut found = self.backend.places(&name::below(&bucket, prefix));
+        while let Some(place) = found.try_next().await? {
+            let Some(key) = name::key(&bucket, &place) else {
                 continue;
             };
             if key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after) {
-                first.insert(key, meta.location);
+                first.insert(key, place);
                 if first.len() > limit {
                     first.pop_last();
                 }
             }
         }
-        let mut listed = Vec::with_capacity(first.len());
-        for (key, place) in first {
-            match self.open(&place).await {
-                Ok((meta, _)) => listed.push((key, meta)),
-                // Deleted since it was listed.
-                Err(Error::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(listed)
+        let read = iter(first).map(async |(key, place)| {
+            let found = self.backend.find(&place).await?;
+            // One that is not there was deleted since it was listed.
+            Ok(found.map(|found| (key, Meta::of(found.record(), found.modified()))))
+        });
+        let read = read.buffered(READ_AT_ONCE);
+        read.try_filter_map(|found| std::future::ready(Ok(found)))
+            .try_collect()
+            .await
     }
 
     /// Deletes an artifact; returns whether there was one.
@@ -218,119 +276,103 @@ impl Artifacts {
     pub async fn delete(&self, bucket: &str, key: &str) -> Result<bool, Error> {
         let place = name::artifact(bucket, key)?;
         let _turn = self.lock(&place).lock().await;
-        match self.files.delete(&place).await {
-            Ok(()) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(Error::io(error)),
-        }
+        self.backend.delete(&place).await
     }
-}
 
-fn modified(found: &ObjectMeta) -> Timestamp {
-    Timestamp(u64::try_from(found.last_modified.timestamp_millis()).unwrap_or(0))
-}
-
-async fn write(
-    upload: &mut dyn MultipartUpload,
-    content: impl Stream<Item = std::io::Result<Bytes>> + Send,
-) -> Result<(u64, Digest), Error> {
-    let mut content = pin!(content);
-    let mut gathered: Vec<u8> = Vec::with_capacity(CHUNK_BYTES);
-    let (mut size, mut hash) = (0_u64, Sha256::new());
-    while let Some(piece) = content
-        .try_next()
-        .await
-        .map_err(|source| Error::Source { source })?
-    {
-        hash.update(&piece);
-        size += piece.len() as u64;
-        gathered.extend_from_slice(&piece);
-        if gathered.len() >= CHUNK_BYTES {
-            let part = std::mem::replace(&mut gathered, Vec::with_capacity(CHUNK_BYTES));
-            upload
-                .put_part(PutPayload::from(part))
-                .await
-                .map_err(Error::io)?;
-        }
-    }
-    let digest = Digest(hash.finalize().into());
-    gathered.extend_from_slice(&trailer(size, digest));
-    upload
-        .put_part(PutPayload::from(gathered))
-        .await
-        .map_err(Error::io)?;
-    Ok((size, digest))
-}
-
-/// Magic, digest, size, and a CRC-32 over them.
-fn trailer(size: u64, digest: Digest) -> Vec<u8> {
-    let mut trailer = Vec::with_capacity(TRAILER_BYTES);
-    trailer.extend(MAGIC);
-    trailer.extend(digest.0);
-    trailer.extend(size.to_be_bytes());
-    let checksum = crc32fast::hash(&trailer);
-    trailer.extend(checksum.to_be_bytes());
-    trailer
-}
-
-fn read_trailer(mut file: File, found: &ObjectMeta, what: String) -> Result<(Meta, File), Error> {
-    let Some(size) = found.size.checked_sub(TRAILER_BYTES as u64) else {
-        return Err(Error::Damaged { what });
-    };
-    let mut bytes = [0; TRAILER_BYTES];
-    let read = file
-        .seek(SeekFrom::Start(size))
-        .and_then(|_| file.read_exact(&mut bytes))
-        .and_then(|()| file.rewind());
-    read.map_err(Error::io)?;
-    let digest = bytes
-        .split_first_chunk::<8>()
-        .and_then(|(_, rest)| rest.first_chunk::<32>())
-        .copied()
-        .map(Digest);
-    match digest {
-        Some(digest) if trailer(size, digest) == bytes => Ok((
-            Meta {
-                size,
-                etag: digest.hex(),
-                modified: modified(found),
-            },
-            file,
-        )),
-        _ => Err(Error::Damaged { what }),
-    }
-}
-
-/// An artifact half read.
-struct Reading {
-    file: tokio::fs::File,
-    left: u64,
-    hash: Sha256,
-    etag: String,
-    what: String,
-}
-
-impl Reading {
-    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Error> {
-        if self.left == 0 {
-            let digest = Digest(self.hash.finalize().into());
-            return if digest.hex() == self.etag {
-                Ok(None)
-            } else {
-                Err(Error::Damaged { what: self.what })
+    /// Deletes what has expired; returns how many.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; some may be deleted then, and the call can be repeated.
+    pub async fn expire(&self, now: Timestamp) -> Result<usize, Error> {
+        let mut expired = 0;
+        for due in self.marks.due(now).await? {
+            let _turn = self.lock(&due.place).lock().await;
+            let ends = match self.backend.find(&due.place).await {
+                Ok(found) => found.and_then(|found| found.record().expires),
+                // Whoever reads it is told; it is not ours to hide.
+                Err(Error::Damaged { .. }) => continue,
+                Err(error) => return Err(error),
             };
+            match ends {
+                Some(ends) if ends <= now => {
+                    self.backend.delete(&due.place).await?;
+                    self.marks.forget(&due).await?;
+                    expired += 1;
+                }
+                // Later in this hour.
+                Some(ends) if due.is_of(ends) => {}
+                _ => self.marks.forget(&due).await?,
+            }
         }
-        let wanted = usize::try_from(self.left)
-            .unwrap_or(CHUNK_BYTES)
-            .min(CHUNK_BYTES);
-        let mut piece = vec![0; wanted];
-        let read = self.file.read(&mut piece).await.map_err(Error::io)?;
-        if read == 0 {
-            return Err(Error::Damaged { what: self.what });
-        }
-        piece.truncate(read);
-        self.hash.update(&piece);
-        self.left -= read as u64;
-        Ok(Some((Bytes::from(piece), self)))
+        Ok(expired)
     }
+
+    /// Deletes what interrupted writes and replacements left behind before `older_than`; returns how many.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub async fn sweep(&self, older_than: Timestamp) -> Result<usize, Error> {
+        self.backend.sweep(older_than).await
+    }
+
+    /// Makes links to an artifact that were made before `since` lead nowhere.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`], [`Error::Io`].
+    pub async fn revoke_links(
+        &self,
+        bucket: &str,
+        key: &str,
+        since: Timestamp,
+    ) -> Result<(), Error> {
+        let place = name::artifact(bucket, key)?;
+        self.marks.revoke_links(&place, since).await
+    }
+
+    /// Since when links to an artifact count; `None` when none were revoked.
+    ///
+    /// # Errors
+    /// As [`Artifacts::revoke_links`].
+    pub async fn links_since(&self, bucket: &str, key: &str) -> Result<Option<Timestamp>, Error> {
+        let place = name::artifact(bucket, key)?;
+        self.marks.links_since(&place).await
+    }
+}
+
+fn check(found: Option<&Found>, options: &PutOptions) -> Result<(), Error> {
+    let found = found.map(Found::record).filter(|record| {
+        let expired = record.expires.is_some_and(|at| at <= options.now);
+        !expired
+    });
+    let etag = found.map(|record| record.digest.hex());
+    let holds = match &options.condition {
+        PutCondition::None => true,
+        PutCondition::IfAbsent => etag.is_none(),
+        PutCondition::IfMatch(wanted) => etag.as_ref() == Some(wanted),
+    };
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::Precondition { found: etag })
+    }
+}
+
+/// Pictures, films and archives are compressed already.
+fn gets_shorter(content_type: &str, key: &str) -> bool {
+    const PACKED: [&str; 9] = [
+        "image/",
+        "video/",
+        "audio/",
+        "font/",
+        "application/zip",
+        "application/gzip",
+        "application/zstd",
+        "application/x-7z",
+        "application/pdf",
+    ];
+    const ENDINGS: [&str; 9] = ["zip", "gz", "zst", "xz", "png", "jpg", "jpeg", "mp4", "pdf"];
+    let ending = key.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let packed = PACKED.iter().any(|packed| content_type.starts_with(packed))
+        && content_type != "image/svg+xml";
+    !packed && !ENDINGS.contains(&ending)
 }

@@ -33,6 +33,18 @@ pub fn bucket(bucket: &str) -> Result<Location, Error> {
     Err(Error::InvalidName { reason })
 }
 
+/// The folder that holds all keys with this prefix.
+pub fn below(bucket: &Location, prefix: &str) -> Location {
+    let folders = prefix.rsplit_once('/').map_or("", |(folders, _)| folders);
+    let mut place = bucket.to_string();
+    for part in folders.split('/').filter(|part| !part.is_empty()) {
+        place.push('/');
+        place.push_str(&escape(part));
+    }
+    // A prefix that no key has leads to the bucket, where it is not found either.
+    Location::parse(place).unwrap_or_else(|_| bucket.clone())
+}
+
 pub fn artifact(bucket_name: &str, key: &str) -> Result<Location, Error> {
     let bucket = bucket(bucket_name)?;
     let refuse = |reason| Err(Error::InvalidName { reason });
@@ -120,6 +132,15 @@ mod tests {
             let given = parts.join("/");
             let place = artifact("b", &given).unwrap();
             prop_assert_eq!(key(&bucket("b").unwrap(), &place), Some(given));
+        }
+
+        #[test]
+        fn a_prefix_leads_to_a_folder_above_its_keys(parts in prop::collection::vec("[^/\\p{Cc}]{1,5}", 1..4), cut in 0_usize..20) {
+            prop_assume!(parts.iter().all(|part| part != "." && part != ".."));
+            let key: String = parts.join("/");
+            let prefix: String = key.chars().take(cut).collect();
+            let (place, folder) = (artifact("b", &key).unwrap(), below(&bucket("b").unwrap(), &prefix));
+            prop_assert!(place.prefix_matches(&folder));
         }
 
         #[test]

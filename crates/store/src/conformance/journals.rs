@@ -48,9 +48,9 @@ pub fn both_directions(place: &dyn Place) {
         sequences(&*store, executed, u32::MAX, Direction::Backward, 2),
         [299, 298]
     );
-    assert_eq!(sequences(&*store, executed, 300, Direction::Forward, 2), []);
+    assert!(sequences(&*store, executed, 300, Direction::Forward, 2).is_empty());
     assert_eq!(sequences(&*store, executed, 0, Direction::Backward, 2), [0]);
-    assert_eq!(sequences(&*store, executed, 7, Direction::Forward, 0), []);
+    assert!(sequences(&*store, executed, 7, Direction::Forward, 0).is_empty());
     assert_eq!(
         store.last_sequence(executed).expect("reads"),
         Some(Sequence(299))

@@ -73,7 +73,7 @@ async fn start_ten(handle: &Handle) -> (Vec<ExecutionId>, Option<Error>) {
 
 async fn ended(engine: Engine) -> Result<(), Error> {
     let ended = tokio::task::spawn_blocking(move || engine.shutdown());
-    tokio::time::timeout(Duration::from_secs(5), ended)
+    tokio::time::timeout(Duration::from_secs(30), ended)
         .await
         .expect("the engine ends")
         .expect("no panic")
@@ -105,7 +105,7 @@ async fn a_commit_that_fails_ends_the_engine_and_every_caller_is_answered() {
                 matches!(error, Error::Store { .. } | Error::Ended),
                 "{error}"
             );
-            let watched = tokio::time::timeout(Duration::from_secs(5), watcher).await;
+            let watched = tokio::time::timeout(Duration::from_secs(30), watcher).await;
             assert!(
                 watched.expect("an answer").expect("no panic").is_err(),
                 "{fault:?} {number}"
