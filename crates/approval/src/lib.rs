@@ -1,4 +1,4 @@
-//! Machine 4: approvals. People decide, by name or group, and the decision settles what waits for it.
+//! Machine 3: approvals. People decide, by name or group, and the decision settles what waits for it.
 //!
 //! An approval is an execution of its own: its journal is the audit, its timers remind, escalate and expire, and its end is a task that settles
 //! the token of whoever waits (a durable callback, a task token). Asking again after a request for changes is another approval, its next round.

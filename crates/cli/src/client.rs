@@ -64,6 +64,7 @@ impl Client {
             .clone()
             .or_else(|| noted(KEY_FILE).filter(|_| is_local));
         let mut builder = reqwest::blocking::Client::builder()
+            .user_agent(concat!("everstep-cli/", env!("CARGO_PKG_VERSION")))
             .timeout(Duration::from_secs(60))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy();
@@ -75,6 +76,11 @@ impl Client {
             key,
             http: builder.build()?,
         })
+    }
+
+    /// Whether the server is told who calls.
+    pub fn has_key(&self) -> bool {
+        self.key.is_some()
     }
 
     pub fn url(&self) -> &str {

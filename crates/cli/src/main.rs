@@ -90,6 +90,9 @@ enum Command {
     /// Answer a callback
     #[command(subcommand)]
     Callback(verbs::Callback),
+    /// See and decide what people are asked
+    #[command(subcommand)]
+    Approvals(verbs::Approvals),
     /// Approve what a workflow waits for
     Approve(verbs::Approve),
     /// Reject what a workflow waits for
@@ -157,6 +160,7 @@ fn main() -> ExitCode {
         Command::Fork(verb) => verb.run(&context),
         Command::Replay(verb) => verb.run(&context),
         Command::Callback(verb) => verb.run(&context),
+        Command::Approvals(verb) => verb.run(&context),
         Command::Approve(verb) => verb.run(&context),
         Command::Reject(verb) => verb.run(&context),
         Command::Explain(verb) => verb.run(),

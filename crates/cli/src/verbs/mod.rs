@@ -1,6 +1,7 @@
 //! The verbs that call a server. They are the same for every kind of execution.
 
 mod answer;
+mod approvals;
 mod fork;
 mod inspect;
 mod list;
@@ -21,6 +22,7 @@ use crate::error::Failed;
 use crate::output::{self, Format};
 
 pub use answer::{Approve, Callback, Reject};
+pub use approvals::Approvals;
 pub use fork::Fork;
 pub use inspect::{Describe, History, Stop};
 pub use list::List;
