@@ -1,8 +1,8 @@
 //! The machine: which command leads to which rule.
 
 use everstep_core::{
-    Command, Execution, Failure, Machine, Operation, Payload, Reply as KernelReply, Stamp, Start,
-    Status, Task, Timer, TimerKind, Timestamp, Turn, View,
+    Command, Execution, Failure, Generation, Machine, Operation, Outcome, Payload,
+    Reply as KernelReply, Stamp, Start, Status, Task, Timer, TimerKind, Timestamp, Turn, View,
 };
 
 use crate::event::{Event, Via};
@@ -19,6 +19,8 @@ pub const APPROVAL_DEFINITION: &str = "approval:";
 pub const DECISION: Operation = Operation(1);
 /// The operation that brings it to whoever waits.
 pub(crate) const DELIVERY: Operation = Operation(2);
+/// The operation that is settled when whoever waits does so no more.
+const WATCH: Operation = Operation(3);
 
 // Persisted and never reused. When two are due at the same time, the lower goes first.
 pub(crate) const EXPIRY: TimerKind = TimerKind(1);
@@ -57,6 +59,11 @@ impl Machine for Approval {
             Command::Claimed { .. } => {
                 return KernelReply::Refused("nothing of it can be claimed");
             }
+            Command::Settled {
+                operation: WATCH,
+                outcome,
+                ..
+            } => unwanted(turn, &outcome),
             Command::Settled { .. } | Command::TaskLost { .. } | Command::GoOn => {}
         }
         KernelReply::Done
@@ -100,6 +107,7 @@ fn begin(turn: &mut Turn<'_, Approval>, start: Start) -> KernelReply<Reply> {
     let escalation = settings.escalation.as_ref();
     let escalates_after = escalation.and_then(|escalation| escalation.after_ms);
     let reminds_after = settings.reminders_ms.first().copied();
+    let waiting = settings.waiting.clone();
     turn.emit(Event::Requested {
         id: turn.execution().id().to_string(),
         settings: Box::new(settings),
@@ -113,8 +121,29 @@ fn begin(turn: &mut Turn<'_, Approval>, start: Start) -> KernelReply<Reply> {
     if let Some(after) = reminds_after {
         set(turn, REMINDER, now.after_ms(after));
     }
+    if let Some(token) = waiting {
+        turn.watch(WATCH, Generation(0), token);
+    }
     outcome::tell(turn, Notice::Requested);
     KernelReply::Done
+}
+
+/// Whoever waited does so no more: nobody is asked for nothing.
+fn unwanted(turn: &mut Turn<'_, Approval>, outcome: &Outcome) {
+    if turn.state().ended.is_some() {
+        return;
+    }
+    let how = match outcome {
+        Outcome::Succeeded(Some(Payload::Inline(name))) => match &name[..] {
+            b"\"timed_out\"" => {
+                "Whoever waited for it has waited long enough: its own time is over"
+            }
+            b"\"conflict\"" => "Somebody else has answered whoever waited for it",
+            _ => "Nobody waits for it any more",
+        },
+        _ => "Nobody waits for it any more",
+    };
+    outcome::cancel(turn, how.to_owned(), None, Via::Server, Status::Cancelled);
 }
 
 fn due(turn: &mut Turn<'_, Approval>, kind: TimerKind) {

@@ -1,10 +1,11 @@
 //! How an approval ends, what whoever waits gets of it, and what is told to others.
 
-use everstep_core::{Failure, Status, Timestamp, Turn};
+use bytes::Bytes;
+use everstep_core::{Failure, Outcome, Payload, Status, Task, Timestamp, Turn};
 use serde_json::{Value, json};
 
 use crate::event::{Decision, Event, Verdict, Via};
-use crate::machine::Approval;
+use crate::machine::{Approval, DELIVERY};
 use crate::settings::Approver;
 use crate::state::{Ended, State, Vote};
 use crate::timing::rfc3339;
@@ -24,6 +25,7 @@ pub(crate) enum Notice {
     Asked,
     Decided,
     Expired,
+    Cancelled,
 }
 
 impl Notice {
@@ -36,6 +38,7 @@ impl Notice {
             Self::Asked => "approval.information_requested",
             Self::Decided => "approval.decided",
             Self::Expired => "approval.expired",
+            Self::Cancelled => "approval.cancelled",
         }
     }
 }
@@ -61,7 +64,7 @@ pub(crate) fn cancel(
     status: Status,
 ) {
     turn.emit(Event::Cancelled { reason, by, via });
-    end(turn, status, Notice::Decided);
+    end(turn, status, Notice::Cancelled);
 }
 
 fn end(turn: &mut Turn<'_, Approval>, status: Status, notice: Notice) {
@@ -183,8 +186,8 @@ fn notice(state: &State, notice: Notice, at: Timestamp) -> Option<Value> {
     };
     let question = state.comments.last().filter(|_| notice == Notice::Asked);
     let ended = state.ended.as_ref();
+    let asked = asked(state, notice);
     Some(json!({
-        "event": notice.as_str(),
         "at": rfc3339(at),
         "approval_id": state.id,
         "title": settings.title,
@@ -201,7 +204,10 @@ fn notice(state: &State, notice: Notice, at: Timestamp) -> Option<Value> {
         "digest": settings.digest.hex(),
         "round": settings.round,
         "due_at": rfc3339(state.due),
-        "url": format!("{}{}", settings.pages, state.id),
+        "url": format!("{}{}/page", settings.pages, state.id),
+        "summary": asked.get("summary"),
+        "details": asked.get("details"),
+        "artifacts": asked.get("artifacts"),
         "reminder": (notice == Notice::Reminded).then_some(state.reminded),
         "question": question.map(|comment| json!({ "by": comment.remark.by, "text": comment.remark.text })),
         "decided_by": ended.and_then(|ended| decided_by(state, ended)),
@@ -210,9 +216,33 @@ fn notice(state: &State, notice: Notice, at: Timestamp) -> Option<Value> {
     }))
 }
 
-/// TODO-KERNEL
-fn deliver(_turn: &mut Turn<'_, Approval>) {}
+/// Brings the outcome to whoever waits: repeated until taken, so that it arrives once.
+fn deliver(turn: &mut Turn<'_, Approval>) {
+    let state = turn.state();
+    let token = state
+        .settings
+        .as_ref()
+        .and_then(|settings| settings.waiting.clone());
+    let (Some(token), Some(result)) = (token, result(state)) else {
+        return;
+    };
+    let outcome = Outcome::Succeeded(Some(Payload::from(result.to_string())));
+    turn.start_task(Task::settling(DELIVERY, token, &outcome));
+}
 
+/// Tells whoever has subscribed to it.
 pub(crate) fn tell(turn: &mut Turn<'_, Approval>, which: Notice) {
-    let _body = notice(turn.state(), which, turn.now());
+    if let Some(body) = notice(turn.state(), which, turn.now()) {
+        turn.post(which.as_str(), Bytes::from(body.to_string()));
+    }
+}
+
+/// The parts of what is asked that a notice has room for.
+fn asked(state: &State, which: Notice) -> Value {
+    let inline = match &state.content {
+        Some(Payload::Inline(bytes)) if which == Notice::Requested => bytes,
+        _ => return Value::Null,
+    };
+    let whole: Value = serde_json::from_slice(inline).unwrap_or_default();
+    whole.get("content").cloned().unwrap_or_default()
 }

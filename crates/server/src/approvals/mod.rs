@@ -24,6 +24,7 @@ use everstep_core::ExecutionId;
 use everstep_engine::{APPROVAL, Error};
 use serde_json::Value;
 
+use crate::door::Caller;
 use crate::errors::Code;
 use crate::executions;
 use crate::http::App;
@@ -110,6 +111,16 @@ async fn content(app: &App, id: ExecutionId, described: &Described) -> Result<Va
         None => Bytes::new(),
     };
     Ok(serde_json::from_slice(&bytes).unwrap_or_default())
+}
+
+/// No function ends what people are asked: a gate that its own agent can take away is none.
+pub(crate) async fn may_stop(app: &App, caller: &Caller, id: ExecutionId) -> Result<(), Problem> {
+    let is_worker = matches!(caller, Caller::Worker { .. });
+    if is_worker && app.handle.row(id).await?.machine == APPROVAL {
+        let text = "Functions do not take approvals back: people, or the end of whoever waits, do";
+        return Err(Problem::new(Code::NotAllowed, text));
+    }
+    Ok(())
 }
 
 fn refused(refusal: Refusal) -> Problem {
