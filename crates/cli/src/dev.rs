@@ -19,6 +19,7 @@ use crate::keys::{self, KEYS_FILE};
 use crate::log_options::LogOptions;
 use crate::output;
 use crate::services::ServiceArguments;
+use crate::settings::SettingsArgument;
 
 #[derive(Args, Clone, Debug)]
 pub struct Dev {
@@ -52,6 +53,8 @@ pub struct Dev {
     pub artifacts: ArtifactArguments,
     #[command(flatten)]
     pub logs: LogOptions,
+    #[command(flatten)]
+    pub settings: SettingsArgument,
     /// End when standard input closes
     #[arg(long, hide = true)]
     pub with_parent: bool,
@@ -86,6 +89,8 @@ impl Dev {
             ))
             .into());
         }
+        let settings = self.settings.read()?;
+        let callbacks = crate::callbacks::read(&settings)?;
         let data = Ground::folder(&self.data)?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -116,6 +121,7 @@ impl Dev {
             region: self.environment.region.clone(),
             logs: Some(logs.clone()),
             door: ring.door(&host, keys == 0),
+            callbacks,
             ..Default::default()
         };
         self.bounds.apply(&mut options.limits);

@@ -4,6 +4,7 @@ mod afl;
 mod arguments;
 mod artifacts;
 mod bounds;
+mod callbacks;
 mod client;
 mod composition;
 mod dev;
@@ -17,6 +18,7 @@ mod output;
 mod parent;
 mod serve;
 mod services;
+mod settings;
 mod states;
 mod verbs;
 

@@ -21,6 +21,7 @@ use crate::keys::{self, Place};
 use crate::log_options::LogOptions;
 use crate::output;
 use crate::services::ServiceArguments;
+use crate::settings::SettingsArgument;
 
 #[derive(Args, Clone, Debug)]
 pub struct Serve {
@@ -57,6 +58,8 @@ pub struct Serve {
     artifacts: ArtifactArguments,
     #[command(flatten)]
     logs: LogOptions,
+    #[command(flatten)]
+    settings: SettingsArgument,
     /// Connections at one time; further ones wait
     #[arg(long, default_value_t = Limits::default().connections_max, value_name = "COUNT")]
     max_connections: usize,
@@ -76,6 +79,8 @@ impl Serve {
     }
 
     async fn serve(self) -> Result<()> {
+        let settings = self.settings.read()?;
+        let callbacks = crate::callbacks::read(&settings)?;
         let data = Ground::folder(&self.place.data)?;
         let fixed = self.admin_key.as_deref().map(keys::from_text).transpose()?;
         let alone = fixed.is_none();
@@ -116,8 +121,14 @@ impl Serve {
         };
         let (outer, inner) = {
             let tls = tls.as_ref().map(|(tls, _)| tls.clone());
-            let outer = self.options(&logs, door.clone(), &public, tls);
-            let within = self.options(&logs, door, &public, None);
+            let outer = Options {
+                callbacks: callbacks.clone(),
+                ..self.options(&logs, door.clone(), &public, tls)
+            };
+            let within = Options {
+                callbacks,
+                ..self.options(&logs, door, &public, None)
+            };
             let (stop, stop_within) = (outer.shutdown.clone(), within.shutdown.clone());
             let handle = engine.handle();
             let outer = Server::serve(listener, outer, handle.clone())?;

@@ -21,8 +21,7 @@ mod log;
 mod remote;
 mod services;
 
+pub use everstep_agent::{Network, NotANetwork};
 pub use functions::{FunctionDispatcher, ServiceOptions};
 pub use host::{FunctionHost, HostOptions};
-pub use services::http::{
-    Authorization, Connection, Connections, HttpOptions, Network, NotANetwork, Secret,
-};
+pub use services::http::{Authorization, Connection, Connections, HttpOptions, Secret};

@@ -48,6 +48,7 @@ mod states;
 mod stream;
 mod tls;
 
+pub use callbacks::Callbacks;
 pub use door::{AccessKey, Door, Key, Keys, Role, Worker, Workers, fingerprint};
 pub use errors::{Code, EXPLANATIONS};
 pub use options::{Limits, Options, Route};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use everstep_logs::Logs;
 use tokio_util::sync::CancellationToken;
 
+use crate::callbacks::Callbacks;
 use crate::door::Door;
 use crate::tls::Tls;
 
@@ -29,6 +30,8 @@ pub struct Options {
     pub door: Door,
     /// With it everything is said over TLS.
     pub tls: Option<Tls>,
+    /// How callbacks are taken.
+    pub callbacks: Callbacks,
     /// Cancelled, the server takes no new connection and ends when the open requests are answered.
     pub shutdown: CancellationToken,
 }
@@ -45,6 +48,7 @@ impl Default for Options {
             limits: Limits::default(),
             door: Door::default(),
             tls: None,
+            callbacks: Callbacks::default(),
             shutdown: CancellationToken::new(),
         }
     }

@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("everstep-approval", &["everstep-core"]),
     ("everstep-store", &["everstep-core"]),
     ("everstep-logs", &[]),
+    ("everstep-agent", &[]),
     (
         "everstep-engine",
         &[
@@ -26,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "everstep-dispatch",
         &[
+            "everstep-agent",
             "everstep-core",
             "everstep-engine",
             "everstep-logs",
@@ -62,8 +64,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "everstep-benchmark",
         ],
     ),
-    // Programs as users write them know nothing of the house.
-    ("everstep-research", &[]),
+    // Programs as users write them know nothing of the house; one calls agents the way it does.
+    ("everstep-research", &["everstep-agent"]),
     ("everstep-agents", &[]),
     ("everstep-benchmark", &[]),
     ("everstep-conformance-durable-rust", &[]),

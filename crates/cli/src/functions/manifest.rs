@@ -6,8 +6,10 @@ use std::path::Path;
 use everstep_engine::catalogue::{Remote, Scaling};
 use everstep_engine::{Code, DurableConfig, FunctionConfig, Runtime};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::declare::{Declared, Source, check, runtime};
+use crate::settings::SECTIONS;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,21 +81,41 @@ impl Durable {
 /// The functions of a manifest, or what is wrong and where.
 pub fn read(path: &Path) -> Result<Vec<Declared>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let table: toml::Table = toml::from_str(&text).map_err(|error| fault(&error))?;
+    let mut table: toml::Table = toml::from_str(&text).map_err(|error| fault(&error))?;
     let folder = path.parent().unwrap_or(path);
+    let count = table.len();
+    table.retain(|key, _| !SECTIONS.contains(&key));
+    let has_settings = table.len() < count;
+    if has_settings && table.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Without settings the text itself is read: what is wrong is told with its line then.
     if table.contains_key("functions") {
-        let several: Several = toml::from_str(&text).map_err(|error| fault(&error))?;
+        let several: Several = parsed(has_settings, table, &text)?;
         let all = several.functions.into_iter();
         return all
             .map(|(key, function)| declare(folder, &key, function))
             .collect();
     }
-    let one: Function = toml::from_str(&text).map_err(|error| fault(&error))?;
+    let one: Function = parsed(has_settings, table, &text)?;
     let name = folder
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     Ok(vec![declare(folder, &name, one)?])
+}
+
+fn parsed<T: DeserializeOwned>(
+    has_settings: bool,
+    table: toml::Table,
+    text: &str,
+) -> Result<T, String> {
+    let read = if has_settings {
+        table.try_into()
+    } else {
+        toml::from_str(text)
+    };
+    read.map_err(|error| fault(&error))
 }
 
 /// The parser shows the line; its last line end is ours.

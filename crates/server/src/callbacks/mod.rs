@@ -4,6 +4,7 @@
 //! been taken, because agents would otherwise go on trying; the log says what it was.
 
 mod events;
+mod policy;
 mod push;
 mod request;
 
@@ -24,6 +25,7 @@ use crate::http::{self, App, BodyError};
 use crate::rest::time;
 use crate::server::Peer;
 use events::Received;
+pub use policy::Callbacks;
 use request::{Answer, Outcome};
 
 /// The code of an agent's failure, as the seeds' specification has it.
@@ -63,6 +65,7 @@ async fn receive(State(app): State<App>, request: Request<Body>) -> Response {
                 BodyError::TooSlow { .. } | BodyError::BrokenOff => StatusCode::BAD_REQUEST,
             };
             return answer(
+                &app,
                 status,
                 &Refused {
                     error: &error.to_string(),
@@ -76,6 +79,7 @@ async fn receive(State(app): State<App>, request: Request<Body>) -> Response {
             None => {
                 received.parse_error(body.len());
                 answer(
+                    &app,
                     StatusCode::BAD_REQUEST,
                     &Refused {
                         error: "The body is no A2A push",
@@ -90,7 +94,11 @@ async fn receive(State(app): State<App>, request: Request<Body>) -> Response {
                 "The result is longer than {} bytes",
                 limits.callback_bytes_max
             );
-            answer(StatusCode::PAYLOAD_TOO_LARGE, &Refused { error: &text })
+            answer(
+                &app,
+                StatusCode::PAYLOAD_TOO_LARGE,
+                &Refused { error: &text },
+            )
         }
         Ok(parsed) => deliver(&app, &received, &parsed.token, parsed.outcome).await,
         Err(invalid) => {
@@ -100,6 +108,7 @@ async fn receive(State(app): State<App>, request: Request<Body>) -> Response {
                 received.validation_error(&invalid.to_string());
             }
             answer(
+                &app,
                 StatusCode::BAD_REQUEST,
                 &Refused {
                     error: &invalid.to_string(),
@@ -153,6 +162,7 @@ fn settled(
         received.completed(token, duplicate, late);
         let timestamp = time(app.handle.clock().now());
         answer(
+            app,
             StatusCode::OK,
             &Delivered {
                 status: "callback_delivered",
@@ -172,6 +182,7 @@ fn settled(
         Ok(Settlement::Conflict) => {
             received.refused(token, "another answer came first");
             answer(
+                app,
                 StatusCode::CONFLICT,
                 &Refused {
                     error: "The callback has already been answered otherwise",
@@ -188,6 +199,7 @@ fn settled(
         Err(error) => {
             received.storage_error(token, &error);
             answer(
+                app,
                 StatusCode::INTERNAL_SERVER_ERROR,
                 &Refused {
                     error: "Failed to store callback result",
@@ -220,11 +232,15 @@ async fn pushed(app: &App, received: &Received, token: &str, push: push::Push) -
     }
 }
 
-fn answer(status: StatusCode, body: &impl Serialize) -> Response {
+fn answer(app: &App, status: StatusCode, body: &impl Serialize) -> Response {
     let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    let origin = HeaderValue::from_str(&app.options.callbacks.cors_origin);
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_ORIGIN,
+        origin.unwrap_or(HeaderValue::from_static("null")),
+    );
     response
 }

@@ -52,6 +52,7 @@ impl Problem {
             | Code::MalformedQuery
             | Code::StaleToken
             | Code::WrongDefinition
+            | Code::TooDeep
             | Code::WrongForm
             | Code::Unnamed
             | Code::InvalidToken => StatusCode::BAD_REQUEST,
@@ -74,24 +75,31 @@ impl Problem {
             | Code::UnknownRoute
             | Code::UnknownArtifact
             | Code::UnknownApproval
+            | Code::UnknownCallback
+            | Code::UnknownLetter
             | Code::UnknownAgent => StatusCode::NOT_FOUND,
             Code::TooSlow | Code::StillRunning => StatusCode::REQUEST_TIMEOUT,
             Code::StaleDecision
             | Code::Decided
             | Code::NotHandedOn
             | Code::Conflict
+            | Code::CallbackAnswered
             | Code::NotRedrivable
             | Code::AmbiguousOperation => StatusCode::CONFLICT,
             Code::CallbackClosed | Code::SpentLink => StatusCode::GONE,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Code::Overloaded | Code::ConcurrencyReached => StatusCode::TOO_MANY_REQUESTS,
+            Code::UnusableEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::Overloaded | Code::ConcurrencyReached | Code::TooManyRequests => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Code::DamagedStore
             | Code::Crashed
             | Code::PortInUse
             | Code::FolderInUse
             | Code::NewerStore
             | Code::UnsafeListen
+            | Code::WrongSettings
             | Code::UnusableArtifacts
             | Code::UnusableKeys => StatusCode::INTERNAL_SERVER_ERROR,
             Code::UnsatisfiableRange => StatusCode::RANGE_NOT_SATISFIABLE,

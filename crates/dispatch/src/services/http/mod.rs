@@ -1,11 +1,9 @@
 //! `http:invoke`: a call of an HTTP API, as an HTTP task makes it.
 //!
 //! - `request`: what is sent; `form`: its URL-encoding; `connection`: the credentials.
-//! - `address`: where calls may go.
 //! - `answer`: what comes back.
 //! - `exchange`: what is shown of both to whoever tests a state.
 
-mod address;
 mod answer;
 mod connection;
 mod exchange;
@@ -16,12 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use everstep_agent::{Guard, Guarded, Network};
 use reqwest::redirect::Policy;
 
-pub use address::{Network, NotANetwork};
 pub use connection::{Authorization, Connection, Connections, Secret};
 
-use address::{Guard, Guarded};
 pub(crate) use exchange::Exchange;
 
 use answer::Answer;
@@ -125,13 +122,9 @@ impl Http {
             headers,
             body,
         } = outgoing;
-        // An address in place of a name is not resolved, and so not seen by the resolver.
-        let host = url.host_str().unwrap_or_default();
-        if let Ok(address) = host.trim_matches(['[', ']']).parse() {
-            self.guard
-                .check(host, address)
-                .map_err(|guarded| denied(&guarded))?;
-        }
+        self.guard
+            .check_literal(url.host_str().unwrap_or_default())
+            .map_err(|guarded| denied(&guarded))?;
         let client = self.client.as_ref();
         let client = client.map_err(|why| Fault::runtime(why.clone()))?;
         let mut request = client.request(method, url).headers(headers);
