@@ -162,7 +162,7 @@ async fn e0224_a_link_shows_by_get_and_decides_once_by_post() {
     let link = url.strip_prefix(&world.base).expect("our own").to_owned();
     for _ in 0..3 {
         let page = world.get(&link).await;
-        assert_eq!((page.status, page.header("referrer-policy"), page.header("cache-control")), (200, Some("no-referrer"), Some("no-store")));
+        assert_eq!((page.status, page.header("referrer-policy"), page.header("cache-control")), (200, Some("same-origin"), Some("no-store")));
         let policy = page.header("content-security-policy").expect("a policy");
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
     }

@@ -89,8 +89,8 @@ fn page(status: StatusCode, html: String) -> Response {
             "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ),
     );
-    // The address may be a secret: it goes to no other site and stays in no cache.
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // The address may be a secret: it goes to no other site and stays in no cache. (Without any referrer forms would not tell their origin.)
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
