@@ -28,6 +28,14 @@ def ended(dev: Dev, execution: str) -> dict[str, Any]:
     return until(closed, f"{execution} ends")
 
 
+def outcome(dev: Dev, execution: str) -> dict[str, Any]:
+    """What the workflow got: a plain callback gives a text, waiting for one its JSON."""
+    described = ended(dev, execution)
+    result = described["result"]
+    assert result is not None, described
+    return json.loads(result) if isinstance(result, str) else result
+
+
 def pending(dev: Dev, approver: str) -> list[dict[str, Any]]:
     return dev.good("-o", "json", "approvals", "list", "--status", "pending", "--approver", approver).json()["approvals"]
 
@@ -43,7 +51,7 @@ def asked_by_workflow(dev: Dev, title: str, **request: Any) -> tuple[str, str]:
 def test_a_workflow_asks_and_the_decision_resumes_it_once(dev: Dev) -> None:
     execution, approval = asked_by_workflow(dev, "resumed")
     assert dev.good("approvals", "approve", approval, "--by", "ann", "--comment", "Go on").out.strip() == "APPROVED"
-    result = ended(dev, execution)["result"]
+    result = outcome(dev, execution)
     assert (result["approved"], result["feedback"], result["approved_by"], result["approval_id"]) == (True, "Go on", "ann", approval)
     assert result["decisions"][0]["via"] == "cli"
     # Again, and otherwise: neither reaches the workflow.
@@ -61,7 +69,7 @@ def test_a_request_for_changes_comes_back_as_another_round(dev: Dev, waiting: Ca
     execution, callback = waiting()
     first = ask(dev, callback=callback)
     dev.good("approvals", "changes", first["id"], "--by", "bob", "--comment", "Shorter")
-    result = ended(dev, execution)["result"]
+    result = outcome(dev, execution)
     assert (result["approved"], result["decision"], result["feedback"]) == (False, "CHANGES_REQUESTED", "Shorter")
     second = ask(dev, previous=first["id"], summary="shorter")
     assert (second["round"], second["previous"]) == (2, first["id"])
@@ -85,7 +93,7 @@ def test_what_is_taken_back_reaches_the_workflow_as_not_approved(dev: Dev, waiti
     execution, callback = waiting()
     approval = ask(dev, callback=callback)["id"]
     dev.good("approvals", "cancel", approval, "--by", "carl", "--reason", "Not needed")
-    result = ended(dev, execution)["result"]
+    result = outcome(dev, execution)
     assert (result["approved"], result["decision"], result["reason"]) == (False, "CANCELLED", "Not needed")
 
 
@@ -120,7 +128,7 @@ def test_a_day_after_a_restart_nobody_has_approved_by_saying_nothing(tmp_path: P
         server.end()
     server = Dev(tmp_path / "day", "--no-demo", "--clock", "skip")
     try:
-        result = ended(server, execution)["result"]
+        result = outcome(server, execution)
         assert (result["approved"], result["decision"], result["reason"]) == (False, "EXPIRED", "Approval timed out")
         audit = server.good("-o", "json", "approvals", "audit", approval).json()["audit"]
         events = [entry["event"] for entry in audit]

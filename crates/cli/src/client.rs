@@ -40,6 +40,7 @@ pub struct Access {
 pub struct Client {
     url: String,
     key: Option<String>,
+    chosen_key: bool,
     http: reqwest::blocking::Client,
 }
 
@@ -73,14 +74,15 @@ impl Client {
         }
         Ok(Self {
             url,
+            chosen_key: access.api_key.is_some(),
             key,
             http: builder.build()?,
         })
     }
 
-    /// Whether the server is told who calls.
-    pub fn has_key(&self) -> bool {
-        self.key.is_some()
+    /// Whether somebody said which key to show. The one of a server in this folder is nobody's in particular.
+    pub const fn has_chosen_key(&self) -> bool {
+        self.chosen_key
     }
 
     pub fn url(&self) -> &str {

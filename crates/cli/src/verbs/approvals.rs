@@ -99,8 +99,8 @@ pub struct Named {
 /// Who decides, where no key says so.
 #[derive(Args)]
 pub struct Who {
-    /// Who decides, at a server that asks for no key
-    #[arg(long, env = "USER")]
+    /// Who decides, at a server that asks for no key; without it whoever is logged in here
+    #[arg(long)]
     by: Option<String>,
     /// A group that they are in, at a server that asks for no key; may be given several times
     #[arg(long = "group", value_name = "GROUP")]
@@ -131,12 +131,17 @@ impl Named {
 }
 
 impl Who {
-    /// A name is said only where no key says it: with a key nobody decides for others.
+    /// A name is said where it was given, and where no key says it.
     fn add(&self, client: &crate::client::Client, body: &mut Value) {
-        let Some(body) = body.as_object_mut().filter(|_| !client.has_key()) else {
+        let Some(body) = body.as_object_mut() else {
             return;
         };
-        body.insert("by".to_owned(), json!(self.by));
+        let login = || std::env::var("USER").ok();
+        let by = self.by.clone();
+        let by = by.or_else(|| login().filter(|_| !client.has_chosen_key()));
+        if let Some(by) = by.filter(|by| !by.is_empty()) {
+            body.insert("by".to_owned(), by.into());
+        }
         if !self.groups.is_empty() {
             body.insert("groups".to_owned(), json!(self.groups));
         }

@@ -93,7 +93,7 @@ pub(super) async fn decide(
         by: request.by,
         groups: request.groups,
     };
-    let person = person(&caller, claim)?;
+    let person = person(&app, &caller, claim)?;
     let id = find(&app, &name).await?;
     let said = Said {
         verdict: match request.decision {
@@ -214,7 +214,7 @@ pub(super) async fn comment(
         by: request.by,
         groups: Vec::new(),
     };
-    let person = person(&caller, claim)?;
+    let person = person(&app, &caller, claim)?;
     let id = find(&app, &name).await?;
     remark(&app, id, person, way, (request.text, request.asks)).await?;
     Ok(Json(whole(&app, id).await?).into_response())
@@ -272,7 +272,7 @@ pub(super) async fn delegate(
         by: request.by,
         groups: request.groups,
     };
-    let by = person(&caller, claim)?;
+    let by = person(&app, &caller, claim)?;
     let id = find(&app, &name).await?;
     let handed = Request::Delegate {
         by,
@@ -308,7 +308,7 @@ pub(super) async fn cancel(
         by: request.by,
         groups: Vec::new(),
     };
-    let person = person(&caller, claim)?;
+    let person = person(&app, &caller, claim)?;
     let id = find(&app, &name).await?;
     let described = describe(&app, id).await?;
     let settings = described.state.settings.as_ref();

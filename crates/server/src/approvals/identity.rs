@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::door::{Caller, Need};
 use crate::errors::Code;
+use crate::http::App;
 use crate::rest::Problem;
 use crate::server::Peer;
 
@@ -69,36 +70,33 @@ pub(super) struct Claim {
     pub groups: Vec<String>,
 }
 
-/// Who decides.
+/// Who decides. An open door believes what it is told, a key or not: without the key it would be believed, too.
 ///
 /// # Errors
 /// [`Code::NotAllowed`] for workers, agents and keys that only look; [`Code::Unnamed`] when an open door is told no name.
-pub(super) fn person(caller: &Caller, claim: Claim) -> Result<Person, Problem> {
-    match caller {
-        Caller::Key { name, groups, .. } if caller.may(Need::Operate) => match claim.by {
-            Some(other) if other != *name => {
-                let text = format!("The key is {name}'s, and nobody decides for {other}");
-                Err(Problem::new(Code::NotAllowed, text))
-            }
-            _ => Ok(Person {
-                name: name.clone(),
-                groups: groups.clone(),
-            }),
-        },
-        Caller::Anyone => {
-            let name = claim.by.ok_or_else(|| {
-                Problem::new(
-                    Code::Unnamed,
-                    "Without a key the request has to say who decides: \"by\": \"NAME\"",
-                )
-            })?;
+pub(super) fn person(app: &App, caller: &Caller, claim: Claim) -> Result<Person, Problem> {
+    let open = app.options.door.open;
+    match (caller, claim.by) {
+        (Caller::Key { .. } | Caller::Anyone, Some(name)) if open && caller.may(Need::Operate) => {
             check("A name", &name)?;
             Ok(Person {
                 name,
                 groups: claim.groups,
             })
         }
-        Caller::Key { .. } | Caller::Worker { .. } | Caller::Nobody => Err(Problem::new(
+        (Caller::Key { name, .. }, Some(other)) if other != *name && caller.may(Need::Operate) => {
+            let text = format!("The key is {name}'s, and nobody decides for {other}");
+            Err(Problem::new(Code::NotAllowed, text))
+        }
+        (Caller::Key { name, groups, .. }, _) if caller.may(Need::Operate) => Ok(Person {
+            name: name.clone(),
+            groups: groups.clone(),
+        }),
+        (Caller::Anyone, _) => Err(Problem::new(
+            Code::Unnamed,
+            "Without a key the request has to say who decides: \"by\": \"NAME\"",
+        )),
+        (Caller::Key { .. } | Caller::Worker { .. } | Caller::Nobody, _) => Err(Problem::new(
             Code::NotAllowed,
             "People decide: neither functions nor agents do, and no key that is only good for looking",
         )),

@@ -133,7 +133,7 @@ pub(super) async fn create(
                 by: request.by,
                 groups: Vec::new(),
             };
-            person(caller, claim)?.name
+            person(&app, caller, claim)?.name
         }
     };
     check("An approver's name", &request.approver)?;

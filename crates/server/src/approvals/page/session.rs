@@ -95,7 +95,7 @@ pub(super) fn read(app: &App, headers: &HeaderMap) -> Option<Session> {
             groups: content.groups,
         },
         Some(key) if key.is_over(SystemTime::now()) => return None,
-        Some(key) => person(&Caller::key(&key), Claim::default()).ok()?,
+        Some(key) => person(app, &Caller::key(&key), Claim::default()).ok()?,
     };
     let proof = ring.tag(ring.current(), &message("form", text, None))?;
     Some(Session {
@@ -186,7 +186,7 @@ fn begin(
         if key.is_over(SystemTime::now()) {
             return Err(unknown());
         }
-        let person = person(&Caller::key(&key), Claim::default())?;
+        let person = person(app, &Caller::key(&key), Claim::default())?;
         (content(&person.name, Vec::new(), false), Some(key))
     };
     let session = sign(app, &content, key.as_ref());
