@@ -61,8 +61,8 @@ pub(super) fn in_words(ms: u64) -> String {
     let (count, unit) = match minutes {
         0 => return "less than a minute".to_owned(),
         1..=119 => (minutes, "minute"),
-        120..=2_879 => (minutes / 60, "hour"),
-        _ => (minutes / 1_440, "day"),
+        120..=2_879 => ((minutes + 30) / 60, "hour"),
+        _ => ((minutes + 720) / 1_440, "day"),
     };
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {unit}{plural}")
@@ -103,7 +103,9 @@ mod tests {
             (59_999, "less than a minute"),
             (60_000, "1 minute"),
             (7_200_000, "2 hours"),
+            (10_799_000, "3 hours"),
             (172_800_000, "2 days"),
+            (604_799_000, "7 days"),
         ] {
             assert_eq!(in_words(ms), words);
         }
