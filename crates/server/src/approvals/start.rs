@@ -130,7 +130,8 @@ async fn begin(app: &App, caller: &Caller, request: Start) -> Result<(ExecutionI
         )));
     }
     let asked = asked(&request);
-    let mut settings = settings(app.handle.clock().now(), caller, request, digest)?;
+    let (now, open) = (app.handle.clock().now(), app.options.door.open);
+    let mut settings = settings(now, (caller, open), request, digest)?;
     (settings.round, settings.previous) = (round, previous);
     settings.waiting = callback.map(|(token, _)| token);
     settings.pages = format!("{}/approvals/", app.base);
@@ -278,7 +279,7 @@ fn approvers(named: Vec<Named>) -> Result<Vec<Approver>, Problem> {
 
 fn settings(
     now: Timestamp,
-    caller: &Caller,
+    (caller, open): (&Caller, bool),
     request: Start,
     digest: Digest,
 ) -> Result<Settings, Problem> {
@@ -312,7 +313,7 @@ fn settings(
         OnExpiry::Escalate => Expiry::Escalate,
     };
     let due = due(now, request.due.as_deref(), request.expires_in.as_ref())?;
-    let (requester, starter) = requester(caller, request.requester)?;
+    let (requester, starter) = requester(caller, open, request.requester)?;
     Ok(Settings {
         title: request.title,
         digest,
@@ -380,6 +381,7 @@ fn due(now: Timestamp, due: Option<&str>, expires_in: Option<&Span>) -> Result<T
 /// Who asks, and who had it asked where that is somebody else: neither decides.
 fn requester(
     caller: &Caller,
+    open: bool,
     named: Option<String>,
 ) -> Result<(Option<String>, Option<String>), Problem> {
     if let Some(name) = &named {
@@ -387,7 +389,8 @@ fn requester(
     }
     Ok(match caller {
         Caller::Key { name, .. } => match named {
-            Some(other) if other != *name => (Some(other), Some(name.clone())),
+            // Where whoever decides is believed, the key says nothing about whoever asks either.
+            Some(other) if other != *name => (Some(other), Some(name.clone()).filter(|_| !open)),
             _ => (Some(name.clone()), None),
         },
         Caller::Worker { function_arn, .. } => (named, Some(function_arn.clone())),
