@@ -22,6 +22,9 @@ const STEPS: &[(&str, Step)] = &[
     ("doc", doc),
 ];
 
+/// What no default build has is checked all the same.
+const FEATURES: [&str; 2] = ["--features", "everstep-research/aws"];
+
 /// Nextest ends a single test that hangs; this ends a build or a run that does.
 const RUST_LIMIT: Duration = Duration::from_secs(3_600);
 
@@ -150,6 +153,7 @@ fn clippy(root: &Path, report: &mut Report) -> Result<()> {
     cargo
         .current_dir(root)
         .args(["clippy", "--workspace", "--all-targets", "--quiet"])
+        .args(FEATURES)
         .args(["--", "-D", "warnings"]);
     verdict("clippy", &mut cargo, report)
 }
@@ -174,17 +178,21 @@ fn rust(root: &Path, report: &mut Report) -> Result<()> {
     let mut cargo = shell::cargo();
     cargo.current_dir(root);
     if has_nextest {
-        cargo.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+        cargo
+            .args(["nextest", "run", "--workspace", "--no-fail-fast"])
+            .args(FEATURES);
         counted("rust", &mut cargo, counts::nextest, report)
     } else {
-        cargo.args([
-            "test",
-            "--workspace",
-            "--lib",
-            "--bins",
-            "--tests",
-            "--no-fail-fast",
-        ]);
+        cargo
+            .args([
+                "test",
+                "--workspace",
+                "--lib",
+                "--bins",
+                "--tests",
+                "--no-fail-fast",
+            ])
+            .args(FEATURES);
         counted("rust", &mut cargo, counts::cargo_test, report)
     }
 }

@@ -4,10 +4,13 @@ use base64::Engine as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::artifact::REPORT_LINK;
 use crate::controller::{approve, start};
 use crate::error::{Kind, WorkflowError};
 use crate::message::{is_workflow_id, parse_start, workflow_id_for_key};
+use crate::record::Record;
 use crate::services::Services;
+use crate::settings::Backend;
 use crate::table::get_workflow_state;
 
 /// A route that the server hands to a function.
@@ -87,9 +90,13 @@ async fn route(services: &Services, request: &Request) -> Result<(u16, Value), W
         }
         ("GET", ["workflows", id]) if is_workflow_id(id) => {
             match get_workflow_state(&*services.records, id, &services.log).await? {
-                Some(record) => Ok((200, json!(record))),
+                Some(record) => Ok((200, json!(with_fresh_link(services, record).await))),
                 None => Ok((404, json!({ "error": "Workflow not found" }))),
             }
+        }
+        ("GET", ["workflows", id, "callbacks"]) if is_workflow_id(id) => {
+            let page = services.callbacks.list(id, request.cursor.as_deref());
+            Ok((200, json!(page.await?)))
         }
         ("POST", ["approve", id] | ["workflows", id, "approve"]) => Ok((
             200,
@@ -98,6 +105,17 @@ async fn route(services: &Services, request: &Request) -> Result<(u16, Value), W
         ("GET", ["workflows", _]) => Ok((404, json!({ "error": "Workflow not found" }))),
         _ => Ok((404, json!({ "error": "Not found" }))),
     }
+}
+
+/// A link that S3 signed ends with the credentials of whoever signed it, so that a reader gets a new one.
+async fn with_fresh_link(services: &Services, mut record: Record) -> Record {
+    if services.settings.backend == Backend::Aws
+        && let Some(key) = record.text("report_s3_key")
+        && let Ok(link) = services.link(&record.workflow_id, key, REPORT_LINK).await
+    {
+        record.extra.insert("report_url".to_owned(), link.into());
+    }
+    record
 }
 
 fn json_body(request: &Request) -> Result<&Value, WorkflowError> {
@@ -141,7 +159,7 @@ fn read(event: &Value) -> Option<Request> {
             .map(str::to_owned)
     };
     let method = text("/httpMethod").or_else(|| text("/requestContext/http/method"))?;
-    let path = text("/path").or_else(|| text("/rawPath"))?;
+    let path = text("/path").or_else(|| raw_path(event))?;
     let query = |name: &str| {
         text(&format!("/queryStringParameters/{name}")).filter(|value| !value.is_empty())
     };
@@ -158,6 +176,17 @@ fn read(event: &Value) -> Option<Request> {
         cursor: query("cursor"),
         caller: caller(event),
     })
+}
+
+/// Format 2 begins the path with the name of the stage, unless that is the default one.
+fn raw_path(event: &Value) -> Option<String> {
+    let path = event.get("rawPath").and_then(Value::as_str)?;
+    let stage = event
+        .pointer("/requestContext/stage")
+        .and_then(Value::as_str);
+    let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
+    let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    Some(rest.unwrap_or(path).to_owned())
 }
 
 /// The body as JSON: text, base64 text, or an object that somebody parsed already. No body reads as null.
@@ -219,6 +248,17 @@ mod tests {
         assert_eq!(first.body, Ok(json!({ "topic": "t" })));
         assert_eq!(first.idempotency_key.as_deref(), Some("k"));
         assert!(read(&json!({ "topic": "t" })).is_none());
+    }
+
+    #[test]
+    fn the_stage_is_no_part_of_the_path() {
+        let at = |path: &str| {
+            let event = json!({ "requestContext": { "http": { "method": "GET" }, "stage": "v1" }, "rawPath": path });
+            read(&event).expect("a request").path.join("/")
+        };
+        assert_eq!(at("/v1/workflows/v1"), "workflows/v1");
+        assert_eq!(at("/v10/workflows"), "v10/workflows");
+        assert_eq!(at("/workflows"), "workflows");
     }
 
     #[test]

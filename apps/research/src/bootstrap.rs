@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::api::{API_FUNCTION, api_handler};
 use crate::artifact::Pending;
+use crate::callback::{Invocation, callback_handler};
 use crate::controller::controller;
 use crate::log::Log;
 use crate::services::Services;
@@ -103,9 +104,9 @@ pub async fn bootstrap() -> Result<(), Error> {
         _ => return Err(format!("_HANDLER must be {WORKFLOW_HANDLER}, {CONTROLLER_HANDLER} or {API_HANDLER}, not {name:?}").into()),
     };
     let settings = Settings::from_env(role)?;
-    let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+    let config = client_configuration().await;
     let lambda = aws_sdk_lambda::Client::new(&config);
-    let services = Services::local(settings, lambda.clone(), Log::default())?;
+    let services = Services::connect(settings, &config, Log::default())?;
     match function {
         "handler" => lambda_runtime::run(service_fn(workflow_service(services, lambda))).await,
         "api_handler" => {
@@ -128,6 +129,38 @@ pub async fn bootstrap() -> Result<(), Error> {
             lambda_runtime::run(service_fn(serve)).await
         }
     }
+}
+
+/// Runs the Lambda runtime with the callback handler, until the host ends the process. Whatever `_HANDLER` says: the program has one.
+///
+/// # Errors
+/// Configuration is missing, or the runtime cannot be reached.
+pub async fn callback_bootstrap() -> Result<(), Error> {
+    let settings = Settings::from_env(Role::Callback)?;
+    let services = Services::connect(settings, &client_configuration().await, Log::default())?;
+    let services = &services;
+    let serve = |event: LambdaEvent<Value>| async move {
+        let function = event.context.env_config.function_name.as_str();
+        let invocation = Invocation {
+            request_id: &event.context.request_id,
+            function,
+        };
+        Ok::<_, Error>(callback_handler(services, &event.payload, invocation).await)
+    };
+    lambda_runtime::run(service_fn(serve)).await
+}
+
+/// Credentials, region and addresses as everywhere with AWS. What is throttled or broken is tried again after at most 1, 2 and 4 s, each
+/// time a random part of it, so that callers who were refused together do not come back together.
+async fn client_configuration() -> aws_config::SdkConfig {
+    let retries = aws_config::retry::RetryConfig::standard()
+        .with_max_attempts(4)
+        .with_initial_backoff(Duration::from_secs(1))
+        .with_max_backoff(Duration::from_secs(4));
+    aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .retry_config(retries)
+        .load()
+        .await
 }
 
 /// The durable handler as a Lambda service: invocation event in, durable response out.

@@ -3,10 +3,11 @@
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{EventType, InvocationType};
+use aws_sdk_lambda::types::{ErrorObject, EventType, InvocationType};
 use serde_json::Value;
 
 use crate::artifact::Pending;
+use crate::callback::{AgentFailure, Outcome};
 use crate::error::{Kind, WorkflowStateError};
 
 /// Starting executions and settling their waits. The implementation works against Everstep and AWS alike.
@@ -23,6 +24,13 @@ pub trait Engine: Send + Sync {
         &'a self,
         callback_id: &'a str,
         result: &'a Value,
+    ) -> Pending<'a, Result<(), WorkflowStateError>>;
+
+    /// Settles a callback with what an agent said, byte for byte.
+    fn answer<'a>(
+        &'a self,
+        callback_id: &'a str,
+        outcome: &'a Outcome,
     ) -> Pending<'a, Result<(), WorkflowStateError>>;
 
     /// The id of the newest callback of that name which nothing has settled yet.
@@ -71,12 +79,28 @@ impl LambdaEngine {
             .map_err(|error| service(&error, "starting the workflow"))
     }
 
-    async fn settle(&self, callback_id: &str, result: &Value) -> Result<(), WorkflowStateError> {
+    async fn settle(&self, callback_id: &str, result: &str) -> Result<(), WorkflowStateError> {
         let request = self
             .client
             .send_durable_execution_callback_success()
             .callback_id(callback_id);
-        let sent = request.result(Blob::new(result.to_string())).send().await;
+        let sent = request.result(Blob::new(result)).send().await;
+        sent.map(|_| ())
+            .map_err(|error| service(&error, "settling the callback"))
+    }
+
+    async fn fail(&self, callback_id: &str, error: &str) -> Result<(), WorkflowStateError> {
+        let failure = AgentFailure::of(error);
+        let error = ErrorObject::builder()
+            .error_type(failure.error_type)
+            .error_message(failure.message)
+            .set_error_data(failure.data)
+            .build();
+        let request = self
+            .client
+            .send_durable_execution_callback_failure()
+            .callback_id(callback_id);
+        let sent = request.error(error).send().await;
         sent.map(|_| ())
             .map_err(|error| service(&error, "settling the callback"))
     }
@@ -149,7 +173,18 @@ impl Engine for LambdaEngine {
         callback_id: &'a str,
         result: &'a Value,
     ) -> Pending<'a, Result<(), WorkflowStateError>> {
-        Box::pin(self.settle(callback_id, result))
+        Box::pin(async move { self.settle(callback_id, &result.to_string()).await })
+    }
+
+    fn answer<'a>(
+        &'a self,
+        callback_id: &'a str,
+        outcome: &'a Outcome,
+    ) -> Pending<'a, Result<(), WorkflowStateError>> {
+        match outcome {
+            Outcome::Success(result) => Box::pin(self.settle(callback_id, result)),
+            Outcome::Failure(error) => Box::pin(self.fail(callback_id, error)),
+        }
     }
 
     fn open_callback<'a>(

@@ -3,6 +3,9 @@
 use aws_durable_execution_sdk::{BoxError, StepError, TypedError};
 use serde_json::{Value, json};
 
+/// The code of a failure that an agent reports, as the specification has it.
+pub const AGENT_EXECUTION_ERROR: &str = "AgentExecutionError";
+
 /// What kind of failure it is; retry follows from it and from nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

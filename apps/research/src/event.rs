@@ -1,32 +1,70 @@
 //! Events to the outside, sent only after the state they tell of is durable.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::{Value, json};
 
+use crate::artifact::Pending;
 use crate::log::{Level, Log};
 use crate::record::Record;
 
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 const SEND_ATTEMPTS: u32 = 3;
 
-/// Sends events to the log and, when one is configured, to a sink by POST.
+/// One place that takes events.
+pub trait Sink: Send + Sync {
+    /// Sends one entry, an EventBridge entry or an SNS notification; the failure is a sentence for the log.
+    fn send<'a>(&'a self, id: &'a str, entry: &'a Value) -> Pending<'a, Result<(), String>>;
+}
+
+/// A sink by POST, with the event's id as `Idempotency-Key`.
+#[derive(Debug, Clone)]
+pub struct HttpSink {
+    /// Makes the calls.
+    pub client: Client,
+    /// Where to.
+    pub url: String,
+}
+
+impl HttpSink {
+    async fn post(&self, id: &str, entry: &Value) -> Result<(), String> {
+        let request = self
+            .client
+            .post(&self.url)
+            .timeout(SEND_TIMEOUT)
+            .header("Idempotency-Key", id)
+            .json(entry);
+        match request.send().await {
+            Ok(response) if response.status().is_success() => Ok(()),
+            Ok(response) => Err(format!("the sink answered {}", response.status())),
+            Err(_) => Err("the sink cannot be reached".to_owned()),
+        }
+    }
+}
+
+impl Sink for HttpSink {
+    fn send<'a>(&'a self, id: &'a str, entry: &'a Value) -> Pending<'a, Result<(), String>> {
+        Box::pin(self.post(id, entry))
+    }
+}
+
+/// Sends events to the log and to whatever sinks are configured.
 ///
 /// Delivery is at least once as far as the workflow goes: a step that runs again sends again, with the same id, by which the
 /// sink can tell. A sink that stays out of reach costs the event, never the workflow; the log keeps it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Events {
-    client: Client,
-    sink: Option<String>,
+    sinks: Vec<Arc<dyn Sink>>,
     log: Log,
 }
 
 impl Events {
-    /// Events to `log` and to `sink`, if there is one.
+    /// Events to `log` and to every one of `sinks`.
     #[must_use]
-    pub fn new(client: Client, sink: Option<String>, log: Log) -> Self {
-        Self { client, sink, log }
+    pub fn new(sinks: Vec<Arc<dyn Sink>>, log: Log) -> Self {
+        Self { sinks, log }
     }
 
     /// Sends one event, an EventBridge entry; `id` is the same whenever the same thing is told again.
@@ -36,27 +74,20 @@ impl Events {
             workflow_id,
             json!({ "id": id, "entry": without_links(entry) }),
         );
-        let Some(sink) = &self.sink else { return };
-        for attempt in 1..=SEND_ATTEMPTS {
-            let request = self
-                .client
-                .post(sink)
-                .timeout(SEND_TIMEOUT)
-                .header("Idempotency-Key", id)
-                .json(entry);
-            let fault = match request.send().await {
-                Ok(response) if response.status().is_success() => return,
-                Ok(response) => format!("the sink answered {}", response.status()),
-                Err(_) => "the sink cannot be reached".to_owned(),
-            };
-            self.log.write(
-                Level::Warning,
-                "event_delivery_failed",
-                workflow_id,
-                json!({ "id": id, "attempt": attempt, "error": fault }),
-            );
-            if attempt < SEND_ATTEMPTS {
-                tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+        for sink in &self.sinks {
+            for attempt in 1..=SEND_ATTEMPTS {
+                let Err(fault) = sink.send(id, entry).await else {
+                    break;
+                };
+                self.log.write(
+                    Level::Warning,
+                    "event_delivery_failed",
+                    workflow_id,
+                    json!({ "id": id, "attempt": attempt, "error": fault }),
+                );
+                if attempt < SEND_ATTEMPTS {
+                    tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+                }
             }
         }
     }

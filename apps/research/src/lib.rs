@@ -20,7 +20,10 @@
 pub mod agent;
 mod api;
 pub mod artifact;
+#[cfg(feature = "aws")]
+pub mod aws;
 mod bootstrap;
+pub mod callback;
 pub mod controller;
 pub mod engine;
 pub mod error;
@@ -40,7 +43,10 @@ pub use api::{API_FUNCTION, Route, api_handler, routes};
 pub use artifact::{
     fetch_artifact, generate_presigned_url, is_large_payload, parse_s3_uri, store_artifact,
 };
-pub use bootstrap::{FunctionDefinition, bootstrap, functions, workflow_service};
+pub use bootstrap::{
+    FunctionDefinition, bootstrap, callback_bootstrap, functions, workflow_service,
+};
+pub use callback::callback_handler;
 pub use error::{
     AgentInvocationError, ArtifactStorageError, WorkflowError, WorkflowStateError, sanitize_error,
 };

@@ -57,14 +57,30 @@ impl Log {
         if let Value::Object(extra) = fields {
             line.extend(extra);
         }
+        self.line(Value::Object(line));
+    }
+
+    /// One line of the callback handler, whose lines have the seed's other shape: timestamp, event_type, then `fields`, an object.
+    pub fn event_type(&self, event_type: &str, fields: Value) {
+        let mut line = Map::new();
+        line.insert("timestamp".to_owned(), crate::record::now().into());
+        line.insert("event_type".to_owned(), event_type.into());
+        if let Value::Object(extra) = fields {
+            line.extend(extra);
+        }
+        self.line(Value::Object(line));
+    }
+
+    /// A line as it is.
+    pub fn line(&self, line: Value) {
         match &self.kept {
             Some(kept) => kept
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .push(Value::Object(line)),
+                .push(line),
             None => {
                 // Standard error is what the function host keeps as the function's log; a closed pipe must not stop the workflow.
-                let mut text = Value::Object(line).to_string();
+                let mut text = line.to_string();
                 text.push('\n');
                 let _ = std::io::stderr().lock().write_all(text.as_bytes());
             }

@@ -1,8 +1,11 @@
 //! Shapes that leave or enter the workflow: input, agent payloads, decisions, results, events. Pure.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::artifact::LARGE_PAYLOAD_BYTES;
 use crate::error::WorkflowError;
 use crate::record::{Phase, Record, status};
 
@@ -311,6 +314,26 @@ pub fn completed(workflow_id: &str, report_url: Option<&str>, completed_at: Opti
     json!({ "status": status::COMPLETED, "workflow_id": workflow_id, "report_url": report_url, "completed_at": completed_at })
 }
 
+/// SNS and EventBridge take 256 KB, in which this must fit as JSON. A longer summary belongs to an analysis that is linked whole.
+const SUMMARY_BYTES: usize = LARGE_PAYLOAD_BYTES;
+
+/// As much of the beginning as is at most `limit` bytes of JSON.
+fn beginning(text: &str, limit: usize) -> Cow<'_, str> {
+    let written = |letter: char| match letter {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        control if control < ' ' => 6,
+        other => other.len_utf8(),
+    };
+    let mut left = limit;
+    for (place, letter) in text.char_indices() {
+        match left.checked_sub(written(letter)) {
+            Some(rest) => left = rest,
+            None => return Cow::Owned(format!("{}…", text.get(..place).unwrap_or_default())),
+        }
+    }
+    Cow::Borrowed(text)
+}
+
 /// The message of an approval request (specification, §9). An analysis may be any JSON: text, list and null included.
 #[must_use]
 pub fn approval_message(
@@ -323,11 +346,12 @@ pub fn approval_message(
     let summary = analysis
         .get("summary")
         .and_then(Value::as_str)
-        .filter(|text| !text.is_empty());
+        .filter(|text| !text.is_empty())
+        .map(|text| beginning(text, SUMMARY_BYTES));
     json!({
         "workflow_id": workflow_id,
         "status": "approval_required",
-        "analysis_summary": summary.unwrap_or("No summary available"),
+        "analysis_summary": summary.as_deref().unwrap_or("No summary available"),
         "review_url": review_url,
         "callback_url": approve_url,
         "requested_at": now,

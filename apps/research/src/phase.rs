@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 
 use crate::agent::{Dispatch, Dispatched, Progress};
 use crate::artifact::{LARGE_PAYLOAD_BYTES, is_large_payload, reference_uri};
-use crate::error::{AgentInvocationError, Kind, WorkflowError, is_transient};
+use crate::callback::{Wait, key_of};
+use crate::error::{
+    AGENT_EXECUTION_ERROR, AgentInvocationError, Kind, WorkflowError, is_transient,
+};
 use crate::log::{Level, token_hash};
 use crate::message::{context_id, has_result, message_id, phase_payload, with_callback};
 use crate::record::Phase;
@@ -163,17 +166,21 @@ pub async fn invoke_agent_with_callback(
             suspended(ctx, services, &task.workflow_id, &format!("{name}_await"));
             let (poll_services, poll_task) = (services.clone(), task.clone());
             let first = dispatched.clone();
-            let polled = ctx
-                .run_in_child_context(move |child| async move {
-                    poll(&child, &poll_services, &poll_task, &token, first).await
-                })
-                .name(format!("{name}_poll"))
-                .future();
-            match ctx
-                .race([callback.result(), polled])
-                .name(format!("{name}_result"))
-                .await
-            {
+            // An agent that names no task can only call back: there is nothing to look at.
+            let waited = if dispatched.task_id.is_none() {
+                callback.result().await
+            } else {
+                let polled = ctx
+                    .run_in_child_context(move |child| async move {
+                        poll(&child, &poll_services, &poll_task, &token, first).await
+                    })
+                    .name(format!("{name}_poll"))
+                    .future();
+                ctx.race([callback.result(), polled])
+                    .name(format!("{name}_result"))
+                    .await
+            };
+            match waited {
                 Ok(result) => result,
                 Err(error) => {
                     stop_agent(ctx, services, &task, &dispatched).await?;
@@ -219,6 +226,11 @@ fn dispatch_step(
         let input = own
             .by_reference(&record, input_kind(task.phase), task.input.clone())
             .await?;
+        let wait = Wait {
+            workflow_id: task.workflow_id.clone(),
+            step: format!("{}_await", task.phase.step()),
+        };
+        own.callbacks.expect(&key_of(&token), &wait).await?;
         let callback_url = own.settings.callback_url(&task.workflow_id);
         let payload = phase_payload(
             task.phase,
@@ -474,7 +486,7 @@ fn in_time(error: WorkflowError, phase: Phase) -> WorkflowError {
 fn agent_failed(error: &str) -> AgentInvocationError {
     AgentInvocationError {
         kind: Kind::Invalid,
-        code: Some("AgentExecutionError"),
+        code: Some(AGENT_EXECUTION_ERROR),
         message: error.to_owned(),
     }
 }

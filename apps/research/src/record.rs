@@ -181,6 +181,15 @@ pub enum Change {
         /// `result_summary`.
         result: Option<Value>,
     },
+    /// An agent's callback has settled a wait; the flow itself moves on by itself.
+    Answered {
+        /// Name of the wait.
+        step: String,
+        /// `SUCCESS` or `FAILURE`.
+        status: String,
+        /// When it came.
+        at: String,
+    },
 }
 
 const CORE_FIELDS: [&str; 9] = [
@@ -318,6 +327,10 @@ impl Record {
                 self.set_status(status, current_step.as_deref(), additional_fields, *custom)?;
             }
             Change::StepCompleted { step, result } => self.complete_step(step, result.clone(), now),
+            Change::Answered { step, status, at } => {
+                let told = json!({ "step": step, "status": status, "timestamp": at });
+                self.extra.insert("last_callback".to_owned(), told);
+            }
         }
         Ok(())
     }

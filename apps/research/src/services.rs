@@ -13,9 +13,10 @@ use crate::artifact::{
     generate_presigned_url, is_large_payload, parse_s3_uri, reference, reference_uri,
     store_artifact,
 };
+use crate::callback::{CallbackItems, KeptByServer};
 use crate::engine::{Engine, LambdaEngine};
 use crate::error::{ArtifactStorageError, Kind, WorkflowError};
-use crate::event::Events;
+use crate::event::{Events, HttpSink, Sink};
 use crate::local::ServiceArtifacts;
 use crate::log::Log;
 use crate::record::{Change, Phase, Record};
@@ -35,6 +36,8 @@ pub struct Services {
     pub agents: Arc<dyn Agents>,
     /// The durable execution service.
     pub engine: Arc<dyn Engine>,
+    /// What is kept of callbacks.
+    pub callbacks: Arc<dyn CallbackItems>,
     /// Events to the outside.
     pub events: Events,
     /// Log lines.
@@ -73,7 +76,51 @@ impl Services {
                     .with_directory(service),
             ),
             engine: Arc::new(LambdaEngine::new(lambda, &settings.workflow_function)),
-            events: Events::new(client, settings.event_sink_url.clone(), log.clone()),
+            callbacks: Arc::new(KeptByServer),
+            events: Events::new(http_sink(client, &settings), log.clone()),
+            settings: Arc::new(settings),
+            log,
+            steps: Arc::default(),
+        })
+    }
+
+    /// The services that the settings choose, by clients of one AWS configuration.
+    ///
+    /// # Errors
+    /// The service's address is none, or no HTTP client can be built.
+    pub fn connect(
+        settings: Settings,
+        config: &aws_config::SdkConfig,
+        log: Log,
+    ) -> Result<Self, ArtifactStorageError> {
+        let lambda = aws_sdk_lambda::Client::new(config);
+        match settings.backend {
+            #[cfg(feature = "aws")]
+            crate::settings::Backend::Aws => Self::aws(settings, config, lambda, log),
+            _ => Self::local(settings, lambda, log),
+        }
+    }
+
+    /// The services of AWS.
+    #[cfg(feature = "aws")]
+    fn aws(
+        settings: Settings,
+        config: &aws_config::SdkConfig,
+        lambda: aws_sdk_lambda::Client,
+        log: Log,
+    ) -> Result<Self, ArtifactStorageError> {
+        use crate::aws::{CallbackTable, RecordTable, S3Artifacts, sinks};
+        let client = client(None)?;
+        let table = aws_sdk_dynamodb::Client::new(config);
+        let mut sinks = sinks(config, &settings);
+        sinks.extend(http_sink(client.clone(), &settings));
+        Ok(Self {
+            records: Arc::new(RecordTable::new(table.clone(), &settings.workflow_table)),
+            artifacts: Arc::new(S3Artifacts::new(config)),
+            agents: Arc::new(A2aAgents::new(client, settings.service_url.clone())),
+            engine: Arc::new(LambdaEngine::new(lambda, &settings.workflow_function)),
+            callbacks: Arc::new(CallbackTable::new(table, &settings.workflow_table)),
+            events: Events::new(sinks, log.clone()),
             settings: Arc::new(settings),
             log,
             steps: Arc::default(),
@@ -215,6 +262,13 @@ impl Services {
             json!({ "error": error.to_string(), "error_type": error.type_name() }),
         );
     }
+}
+
+fn http_sink(client: reqwest::Client, settings: &Settings) -> Vec<Arc<dyn Sink>> {
+    let url = settings.event_sink_url.clone();
+    url.map(|url| Arc::new(HttpSink { client, url }) as Arc<dyn Sink>)
+        .into_iter()
+        .collect()
 }
 
 fn client(token: Option<&ServiceToken>) -> Result<reqwest::Client, ArtifactStorageError> {

@@ -9,11 +9,25 @@ pub enum Role {
     Workflow,
     /// `DurableControllerFunction` and the API: they start, settle and read.
     Front,
+    /// The callback handler, which only AWS needs.
+    Callback,
+}
+
+/// Whose services keep records and artifacts and take events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// Everstep's own.
+    Everstep,
+    /// DynamoDB, S3, SNS and EventBridge.
+    Aws,
 }
 
 /// Names and defaults of the research specification, §3, and of this build's own settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// `RESEARCH_SERVICES`: `everstep` or `aws`. Unset, it is Everstep where `EVERSTEP_URL` says that there is one, and otherwise AWS if
+    /// this build knows AWS.
+    pub backend: Backend,
     /// `ARTIFACT_BUCKET`.
     pub artifact_bucket: String,
     /// `WORKFLOW_TABLE`.
@@ -36,6 +50,10 @@ pub struct Settings {
     pub approval_topic: Option<String>,
     /// `EVENT_SINK_URL`: receives every event as a POST.
     pub event_sink_url: Option<String>,
+    /// `EVENT_BUS_NAME`: the EventBridge bus; the account's default one unless told.
+    pub event_bus: Option<String>,
+    /// `CALLBACK_ALLOW_ORIGIN`: what the callback handler answers as `Access-Control-Allow-Origin`; `*` unless told.
+    pub callback_allow_origin: String,
     /// `POLL_SECONDS`: waits between two looks at an agent's task; the last one repeats.
     pub poll_seconds: Vec<u64>,
     /// `WORKFLOW_FUNCTION`: the durable function with its qualifier.
@@ -91,11 +109,12 @@ impl Settings {
         let callback_api_url = match (optional("CALLBACK_API_URL"), &everstep_url) {
             (Some(url), _) => trim_slash(&url),
             (None, Some(url)) => url.clone(),
+            (None, None) if role == Role::Callback => String::new(),
             (None, None) => required("CALLBACK_API_URL"),
         };
         let mut agent = |name: &str| match role {
             Role::Workflow => required(name),
-            Role::Front => optional(name).unwrap_or_default(),
+            Role::Front | Role::Callback => optional(name).unwrap_or_default(),
         };
         let researcher = agent("RESEARCHER_AGENT_ARN");
         let analyst = agent("ANALYST_AGENT_ARN");
@@ -105,25 +124,33 @@ impl Settings {
             .map_or(Ok(Duration::from_secs(24 * 3600)), |text| hours(&text));
         let poll_seconds =
             optional("POLL_SECONDS").map_or(Ok(POLL_SECONDS.to_vec()), |text| seconds(&text));
+        let backend = backend(role, optional("RESEARCH_SERVICES"), everstep_url.is_some());
         faults.extend(approval_timeout.as_ref().err().cloned());
         faults.extend(poll_seconds.as_ref().err().cloned());
-        match (approval_timeout, poll_seconds) {
-            (Ok(approval_timeout), Ok(poll_seconds)) if faults.is_empty() => Ok(Self {
-                service_url: everstep_url.unwrap_or_else(|| callback_api_url.clone()),
-                artifact_bucket,
-                workflow_table,
-                researcher,
-                analyst,
-                writer,
-                callback_api_url,
-                service_token: optional("EVERSTEP_WORKER_TOKEN").map(ServiceToken),
-                approval_timeout,
-                approval_topic: optional("APPROVAL_SNS_TOPIC_ARN"),
-                event_sink_url: optional("EVENT_SINK_URL"),
-                poll_seconds,
-                workflow_function: optional("WORKFLOW_FUNCTION")
-                    .unwrap_or_else(|| WORKFLOW_FUNCTION.to_owned()),
-            }),
+        faults.extend(backend.as_ref().err().cloned());
+        match (approval_timeout, poll_seconds, backend) {
+            (Ok(approval_timeout), Ok(poll_seconds), Ok(backend)) if faults.is_empty() => {
+                Ok(Self {
+                    backend,
+                    service_url: everstep_url.unwrap_or_else(|| callback_api_url.clone()),
+                    artifact_bucket,
+                    workflow_table,
+                    researcher,
+                    analyst,
+                    writer,
+                    callback_api_url,
+                    service_token: optional("EVERSTEP_WORKER_TOKEN").map(ServiceToken),
+                    approval_timeout,
+                    approval_topic: optional("APPROVAL_SNS_TOPIC_ARN"),
+                    event_sink_url: optional("EVENT_SINK_URL"),
+                    event_bus: optional("EVENT_BUS_NAME"),
+                    callback_allow_origin: optional("CALLBACK_ALLOW_ORIGIN")
+                        .unwrap_or_else(|| "*".to_owned()),
+                    poll_seconds,
+                    workflow_function: optional("WORKFLOW_FUNCTION")
+                        .unwrap_or_else(|| WORKFLOW_FUNCTION.to_owned()),
+                })
+            }
             _ => Err(SettingsError(faults)),
         }
     }
@@ -139,6 +166,32 @@ impl Settings {
     pub fn poll_wait(&self, round: usize) -> Duration {
         let last = self.poll_seconds.last().copied().unwrap_or(600);
         Duration::from_secs(self.poll_seconds.get(round).copied().unwrap_or(last))
+    }
+}
+
+fn backend(role: Role, told: Option<String>, everstep: bool) -> Result<Backend, String> {
+    let chosen = match told.as_deref().map(str::trim) {
+        Some("aws") => Backend::Aws,
+        Some("everstep") => Backend::Everstep,
+        Some(other) => {
+            return Err(format!(
+                "RESEARCH_SERVICES must be everstep or aws, not {other:?}"
+            ));
+        }
+        None if role == Role::Callback => Backend::Aws,
+        None if everstep || !cfg!(feature = "aws") => Backend::Everstep,
+        None => Backend::Aws,
+    };
+    match (chosen, role) {
+        (Backend::Aws, _) if !cfg!(feature = "aws") => Err(
+            "RESEARCH_SERVICES is aws, and this program was built without AWS: build it with `--features aws`"
+                .to_owned(),
+        ),
+        (Backend::Everstep, Role::Callback) => Err(
+            "RESEARCH_SERVICES is everstep, whose server receives callbacks itself: the callback handler is for aws"
+                .to_owned(),
+        ),
+        _ => Ok(chosen),
     }
 }
 
@@ -220,6 +273,29 @@ mod tests {
     }
 
     #[test]
+    fn services_are_everstep_where_it_is_and_aws_only_in_a_build_that_knows_it() {
+        let read = |role, extra: &[(&str, &str)]| {
+            Settings::read(role, env(extra)).map(|settings| settings.backend)
+        };
+        let there = [("EVERSTEP_URL", "http://e")];
+        assert_eq!(read(Role::Workflow, &there), Ok(Backend::Everstep));
+        let told = read(Role::Front, &[("RESEARCH_SERVICES", "aws")]);
+        let handler = read(Role::Callback, &[("CALLBACK_API_URL", "")]);
+        if cfg!(feature = "aws") {
+            assert_eq!(read(Role::Workflow, &[]), Ok(Backend::Aws));
+            assert_eq!((told, handler), (Ok(Backend::Aws), Ok(Backend::Aws)));
+        } else {
+            assert_eq!(read(Role::Workflow, &[]), Ok(Backend::Everstep));
+            for refused in [told, handler] {
+                let text = refused.expect_err("no AWS in here").to_string();
+                assert!(text.contains("RESEARCH_SERVICES"), "{text}");
+            }
+        }
+        let wrong = read(Role::Callback, &[("RESEARCH_SERVICES", "everstep")]);
+        assert!(wrong.is_err(), "the server receives callbacks itself");
+    }
+
+    #[test]
     fn defaults_are_those_of_the_specification() {
         let settings = Settings::read(Role::Workflow, env(&[])).expect("complete");
         assert_eq!(settings.approval_timeout, Duration::from_secs(86_400));
@@ -238,6 +314,7 @@ mod tests {
             ("APPROVAL_TIMEOUT_HOURS", "0"),
             ("POLL_SECONDS", "0"),
             ("POLL_SECONDS", "1,x"),
+            ("RESEARCH_SERVICES", "azure"),
         ] {
             let error = Settings::read(Role::Workflow, env(&[(name, value)])).expect_err(value);
             assert!(error.to_string().contains(name), "{error}");

@@ -87,11 +87,11 @@ impl fmt::Display for Network {
 }
 
 /// What resolving a name comes to.
-pub type Found = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+pub type Addresses = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
 /// Turns names into addresses.
 pub trait Names: fmt::Debug + Send + Sync {
-    fn addresses(&self, host: &str) -> Found;
+    fn addresses(&self, host: &str) -> Addresses;
 }
 
 /// The names of this system.
@@ -99,7 +99,7 @@ pub trait Names: fmt::Debug + Send + Sync {
 pub struct SystemNames;
 
 impl Names for SystemNames {
-    fn addresses(&self, host: &str) -> Found {
+    fn addresses(&self, host: &str) -> Addresses {
         let host = host.to_owned();
         Box::pin(async move {
             let found = tokio::net::lookup_host((&*host, 0)).await?;

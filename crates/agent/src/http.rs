@@ -342,6 +342,3 @@ fn causes(error: &reqwest::Error) -> String {
         false => texts.join(": "),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -30,7 +30,7 @@ pub use agent::{Address, Agent, Arn, Completion, Credentials, Dialect, NotADiale
 pub use card::{Key, NotAKey};
 pub use client::{Client, ClientOptions, Found, Listener, Profile, Updates};
 pub use error::{Error, Kind};
-pub use guard::{Guard, Guarded, Names, Network, NotANetwork, SystemNames};
+pub use guard::{Addresses, Guard, Guarded, Names, Network, NotANetwork, SystemNames};
 pub use http::Body;
 pub use task::{File, Link, Output, Progress, Push, Question, Reply, Said, State, Task, TaskRef};
 pub use webhook::{NotASecret, Signer};

@@ -51,13 +51,13 @@ pub(crate) async fn send(
         "payload": shape::payload(&task.payload)?,
     });
     let running = &call.client.processes;
-    let stand = running
-        .start(&task.message_id, call.agent, program, arguments, &order)
-        .await?;
     let mut unwaited = Unwaited {
         running,
         id: Some(&task.message_id),
     };
+    let stand = running
+        .start(&task.message_id, call.agent, program, arguments, &order)
+        .await?;
     let stand = tokio::time::timeout(call.agent.run_timeout, heard(stand, listener)).await;
     let Ok(stand) = stand else {
         return Err(Error::Silent {

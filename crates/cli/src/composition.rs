@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions, host};
 use everstep_engine::{ClockMode, Engine, Handle, Options, Storage};
 use everstep_logs::Logs;
-use everstep_server::{BindError, Code, Door, Key, Keys, Tls, Worker, Workers};
+use everstep_server::{BindError, Callbacks, Code, Door, Key, Keys, Tls, Worker, Workers};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -17,19 +17,37 @@ use crate::bounds::Bounds;
 use crate::error::Failed;
 use crate::functions::Functions;
 use crate::host::{FunctionEnvironment, HostArguments};
+use crate::notifications::Notifications;
 use crate::services::ServiceArguments;
+use crate::settings::Settings;
 use crate::{keys, output, parent};
 
 /// How often files of keys and certificates are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Runs a server, with its log, until it has ended.
+/// Runs a server until it has ended.
 pub fn run(server: impl Future<Output = Result<()>>) -> Result<()> {
-    log();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     runtime.block_on(server)
+}
+
+/// What the settings say.
+pub struct Wanted {
+    pub callbacks: Callbacks,
+    pub notifications: Notifications,
+}
+
+impl Wanted {
+    /// # Errors
+    /// E0190 with what is wrong and where.
+    pub fn read(settings: &Settings) -> Result<Self> {
+        Ok(Self {
+            callbacks: crate::callbacks::read(settings)?,
+            notifications: Notifications::read(settings)?,
+        })
+    }
 }
 
 /// Where a server keeps things and how its functions run.
@@ -42,6 +60,7 @@ pub struct Ground<'a> {
     pub environment: &'a FunctionEnvironment,
     pub host: &'a HostArguments,
     pub services: &'a ServiceArguments,
+    pub notifications: &'a Notifications,
     pub artifacts: &'a ArtifactArguments,
 }
 
@@ -63,7 +82,8 @@ impl Ground<'_> {
 
     pub fn dispatcher(&self, host: &FunctionHost) -> FunctionDispatcher {
         let code = self.data.join("code");
-        let services = self.services.options(self.data, self.logs);
+        let mut services = self.services.options(self.data, self.logs);
+        services.sinks = self.notifications.sinks.clone();
         FunctionDispatcher::with_services(host.clone(), self.url.to_owned(), code, services)
     }
 
@@ -276,17 +296,6 @@ fn states(files: &[PathBuf]) -> Vec<Option<(u64, std::time::SystemTime)>> {
         Some((meta.len(), meta.modified().ok()?))
     };
     files.iter().map(state).collect()
-}
-
-/// Logs as JSON lines on standard error; `EVERSTEP_LOG` says how much.
-fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("EVERSTEP_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,everstep=info"));
-    tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
 }
 
 /// An address that can't be taken, with its code.

@@ -12,14 +12,15 @@ use everstep_server::{Key, Role, Server};
 use crate::artifacts::ArtifactArguments;
 use crate::bounds::Bounds;
 use crate::client::{KEY_FILE, URL_FILE};
-use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
+use crate::composition::{self, Ground, KeyRing, Listening, Wanted, unbound, until_asked};
 use crate::error::Failed;
 use crate::host::{FunctionEnvironment, HostArguments};
 use crate::keys::{self, KEYS_FILE};
 use crate::log_options::LogOptions;
 use crate::output;
 use crate::services::ServiceArguments;
-use crate::settings::SettingsArgument;
+use crate::settings::{Settings, SettingsArgument};
+use crate::telemetry::{Telemetry, TelemetryArguments};
 
 #[derive(Args, Clone, Debug)]
 pub struct Dev {
@@ -55,6 +56,8 @@ pub struct Dev {
     pub logs: LogOptions,
     #[command(flatten)]
     pub settings: SettingsArgument,
+    #[command(flatten)]
+    pub telemetry: TelemetryArguments,
     /// End when standard input closes
     #[arg(long, hide = true)]
     pub with_parent: bool,
@@ -78,10 +81,12 @@ impl ClockArgument {
 
 impl Dev {
     pub fn run(self) -> Result<()> {
-        composition::run(self.serve())
+        let settings = self.settings.read()?;
+        let telemetry = self.telemetry.begin();
+        composition::run(self.serve(telemetry, settings))
     }
 
-    async fn serve(self) -> Result<()> {
+    async fn serve(self, telemetry: Telemetry, settings: Settings) -> Result<()> {
         if !self.listen.ip().is_loopback() {
             return Err(Failed::Usage(format!(
                 "{} is not a loopback address: `everstep dev` listens on this machine alone; `everstep serve` is for others",
@@ -89,12 +94,12 @@ impl Dev {
             ))
             .into());
         }
-        let settings = self.settings.read()?;
-        let callbacks = crate::callbacks::read(&settings)?;
+        let wanted = Wanted::read(&settings)?;
         let data = Ground::folder(&self.data)?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
         let logs = self.logs.open(&data)?;
+        telemetry.kept.begin(logs.clone());
         let ground = Ground {
             data: &data,
             logs: &logs,
@@ -103,6 +108,7 @@ impl Dev {
             host: &self.host,
             // What listens on this machine is reached by functions, too.
             services: &self.services.clone().with_loopback(),
+            notifications: &wanted.notifications,
             artifacts: &self.artifacts,
         };
         let host = ground.host().await?;
@@ -120,8 +126,9 @@ impl Dev {
         let mut options = everstep_server::Options {
             region: self.environment.region.clone(),
             logs: Some(logs.clone()),
+            metrics: telemetry.metrics,
             door: ring.door(&host, keys == 0),
-            callbacks,
+            callbacks: wanted.callbacks,
             ..Default::default()
         };
         self.bounds.apply(&mut options.limits);

@@ -14,12 +14,14 @@ mod functions;
 mod host;
 mod keys;
 mod log_options;
+mod notifications;
 mod output;
 mod parent;
 mod serve;
 mod services;
 mod settings;
 mod states;
+mod telemetry;
 mod verbs;
 
 #[cfg(feature = "demo")]

@@ -14,14 +14,15 @@ use everstep_server::{Code, Door, Limits, Options, Server, Tls};
 use crate::artifacts::ArtifactArguments;
 use crate::bounds::Bounds;
 use crate::client::URL_FILE;
-use crate::composition::{self, Ground, KeyRing, Listening, unbound, until_asked};
+use crate::composition::{self, Ground, KeyRing, Listening, Wanted, unbound, until_asked};
 use crate::error::Failed;
 use crate::host::{FunctionEnvironment, HostArguments};
 use crate::keys::{self, Place};
 use crate::log_options::LogOptions;
 use crate::output;
 use crate::services::ServiceArguments;
-use crate::settings::SettingsArgument;
+use crate::settings::{Settings, SettingsArgument};
+use crate::telemetry::{Telemetry, TelemetryArguments};
 
 #[derive(Args, Clone, Debug)]
 pub struct Serve {
@@ -60,6 +61,8 @@ pub struct Serve {
     logs: LogOptions,
     #[command(flatten)]
     settings: SettingsArgument,
+    #[command(flatten)]
+    telemetry: TelemetryArguments,
     /// Connections at one time; further ones wait
     #[arg(long, default_value_t = Limits::default().connections_max, value_name = "COUNT")]
     max_connections: usize,
@@ -75,12 +78,13 @@ pub struct Serve {
 
 impl Serve {
     pub fn run(self) -> Result<()> {
-        composition::run(self.serve())
+        let settings = self.settings.read()?;
+        let telemetry = self.telemetry.begin();
+        composition::run(self.serve(telemetry, settings))
     }
 
-    async fn serve(self) -> Result<()> {
-        let settings = self.settings.read()?;
-        let callbacks = crate::callbacks::read(&settings)?;
+    async fn serve(self, telemetry: Telemetry, settings: Settings) -> Result<()> {
+        let wanted = Wanted::read(&settings)?;
         let data = Ground::folder(&self.place.data)?;
         let fixed = self.admin_key.as_deref().map(keys::from_text).transpose()?;
         let alone = fixed.is_none();
@@ -95,6 +99,7 @@ impl Serve {
         let url = format!("http://{}", inner.local_addr()?);
         let public = self.public(listener.local_addr()?);
         let logs = self.logs.open(&data)?;
+        telemetry.kept.begin(logs.clone());
         let ground = Ground {
             data: &data,
             logs: &logs,
@@ -102,6 +107,7 @@ impl Serve {
             environment: &self.environment,
             host: &self.host,
             services: &self.services,
+            notifications: &wanted.notifications,
             artifacts: &self.artifacts,
         };
         let host = ground.host().await?;
@@ -120,15 +126,13 @@ impl Serve {
             ..ring.door(&host, open)
         };
         let (outer, inner) = {
-            let tls = tls.as_ref().map(|(tls, _)| tls.clone());
-            let outer = Options {
-                callbacks: callbacks.clone(),
-                ..self.options(&logs, door.clone(), &public, tls)
+            let options = |door, tls| Options {
+                callbacks: wanted.callbacks.clone(),
+                metrics: telemetry.metrics.clone(),
+                ..self.options(&logs, door, &public, tls)
             };
-            let within = Options {
-                callbacks,
-                ..self.options(&logs, door, &public, None)
-            };
+            let outer = options(door.clone(), tls.as_ref().map(|(tls, _)| tls.clone()));
+            let within = options(door, None);
             let (stop, stop_within) = (outer.shutdown.clone(), within.shutdown.clone());
             let handle = engine.handle();
             let outer = Server::serve(listener, outer, handle.clone())?;

@@ -43,6 +43,7 @@ impl ServiceArguments {
                 connections: Arc::new(ConnectionFile { file }),
             },
             logs: Some(logs.clone()),
+            ..ServiceOptions::default()
         }
     }
 }

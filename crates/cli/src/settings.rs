@@ -58,7 +58,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn parse(file: PathBuf, text: &str) -> Result<Self> {
+    pub fn parse(file: PathBuf, text: &str) -> Result<Self> {
         let mut table: toml::Table = toml::from_str(text).map_err(|error| wrong(&file, &error))?;
         // One function at the top, or several in a table: those are read with their folder.
         let functions = table.contains_key("functions")

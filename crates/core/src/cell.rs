@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::codec::Writer;
 use crate::turn::GO_ON;
 use crate::{
-    Batch, Cause, Command, Digest, Entry, Event as _, Execution, ExecutionId, Failure, Generation,
-    KernelEvent, Machine, Operation, Outcome, Reply, Settlement, Stamp, Start, Status, Task,
+    Answer, Batch, Command, Digest, Entry, Event as _, Execution, ExecutionId, Failure, Generation,
+    Input, KernelEvent, Machine, Operation, Outcome, Reply, Settlement, Stamp, Status, Task,
     TimerKind, Timestamp, Turn, View,
 };
 
@@ -16,61 +16,6 @@ pub struct Cell<M: Machine> {
     execution: Execution,
     state: M::State,
     surroundings: M::Surroundings,
-}
-
-/// What wakes an execution.
-#[derive(Clone, Debug)]
-pub enum Input<R> {
-    /// Only for a cell that has just been made.
-    Start(Start),
-    Settle {
-        operation: Operation,
-        generation: Generation,
-        outcome: Outcome,
-    },
-    /// Time has passed: fire what is due.
-    Wake,
-    TaskLost {
-        operation: Operation,
-        generation: Generation,
-    },
-    /// Somebody claims a task from its queue.
-    Claim {
-        operation: Operation,
-        generation: Generation,
-        by: String,
-    },
-    /// The receiver of a task has taken it over for good: nothing is sent again. What it leads to comes as a settle, if anything does.
-    Accepted {
-        operation: Operation,
-        generation: Generation,
-    },
-    Stop {
-        failure: Option<Failure>,
-    },
-    Pause {
-        reason: Option<String>,
-    },
-    Resume {
-        reason: Option<String>,
-    },
-    Redrive,
-    Request(R),
-    /// Take the execution out of the loop. The machine is not asked, and due timers do not fire.
-    Quarantine {
-        reason: String,
-    },
-}
-
-/// What a turn answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer<R> {
-    Done,
-    Settled(Settlement),
-    /// The execution has ended, which is what the command asked for or what forbids it.
-    AlreadyClosed,
-    Refused(&'static str),
-    Own(R),
 }
 
 impl<M: Machine> Cell<M> {
@@ -277,6 +222,16 @@ impl<M: Machine> Turn<'_, M> {
                     Settlement::Superseded
                 });
             }
+            Input::Note {
+                operation,
+                generation,
+                note,
+            } => return Answer::Settled(self.note(operation, generation, note)),
+            Input::Watch {
+                operation,
+                generation,
+                watcher,
+            } => return Answer::Settled(self.watched(operation, generation, watcher)),
             Input::Quarantine { reason } => {
                 if self.execution().status().is_closed() {
                     return Answer::AlreadyClosed;
@@ -363,86 +318,6 @@ impl<M: Machine> Turn<'_, M> {
             );
         }
         Answer::Settled(settlement)
-    }
-}
-
-impl<R> Input<R> {
-    const fn cause(&self) -> Cause {
-        match self {
-            Self::Start(_) => Cause::Start,
-            Self::Settle { .. } => Cause::Settle,
-            Self::Wake => Cause::Timer,
-            Self::TaskLost { .. } => Cause::TaskLost,
-            Self::Claim { .. } => Cause::Claimed,
-            Self::Accepted { .. } => Cause::Accepted,
-            Self::Stop { .. } => Cause::Stop,
-            Self::Pause { .. } => Cause::Pause,
-            Self::Resume { .. } => Cause::Resume,
-            Self::Redrive => Cause::Redrive,
-            Self::Request(_) => Cause::Request,
-            Self::Quarantine { .. } => Cause::Quarantine,
-        }
-    }
-}
-
-impl<R> Input<R> {
-    /// The same input with another machine's request type; `None` where `convert` has none for the request.
-    pub fn try_map<S>(self, convert: impl FnOnce(R) -> Option<S>) -> Option<Input<S>> {
-        Some(match self {
-            Self::Start(start) => Input::Start(start),
-            Self::Settle {
-                operation,
-                generation,
-                outcome,
-            } => Input::Settle {
-                operation,
-                generation,
-                outcome,
-            },
-            Self::Wake => Input::Wake,
-            Self::TaskLost {
-                operation,
-                generation,
-            } => Input::TaskLost {
-                operation,
-                generation,
-            },
-            Self::Claim {
-                operation,
-                generation,
-                by,
-            } => Input::Claim {
-                operation,
-                generation,
-                by,
-            },
-            Self::Accepted {
-                operation,
-                generation,
-            } => Input::Accepted {
-                operation,
-                generation,
-            },
-            Self::Stop { failure } => Input::Stop { failure },
-            Self::Pause { reason } => Input::Pause { reason },
-            Self::Resume { reason } => Input::Resume { reason },
-            Self::Redrive => Input::Redrive,
-            Self::Request(request) => Input::Request(convert(request)?),
-            Self::Quarantine { reason } => Input::Quarantine { reason },
-        })
-    }
-}
-
-impl<R> Answer<R> {
-    /// The same answer with another reply type.
-    pub fn map<S>(self, convert: impl FnOnce(R) -> S) -> Answer<S> {
-        match self {
-            Self::Done => Answer::Done,
-            Self::Settled(settlement) => Answer::Settled(settlement),
-            Self::AlreadyClosed => Answer::AlreadyClosed,
-            Self::Refused(why) => Answer::Refused(why),
-            Self::Own(reply) => Answer::Own(convert(reply)),
-        }
     }
 }
 

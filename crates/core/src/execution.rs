@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::codec::Corrupt;
 use crate::{
-    Definition, Digest, EventId, ExecutionId, Fork, Generation, KernelEvent, Operation, Parent,
-    Sequence, Status, Task, Timer, TimerKind, Timestamp,
+    Definition, Digest, EventId, ExecutionId, Fork, Generation, KernelEvent, Note, Operation,
+    Parent, Sequence, Status, TargetKind, Task, Timer, TimerKind, Timestamp, Watch,
 };
 
 /// How a settle of an operation is answered. The numbers are persisted and never reused.
@@ -43,6 +43,19 @@ impl Settlement {
         self as u8
     }
 
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Duplicate => "duplicate",
+            Self::Conflict => "conflict",
+            Self::TimedOut => "timed_out",
+            Self::Closed => "closed",
+            Self::Superseded => "superseded",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// # Errors
     /// [`Corrupt`] for a number that no settlement has.
     pub fn from_number(number: u8) -> Result<Self, Corrupt> {
@@ -55,7 +68,8 @@ impl Settlement {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gate {
-    Open,
+    /// Since then.
+    Open(Timestamp),
     Settled(Digest),
     Shut(Settlement),
 }
@@ -77,8 +91,12 @@ pub struct Execution {
     next_event: EventId,
     timers: BTreeMap<(Operation, TimerKind), Timer>,
     by_due: BTreeSet<(Timestamp, Operation, TimerKind)>,
-    tasks: BTreeMap<Operation, Task>,
+    tasks: BTreeMap<Operation, (Task, Timestamp)>,
     gates: BTreeMap<Operation, (Generation, Gate)>,
+    notes: BTreeMap<Operation, Note>,
+    watches: Vec<Watch>,
+    /// How many watches there were.
+    watched: u32,
 }
 
 impl Execution {
@@ -104,6 +122,9 @@ impl Execution {
             by_due: BTreeSet::new(),
             tasks: BTreeMap::new(),
             gates: BTreeMap::new(),
+            notes: BTreeMap::new(),
+            watches: Vec::new(),
+            watched: 0,
         }
     }
 
@@ -186,18 +207,55 @@ impl Execution {
 
     #[must_use]
     pub fn task(&self, operation: Operation) -> Option<&Task> {
-        self.tasks.get(&operation)
+        self.tasks.get(&operation).map(|(task, _)| task)
     }
 
     pub fn tasks(&self) -> impl Iterator<Item = &Task> {
-        self.tasks.values()
+        self.tasks.values().map(|(task, _)| task)
+    }
+
+    /// Since when a task of this operation is out.
+    #[must_use]
+    pub fn task_since(&self, operation: Operation) -> Option<Timestamp> {
+        self.tasks.get(&operation).map(|(_, since)| *since)
+    }
+
+    /// What was last noted at an open operation or an outgoing task.
+    #[must_use]
+    pub fn note(&self, operation: Operation) -> Option<&Note> {
+        self.notes.get(&operation)
+    }
+
+    pub fn notes(&self) -> impl Iterator<Item = (Operation, &Note)> {
+        self.notes
+            .iter()
+            .map(|(operation, note)| (*operation, note))
+    }
+
+    /// Who is told when an open operation closes.
+    pub fn watches(&self) -> impl Iterator<Item = &Watch> {
+        self.watches.iter()
+    }
+
+    /// The number of the next task that tells a watcher: from the end of the numbers, behind the one that has a meaning of its own.
+    pub(crate) const fn next_teller(&self) -> Operation {
+        Operation((u32::MAX - 1).saturating_sub(self.watched))
+    }
+
+    /// How somebody is answered who has the operation's task, or is to settle it, and has something to say meanwhile.
+    #[must_use]
+    pub fn reached(&self, operation: Operation, generation: Generation) -> Settlement {
+        match self.task(operation) {
+            Some(task) if task.generation == generation => Settlement::Applied,
+            _ => self.settlement(operation, generation, None),
+        }
     }
 
     /// The generation that waits for a settle of this operation, if one does.
     #[must_use]
     pub fn open_generation(&self, operation: Operation) -> Option<Generation> {
         match self.gates.get(&operation) {
-            Some((generation, Gate::Open)) => Some(*generation),
+            Some((generation, Gate::Open(_))) => Some(*generation),
             _ => None,
         }
     }
@@ -219,7 +277,7 @@ impl Execution {
             std::cmp::Ordering::Equal => {}
         }
         match gate {
-            Gate::Open => Settlement::Applied,
+            Gate::Open(_) => Settlement::Applied,
             Gate::Settled(first) if digest == Some(first) => Settlement::Duplicate,
             Gate::Settled(_) => Settlement::Conflict,
             Gate::Shut(settlement) => *settlement,
@@ -248,7 +306,9 @@ impl Execution {
                 operation,
                 generation,
             } => {
-                self.gates.insert(*operation, (*generation, Gate::Open));
+                let gate = (*generation, Gate::Open(self.now));
+                self.gates.insert(*operation, gate);
+                self.prune_note(*operation);
             }
             KernelEvent::Settled {
                 operation,
@@ -257,6 +317,7 @@ impl Execution {
             } => {
                 self.gates
                     .insert(*operation, (*generation, Gate::Settled(*digest)));
+                self.prune_note(*operation);
             }
             KernelEvent::Shut {
                 operation,
@@ -265,12 +326,18 @@ impl Execution {
             } => {
                 self.gates
                     .insert(*operation, (*generation, Gate::Shut(*settlement)));
+                self.prune_note(*operation);
             }
             KernelEvent::TaskStarted(task) => {
-                self.tasks.insert(task.operation, task.clone());
+                self.tasks.insert(task.operation, (task.clone(), self.now));
+                self.prune_note(task.operation);
+                if task.target.kind == TargetKind::Watcher {
+                    self.watches.retain(|watch| watch.teller != task.operation);
+                }
             }
             KernelEvent::TaskEnded { operation } => {
                 self.tasks.remove(operation);
+                self.prune_note(*operation);
             }
             KernelEvent::Closed { status } => {
                 self.status = *status;
@@ -285,6 +352,23 @@ impl Execution {
                 self.status = Status::Quarantined;
                 self.closed = Some(self.now);
             }
+            KernelEvent::Noted {
+                operation,
+                generation,
+                note,
+            } => {
+                let note = Note {
+                    generation: *generation,
+                    at: self.now,
+                    bytes: note.clone(),
+                };
+                self.notes.insert(*operation, note);
+            }
+            KernelEvent::Posted { .. } => {}
+            KernelEvent::Watched(watch) => {
+                self.watched = self.watched.saturating_add(1);
+                self.watches.push(watch.clone());
+            }
         }
     }
 
@@ -294,11 +378,44 @@ impl Execution {
         }
     }
 
-    pub(crate) fn open_gates(&self) -> Vec<(Operation, Generation)> {
+    /// A note stands as long as the gate or the task that it was left at.
+    fn prune_note(&mut self, operation: Operation) {
+        let Some(note) = self.notes.get(&operation) else {
+            return;
+        };
+        let open = self.open_generation(operation);
+        let out = self.task(operation).map(|task| task.generation);
+        if open != Some(note.generation) && out != Some(note.generation) {
+            self.notes.remove(&operation);
+        }
+    }
+
+    /// The watches of an operation whose gate is not open any more.
+    pub(crate) fn closed_watches(&self, operation: Operation) -> Vec<Watch> {
+        let open = self.open_generation(operation);
+        let closed = self
+            .watches
+            .iter()
+            .filter(|watch| watch.operation == operation && Some(watch.generation) != open);
+        closed.cloned().collect()
+    }
+
+    /// Since when an operation waits to be settled.
+    #[must_use]
+    pub fn open_since(&self, operation: Operation) -> Option<Timestamp> {
+        match self.gates.get(&operation) {
+            Some((_, Gate::Open(since))) => Some(*since),
+            _ => None,
+        }
+    }
+
+    /// The operations that wait to be settled.
+    #[must_use]
+    pub fn open_gates(&self) -> Vec<(Operation, Generation)> {
         let open = self
             .gates
             .iter()
-            .filter(|(_, (_, gate))| *gate == Gate::Open);
+            .filter(|(_, (_, gate))| matches!(gate, Gate::Open(_)));
         open.map(|(operation, (generation, _))| (*operation, *generation))
             .collect()
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::codec::{Corrupt, Reader, Writer};
 use crate::{
     Digest, Event, EventId, ExecutionId, Generation, Operation, Payload, Sequence, Settlement,
-    Status, Task, Timer, TimerKind, Timestamp,
+    Status, Task, Timer, TimerKind, Timestamp, Watch,
 };
 
 /// What an execution runs: an immutable revision of something in the catalogue.
@@ -95,6 +95,19 @@ pub enum KernelEvent {
     Quarantined {
         reason: String,
     },
+    /// The one that has the operation's task, or is to settle it, left this; the last one stands.
+    Noted {
+        operation: Operation,
+        generation: Generation,
+        note: Bytes,
+    },
+    /// Something to be told to the outside.
+    Posted {
+        topic: String,
+        body: Bytes,
+    },
+    /// Somebody is told when an open operation closes.
+    Watched(Watch),
 }
 
 /// What led to a turn.
@@ -112,10 +125,12 @@ pub enum Cause {
     Quarantine = 10,
     Accepted = 11,
     Claimed = 12,
+    Note = 13,
+    Watch = 14,
 }
 
 impl Cause {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Start,
         Self::Settle,
         Self::Timer,
@@ -128,6 +143,8 @@ impl Cause {
         Self::Quarantine,
         Self::Accepted,
         Self::Claimed,
+        Self::Note,
+        Self::Watch,
     ];
 }
 
@@ -224,6 +241,16 @@ fn encode_start(start: &Start, to: &mut Writer) {
 }
 
 impl KernelEvent {
+    /// The operation whose gate it changes.
+    pub(crate) const fn gate(&self) -> Option<Operation> {
+        match self {
+            Self::Opened { operation, .. }
+            | Self::Settled { operation, .. }
+            | Self::Shut { operation, .. } => Some(*operation),
+            _ => None,
+        }
+    }
+
     fn encode(&self, to: &mut Writer) {
         match self {
             Self::Started(start) => encode_start(start, to),
@@ -287,6 +314,24 @@ impl KernelEvent {
                 to.u8(11);
                 to.str(reason);
             }
+            Self::Noted {
+                operation,
+                generation,
+                note,
+            } => {
+                to.u8(14);
+                gate(to, *operation, *generation);
+                to.bytes(note);
+            }
+            Self::Posted { topic, body } => {
+                to.u8(15);
+                to.str(topic);
+                to.bytes(body);
+            }
+            Self::Watched(watch) => {
+                to.u8(16);
+                watch.encode(to);
+            }
         }
     }
 
@@ -332,6 +377,16 @@ impl KernelEvent {
                 start.decode_more(from)?;
                 Self::Started(Box::new(start))
             }
+            14 => Self::Noted {
+                operation: Operation(from.u32()?),
+                generation: Generation(from.u32()?),
+                note: from.bytes()?,
+            },
+            15 => Self::Posted {
+                topic: from.str()?,
+                body: from.bytes()?,
+            },
+            16 => Self::Watched(Watch::decode(from)?),
             tag => return Err(Corrupt::tag("kernel event", tag)),
         })
     }
@@ -375,11 +430,7 @@ impl Start {
         to.option(self.input.as_ref(), |to, input| input.encode(to));
         to.bytes(&self.settings);
         to.u64(self.retention_ms);
-        to.option(self.parent.as_ref(), |to, parent| {
-            to.raw(parent.execution.as_bytes());
-            to.u32(parent.operation.0);
-            to.u32(parent.generation.0);
-        });
+        to.option(self.parent.as_ref(), |to, parent| parent.encode(to));
     }
 
     fn decode(from: &mut Reader<'_>) -> Result<Self, Corrupt> {
@@ -393,13 +444,7 @@ impl Start {
             input: from.option(Payload::decode)?,
             settings: from.bytes()?,
             retention_ms: from.u64()?,
-            parent: from.option(|from| {
-                Ok(Parent {
-                    execution: ExecutionId::from_bytes(from.raw()?),
-                    operation: Operation(from.u32()?),
-                    generation: Generation(from.u32()?),
-                })
-            })?,
+            parent: from.option(Parent::decode)?,
             attributes: BTreeMap::new(),
             fork: None,
         })

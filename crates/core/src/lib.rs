@@ -20,8 +20,11 @@ mod error;
 mod execution;
 mod failure;
 mod id;
+mod input;
 mod journal;
+mod letter;
 mod machine;
+mod note;
 mod payload;
 mod retry;
 mod status;
@@ -32,7 +35,7 @@ pub mod token;
 mod turn;
 mod view;
 
-pub use cell::{Answer, Cell, Input};
+pub use cell::Cell;
 pub use error::Kind;
 pub use execution::{Execution, Settlement};
 pub use failure::Failure;
@@ -40,8 +43,11 @@ pub use id::{
     Epoch, EventId, ExecutionId, Generation, InvalidExecutionId, Operation, SHARDS, Sequence,
     Shard, StartKey,
 };
+pub use input::{Answer, Input};
 pub use journal::{Batch, Cause, Definition, Entry, Fork, KernelEvent, Parent, Start};
+pub use letter::{InvalidLetterId, LetterId};
 pub use machine::{Command, Event, Machine, Outcome, Reply, Stamp};
+pub use note::{NOTE_BYTES_MAX, Note, Watch};
 pub use payload::{BLOB_THRESHOLD_BYTES, Digest, Payload};
 pub use retry::Backoff;
 pub use status::Status;

@@ -24,10 +24,16 @@ pub enum TargetKind {
     Service = 8,
     /// A log that hears what an execution did.
     Log = 9,
+    /// An operation of another execution, which is settled by its token.
+    Token = 10,
+    /// An operation of another execution, which is asked by its token to tell of its end.
+    Watch = 11,
+    /// The one who has asked for that.
+    Watcher = 12,
 }
 
 impl TargetKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::Function,
         Self::Execution,
         Self::Queue,
@@ -37,6 +43,9 @@ impl TargetKind {
         Self::Destination,
         Self::Service,
         Self::Log,
+        Self::Token,
+        Self::Watch,
+        Self::Watcher,
     ];
 }
 

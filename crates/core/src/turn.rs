@@ -98,8 +98,13 @@ impl<M: Machine> Turn<'_, M> {
     }
 
     pub(crate) fn record(&mut self, event: KernelEvent) {
+        let gate = event.gate();
         self.execution.apply(&event);
         self.entries.push(Entry::Kernel(event));
+        if let Some(operation) = gate {
+            let closed = self.execution.closed_watches(operation);
+            self.tell_watchers(closed);
+        }
     }
 
     /// Sets a timer; one of the same operation and kind is replaced.
@@ -197,8 +202,11 @@ impl<M: Machine> Turn<'_, M> {
         for timer in timers {
             self.clear_timer(timer.operation, timer.kind);
         }
-        let tasks: Vec<Operation> = self.execution.tasks().map(|task| task.operation).collect();
-        for operation in tasks {
+        // Who watches a gate that has closed already is still to be told.
+        let tasks = self.execution.tasks();
+        let ending = tasks.filter(|task| task.target.kind != TargetKind::Watcher);
+        let ending: Vec<Operation> = ending.map(|task| task.operation).collect();
+        for operation in ending {
             self.end_task(operation);
         }
         for (operation, _) in self.execution.open_gates() {

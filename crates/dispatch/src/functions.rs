@@ -1,6 +1,6 @@
 //! Tasks and calls of functions: from a revision of the catalogue to a run on the host, and back as a machine's request.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,6 +22,7 @@ use crate::host::{
     ErrorKind, FunctionError, FunctionHost, FunctionSpec, LogFormat, Outcome, Runtime, Scaling,
 };
 use crate::log;
+use crate::notify::{Sink, Sinks};
 use crate::remote::Remotes;
 use crate::services::http::HttpOptions;
 use crate::services::{self, Sent, Services};
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     http: reqwest::Client,
     pub(crate) services: Services,
     logged: log::Order,
+    sinks: Sinks,
 }
 
 /// What state machines reach beside functions.
@@ -54,6 +56,8 @@ pub struct ServiceOptions {
     pub http: HttpOptions,
     /// Where executions of state machines log to; without it they log nothing.
     pub logs: Option<Logs>,
+    /// Where events are told, by name.
+    pub sinks: BTreeMap<String, Sink>,
 }
 
 type Running = (ExecutionId, Operation, Generation);
@@ -71,7 +75,7 @@ impl FunctionDispatcher {
         host: FunctionHost,
         url: String,
         code: PathBuf,
-        services: ServiceOptions,
+        mut services: ServiceOptions,
     ) -> Self {
         let runtime = tokio::runtime::Handle::current();
         Self {
@@ -84,10 +88,17 @@ impl FunctionDispatcher {
                 running: Mutex::default(),
                 concurrency: Arc::default(),
                 http: reqwest::Client::new(),
+                sinks: Sinks::new(std::mem::take(&mut services.sinks), &services.http.allowed),
                 services: Services::new(services),
                 logged: log::Order::default(),
             }),
         }
+    }
+
+    /// Where events are told.
+    #[must_use]
+    pub fn sinks(&self) -> &Sinks {
+        &self.inner.sinks
     }
 
     /// Makes a function's latest revision known to the host before its first call: see [`FunctionHost::prepare`]. `arn` is that of `$LATEST`.

@@ -4,6 +4,7 @@
 //! - `functions`: tasks and calls of functions, from the catalogue to the host and back.
 //! - `remote`: functions that run elsewhere, by Lambda's Invoke.
 //! - `log`: the logs of state machines.
+//! - [`notify`]: events that are told to people and systems outside.
 //! - `services`: what the Task states of state machines call.
 //!
 //! Not its business: what a task means, when it is repeated, where its result is stored.
@@ -18,10 +19,11 @@ mod event;
 mod functions;
 pub mod host;
 mod log;
+pub mod notify;
 mod remote;
 mod services;
 
-pub use everstep_agent::{Network, NotANetwork};
+pub use everstep_agent::{Network, NotANetwork, Signer};
 pub use functions::{FunctionDispatcher, ServiceOptions};
 pub use host::{FunctionHost, HostOptions};
 pub use services::http::{Authorization, Connection, Connections, HttpOptions, Secret};

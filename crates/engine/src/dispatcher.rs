@@ -10,7 +10,7 @@ use everstep_core::{ExecutionId, Failure, Payload, Task};
 use tokio::sync::mpsc;
 
 use crate::catalogue::Resolved;
-use crate::{Handle, Late};
+use crate::{Handle, Late, Letter, Undelivered};
 
 /// A task that is durable and due to be sent.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Work {
     pub payload: WorkPayload,
     /// It may have been sent before: the server restarted, or its lease ran out.
     pub repeated: bool,
+    /// What whoever had it before left with it.
+    pub note: Option<Bytes>,
 }
 
 #[derive(Debug)]
@@ -109,6 +111,13 @@ pub trait Dispatcher: Send + Sync + 'static {
     fn dispatch(&self, handle: &Handle, work: Work);
 
     fn call(&self, handle: &Handle, call: Call) -> Pending<Result<Called, crate::Error>>;
+
+    /// Delivers a letter, at least once: whoever gets it knows a repetition by its id. A delivery that fails is tried again where that may help.
+    fn deliver(&self, _: &Handle, letter: Letter) -> Pending<Result<(), Undelivered>> {
+        let reason = format!("nothing here delivers letters of topic {}", letter.topic);
+        let again = false;
+        Box::pin(async move { Err(Undelivered { again, reason }) })
+    }
 
     /// Calls a service as a task of a state machine would. A dispatcher that reaches no service says so.
     fn perform(

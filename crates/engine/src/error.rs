@@ -1,6 +1,6 @@
 //! What the engine refuses, and why.
 
-use everstep_core::{ExecutionId, Kind, Operation};
+use everstep_core::{ExecutionId, Kind, LetterId, Operation};
 
 /// Why a call of [`crate::Handle`] was not done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +34,10 @@ pub enum Error {
     Payload { digest: String, detail: String },
     #[error("the engine has ended; whether the command was taken is not known")]
     Ended,
+    #[error("there is no letter {id}")]
+    UnknownLetter { id: LetterId },
+    #[error("letter {id} does not take this: {why}")]
+    LetterRefused { id: LetterId, why: &'static str },
     #[error("there is no {what} {name}")]
     UnknownEntry { what: &'static str, name: String },
     #[error("{what} {name} exists already")]
@@ -49,9 +53,11 @@ impl Error {
             Self::UnknownExecution { .. }
             | Self::UnknownOperation { .. }
             | Self::InvalidToken
+            | Self::UnknownLetter { .. }
             | Self::UnknownEntry { .. } => Kind::NotFound,
             Self::NameTaken { .. }
             | Self::Refused { .. }
+            | Self::LetterRefused { .. }
             | Self::NotRedrivable { .. }
             | Self::EntryExists { .. }
             | Self::EntryChanged { .. } => Kind::Conflict,

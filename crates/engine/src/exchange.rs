@@ -1,15 +1,18 @@
-//! What executions say to each other: a start that one asks for, and an end that it is told of. Nothing is written across shards: each is a
+//! What executions say to each other: a start that one asks for, an end that it is told of, a settle by a token, and that nobody waits for it
+//! any more. Nothing is written across shards: each is a
 //! task, taken by nobody outside, and repeated until it has arrived. The receiver knows a repetition: a start by the child's id, an end by
 //! the operation's generation.
 
 use std::time::Duration;
 
+use everstep_core::token::{Purpose, Token};
 use everstep_core::{
-    ExecutionId, Failure, Generation, Kind, Operation, Outcome, Parent, Recovery, Start,
+    ExecutionId, Failure, Generation, Kind, Operation, Outcome, Parent, Payload, Recovery,
+    Settlement, Start,
 };
 
 use crate::registry::{is_not_yet, is_started};
-use crate::{Error, Handle, SettleWith};
+use crate::{Error, Handle, SettleWith, Source, Via};
 
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 /// Between two looks at whether a start has been acknowledged, which it is within the time of a commit.
@@ -42,6 +45,26 @@ pub(crate) enum Content {
         /// Somebody else has started the child for the parent, which hears of that first.
         after_start: bool,
     },
+    /// Settle an operation of another execution by its token.
+    Settle { token: String, outcome: Outcome },
+    /// Ask the execution whose operation this token settles to tell of its closing.
+    Watch { token: String },
+    /// Tell a watcher that what it watches has closed, and how.
+    Told {
+        watcher: Parent,
+        settlement: Settlement,
+    },
+}
+
+impl Message {
+    /// The operation that it comes from.
+    const fn sender(&self) -> Parent {
+        Parent {
+            execution: self.from,
+            operation: self.operation,
+            generation: self.generation,
+        }
+    }
 }
 
 /// Sends a message on its way; returns at once.
@@ -119,6 +142,59 @@ async fn deliver(handle: &Handle, message: &Message) -> Result<(), Error> {
             };
             tell(handle, parent, with).await
         }
+        Content::Settle { token, outcome } => settle(handle, token, outcome).await,
+        Content::Watch { token } => {
+            let settlement = watch(handle, token, &message.sender()).await?;
+            if settlement == Settlement::Applied {
+                return Ok(());
+            }
+            // It has closed already.
+            tell(handle, &message.sender(), closed(settlement)).await
+        }
+        Content::Told {
+            watcher,
+            settlement,
+        } => tell(handle, watcher, closed(*settlement)).await,
+    }
+}
+
+/// What a watcher's operation is settled with.
+fn closed(settlement: Settlement) -> SettleWith {
+    let name = format!("\"{}\"", settlement.as_str());
+    SettleWith::Succeeded(Some(name.into()))
+}
+
+fn read(handle: &Handle, token: &str) -> Result<Token, Error> {
+    let callback = handle.verify(Purpose::Callback, token);
+    callback.or_else(|_| handle.verify(Purpose::Task, token))
+}
+
+/// However it is answered, it has arrived: what is not wanted any more lies among the dead letters, and an execution that is gone waits for nothing.
+async fn settle(handle: &Handle, token: &str, outcome: &Outcome) -> Result<(), Error> {
+    let purpose = read(handle, token)?.purpose;
+    let source = Source::new(Via::Approval);
+    let with = match outcome {
+        Outcome::Succeeded(Some(Payload::Inline(bytes))) => {
+            SettleWith::Succeeded(Some(bytes.clone()))
+        }
+        // A machine that settles others by their tokens has its result in hand.
+        Outcome::Succeeded(_) => SettleWith::Succeeded(None),
+        Outcome::Failed(failure) => SettleWith::Failed(failure.clone()),
+        Outcome::TimedOut(failure) => SettleWith::TimedOut(failure.clone()),
+        Outcome::Stopped(failure) => SettleWith::Stopped(failure.clone()),
+    };
+    match handle.settle_from(purpose, token, with, source).await {
+        Ok(_) | Err(Error::UnknownExecution { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// How the operation stands that is to be watched: [`Settlement::Applied`] when its closing will be told.
+async fn watch(handle: &Handle, token: &str, watcher: &Parent) -> Result<Settlement, Error> {
+    let token = read(handle, token)?;
+    match handle.watch(&token, watcher.clone()).await {
+        Err(Error::UnknownExecution { .. }) => Ok(Settlement::Closed),
+        settlement => settlement,
     }
 }
 
@@ -157,17 +233,21 @@ async fn tell(handle: &Handle, parent: &Parent, with: SettleWith) -> Result<(), 
 async fn give_up(handle: &Handle, message: &Message, error: &Error) -> Result<(), Error> {
     match &message.content {
         Content::Start(..) => {
-            let waiting = Parent {
-                execution: message.from,
-                operation: message.operation,
-                generation: message.generation,
-            };
             let failure = Failure::new("Everstep.NotStarted", error.to_string());
-            tell(handle, &waiting, SettleWith::Failed(failure)).await
+            tell(handle, &message.sender(), SettleWith::Failed(failure)).await
         }
+        Content::Watch { .. } => {
+            let failure = Failure::new("Everstep.NotWatched", error.to_string());
+            tell(handle, &message.sender(), SettleWith::Failed(failure)).await
+        }
+        // Nobody waits for these; the log says what has become of them.
+        Content::Settle { .. } | Content::Told { .. } => Ok(()),
         Content::Ended { parent, .. } => {
             let failure = Failure::new("Everstep.ResultLost", error.to_string());
             tell(handle, parent, SettleWith::Failed(failure)).await
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

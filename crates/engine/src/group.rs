@@ -11,6 +11,7 @@ use everstep_store::{Commit, Committed, Store, Write};
 use crate::dispatcher::{Dispatcher, Work};
 use crate::exchange::{self, Message};
 use crate::input::Input;
+use crate::letter::{self, Letter};
 use crate::{Error, Handle};
 
 const BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -20,6 +21,8 @@ pub(crate) enum Release {
     /// Answers a caller: with `Err` when the commit failed.
     Reply(Box<dyn FnOnce(Result<(), Error>) + Send>),
     Dispatch(Box<Work>),
+    /// Goes to the outside, as often as it takes.
+    Deliver(Box<Letter>),
     /// Goes to another execution.
     Exchange(Box<Message>),
     /// The execution's rows are gone: its blobs may go.
@@ -119,9 +122,16 @@ pub(crate) fn commit_groups(
             match (release, &outcome) {
                 (Release::Reply(reply), _) => reply(outcome.clone()),
                 (Release::Dispatch(work), Ok(())) => send(&**dispatcher, handle, *work),
+                (Release::Deliver(sent), Ok(())) => letter::send(dispatcher, handle, *sent),
                 (Release::Exchange(message), Ok(())) => exchange::send(handle, *message),
                 (Release::Purged(execution), Ok(())) => handle.forget_blobs(execution),
-                (Release::Dispatch(_) | Release::Exchange(_) | Release::Purged(_), Err(_)) => {}
+                (
+                    Release::Dispatch(_)
+                    | Release::Deliver(_)
+                    | Release::Exchange(_)
+                    | Release::Purged(_),
+                    Err(_),
+                ) => {}
             }
         }
         let failed = outcome.is_err();

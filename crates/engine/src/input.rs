@@ -1,13 +1,17 @@
 //! Everything that can wake the engine's loop: one closed list.
 
+use bytes::Bytes;
 use everstep_core::{
-    Answer, ExecutionId, Fork, Generation, Operation, Settlement, Start, StartKey, Target, View,
+    Answer, ExecutionId, Fork, Generation, LetterId, Note, Operation, Outcome, Settlement, Start,
+    StartKey, Target, Timestamp, View,
 };
 use everstep_store::ExecutionRow;
 use tokio::sync::oneshot;
 
+use crate::figures::Figures;
+use crate::letter::{Letter, Undelivered};
 use crate::registry::Taken;
-use crate::{Error, Late, Reply, Request};
+use crate::{Error, Late, Reply, Request, Source};
 
 pub(crate) type ReplyTo<T> = oneshot::Sender<Result<T, Error>>;
 
@@ -28,6 +32,28 @@ pub struct Snapshot {
     pub view: View,
     /// Operations whose last sign of life is known, in milliseconds since 1970.
     pub beats: Vec<(Operation, u64)>,
+    /// What it waits for, by operation.
+    pub waits: Vec<Wait>,
+}
+
+/// Something that an execution waits for: an operation that is to be settled, a task that is out, or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    pub operation: Operation,
+    pub generation: Generation,
+    pub since: Timestamp,
+    /// It can be settled.
+    pub is_open: bool,
+    /// The receiver of its task, if one is out.
+    pub target: Option<Target>,
+    /// The last sign of life, as far as it is known.
+    pub last_beat: Option<Timestamp>,
+    /// The last note.
+    pub note: Option<Note>,
+    /// When it is given up.
+    pub timeout: Option<Timestamp>,
+    /// When it is given up without another sign of life.
+    pub heartbeat_timeout: Option<Timestamp>,
 }
 
 /// A task that somebody claimed from its queue.
@@ -48,6 +74,35 @@ pub(crate) struct Forking {
     pub taken: Taken,
 }
 
+/// What somebody outside asks for, and where that came from.
+pub(crate) struct Outside {
+    pub operation: Operation,
+    pub generation: Generation,
+    pub what: What,
+    pub source: Source,
+}
+
+pub(crate) enum What {
+    Settle(Outcome),
+    Beat,
+    Note(Bytes),
+}
+
+impl What {
+    pub(crate) const fn outcome(&self) -> Option<&Outcome> {
+        match self {
+            Self::Settle(outcome) => Some(outcome),
+            Self::Beat | Self::Note(_) => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Discard,
+    Retry,
+}
+
 pub(crate) enum Input {
     Start {
         id: ExecutionId,
@@ -65,6 +120,32 @@ pub(crate) enum Input {
         execution: ExecutionId,
         input: everstep_core::Input<Request>,
         reply: ReplyTo<Answer<Reply>>,
+    },
+    /// Something from outside that leaves a trace.
+    Outside {
+        execution: ExecutionId,
+        asked: Box<Outside>,
+        reply: ReplyTo<Settlement>,
+    },
+    /// Answers once all that is known of an execution's attempts is durable.
+    Attempts {
+        execution: ExecutionId,
+        reply: ReplyTo<()>,
+    },
+    Post {
+        letter: Box<Letter>,
+        reply: ReplyTo<()>,
+    },
+    /// What came of a letter that was sent.
+    Delivered {
+        letter: LetterId,
+        outcome: Result<(), Undelivered>,
+    },
+    /// Takes a letter away, or sends a dead one again.
+    ChangeLetter {
+        letter: LetterId,
+        change: Change,
+        reply: ReplyTo<()>,
     },
     /// A sign of life of an operation or task: kept in memory alone.
     Beat {
@@ -116,6 +197,10 @@ pub(crate) enum Input {
         key: StartKey,
         reply: ReplyTo<Option<ExecutionId>>,
     },
+    /// Answers with what is counted, durable or not.
+    Figures {
+        reply: oneshot::Sender<Figures>,
+    },
     Committed {
         group: u64,
         outcome: Result<(), Error>,
@@ -128,6 +213,8 @@ impl Input {
     pub(crate) const fn execution(&self) -> Option<ExecutionId> {
         match self {
             Self::Turn { execution, .. }
+            | Self::Outside { execution, .. }
+            | Self::Attempts { execution, .. }
             | Self::Beat { execution, .. }
             | Self::Snapshot { execution, .. }
             | Self::Row { execution, .. }
@@ -139,6 +226,10 @@ impl Input {
             | Self::Withdraw { .. }
             | Self::Find { .. }
             | Self::Park { .. }
+            | Self::Post { .. }
+            | Self::Delivered { .. }
+            | Self::ChangeLetter { .. }
+            | Self::Figures { .. }
             | Self::Committed { .. }
             | Self::Shutdown => None,
         }

@@ -13,14 +13,17 @@
 //!
 //! Read next: `owner` (one input), `run` (the loop), `group` (the commit), `handle` (the way in).
 
+mod attempt;
 pub mod catalogue;
 mod clock;
 mod dispatcher;
 mod error;
 mod exchange;
+mod figures;
 mod group;
 mod handle;
 mod input;
+pub mod letter;
 mod options;
 mod owner;
 mod panics;
@@ -31,6 +34,7 @@ mod start;
 mod storage;
 mod sweep;
 
+pub use attempt::{Attempt, Source, Verb, Via};
 pub use catalogue::{
     Agent, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime,
 };
@@ -39,13 +43,17 @@ pub use dispatcher::{
     AnswerPart, Call, Called, Dispatcher, Pending, ServiceAnswer, ServiceCall, Work, WorkPayload,
 };
 pub use error::Error;
+pub use figures::{Figures, Latencies, OTHERS, TargetFigures};
 pub use handle::{
     ALIAS_ATTRIBUTE, ForkExecution, ForkVersion, Handle, HistoryCursor, HistoryItem, HistoryPage,
     ResolvedMachine, SettleWith, StartExecution, StartMachine, StartMachineError, StartedMachine,
     VERSION_ATTRIBUTE,
 };
-pub use input::{Claimed, Snapshot, Started};
-pub use options::Options;
+pub use input::{Claimed, Snapshot, Started, Wait};
+pub use letter::{
+    Letter, LetterFigures, LetterFilter, LetterOptions, LetterState, NewLetter, Undelivered,
+};
+pub use options::{Options, Subscription};
 pub use registry::{
     APPROVAL, ASL, DURABLE, HistoryEvent, Late, Reply, Request, StateMachineLimits,
 };

@@ -2,7 +2,7 @@
 
 use everstep_store::blobs::ArtifactOptions;
 
-use crate::{ClockMode, StateMachineLimits};
+use crate::{ClockMode, LetterOptions, StateMachineLimits};
 
 /// How an engine runs.
 #[derive(Clone, Debug)]
@@ -20,8 +20,44 @@ pub struct Options {
     pub lease_default_ms: u64,
     /// What executions of state machines may do.
     pub state_machines: StateMachineLimits,
+    /// How letters are delivered and kept.
+    pub letters: LetterOptions,
+    /// Who hears of what.
+    pub subscriptions: Vec<Subscription>,
     /// Where an engine that opens its own storage keeps artifacts.
     pub artifacts: ArtifactOptions,
+}
+
+/// Events that a sink wants to hear of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subscription {
+    /// The name under which the dispatcher knows it.
+    pub sink: String,
+    /// Each is a whole name, such as `execution.failed`, or ends with `*`, such as `approval.*` or `*`.
+    pub events: Vec<String>,
+    /// Only of executions of these definitions; empty: of all.
+    pub definitions: Vec<String>,
+}
+
+impl Subscription {
+    /// Whether it wants an event, from some execution at least.
+    #[must_use]
+    pub fn wants(&self, event: &str) -> bool {
+        self.events
+            .iter()
+            .any(|wanted| match wanted.strip_suffix('*') {
+                Some(beginning) => event.starts_with(beginning),
+                None => event == wanted,
+            })
+    }
+
+    /// Whether it wants an event from executions of this definition.
+    #[must_use]
+    pub fn wants_from(&self, event: &str, definition: &str) -> bool {
+        let definitions = &self.definitions;
+        (definitions.is_empty() || definitions.iter().any(|wanted| wanted == definition))
+            && self.wants(event)
+    }
 }
 
 impl Default for Options {
@@ -34,6 +70,8 @@ impl Default for Options {
             lease_grace_ms: 60_000,
             lease_default_ms: 24 * 3_600_000,
             state_machines: StateMachineLimits::default(),
+            letters: LetterOptions::default(),
+            subscriptions: Vec::new(),
             artifacts: ArtifactOptions::default(),
         }
     }

@@ -3,8 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::figures::Latencies;
 use crate::group::Group;
 use crate::input::Input;
 use crate::owner::Owner;
@@ -31,6 +32,8 @@ pub(crate) struct Loop {
     pub nothing_ahead: bool,
     /// The log says already that the system's clock was set.
     pub clock_told: bool,
+    /// How long groups took to be durable.
+    pub commits: Latencies,
 }
 
 impl Loop {
@@ -52,14 +55,14 @@ impl Loop {
 
     fn run_until_done(&mut self) -> Result<(), Error> {
         // How many wait for the group that is being committed.
-        let mut committing = None;
+        let mut committing: Option<(usize, Instant)> = None;
         let mut ending = false;
         loop {
             if !ending {
                 self.owner.wake_due(self.clock.now())?;
             }
             if committing.is_none() && self.owner.has_group() {
-                committing = Some(self.owner.gathered());
+                committing = Some((self.owner.gathered(), Instant::now()));
                 if self.groups.send(self.owner.take_group()).is_err() {
                     return Err(Error::Ended);
                 }
@@ -76,18 +79,23 @@ impl Loop {
                         outcome: Err(error),
                         ..
                     } => return Err(error),
+                    Input::Figures { reply } => {
+                        let _ = reply.send(self.owner.figures(self.commits.clone()));
+                    }
                     input if ending && !matches!(input, Input::Committed { .. }) => {
                         // It came too late: its caller hears that the engine has ended.
                         drop(input);
                     }
                     input => {
-                        if matches!(input, Input::Committed { .. }) {
-                            committing = None;
+                        if matches!(input, Input::Committed { .. })
+                            && let Some((_, since)) = committing.take()
+                        {
+                            self.commits.note(since.elapsed());
                         }
                         self.owner.step(self.clock.now(), input);
                     }
                 }
-                let gathered = self.owner.gathered() + committing.unwrap_or(0);
+                let gathered = self.owner.gathered() + committing.map_or(0, |(waiting, _)| waiting);
                 self.pressure.gathered(gathered);
                 taken += 1;
                 next = if taken < INPUTS { self.queued() } else { None };

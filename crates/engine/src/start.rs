@@ -11,6 +11,7 @@ use everstep_store::Store;
 use everstep_store::blobs::Blobs;
 
 use crate::catalogue::Reserved;
+use crate::figures::Latencies;
 use crate::handle::Inner;
 use crate::input::Input;
 use crate::owner::Owner;
@@ -80,6 +81,7 @@ impl Engine {
             reserved,
             dispatcher: Arc::clone(&parts.dispatcher),
             runtime: tokio::runtime::Handle::current(),
+            letters: owner.letter_counters(),
         });
         let looping = Loop {
             owner,
@@ -90,6 +92,7 @@ impl Engine {
             ended,
             nothing_ahead: false,
             clock_told: false,
+            commits: Latencies::default(),
         };
         let committer = {
             let handle = handle.clone();

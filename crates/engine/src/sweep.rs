@@ -1,11 +1,11 @@
-//! Blobs that no execution has: what a crash left between a blob and the commit that would have named it, and what a purge did not reach;
-//! and artifacts whose time is over.
+//! Blobs that no execution and no letter has: what a crash left between a blob and the commit that would have named it, and what a purge did
+//! not reach; and artifacts whose time is over.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use everstep_core::Timestamp;
+use everstep_core::{ExecutionId, LetterId, Timestamp};
 use everstep_store::Store;
 use everstep_store::blobs::{Artifacts, Blobs};
 
@@ -66,12 +66,13 @@ pub(crate) async fn sweep_once(
     ended: &AtomicBool,
     now: Timestamp,
 ) -> Result<usize, everstep_store::blobs::Error> {
-    let known = |execution, _digest| {
+    let known = |execution: ExecutionId, _digest| {
         let store = store.upgrade().filter(|_| !ended.load(Ordering::Relaxed));
         let store = store.ok_or_else(|| everstep_store::Error::Io {
             detail: "the engine has ended".to_owned(),
         })?;
-        Ok(store.execution(execution)?.is_some())
+        let letter = LetterId::from_bytes(*execution.as_bytes());
+        Ok(store.execution(execution)?.is_some() || store.letter(letter)?.is_some())
     };
     let older_than = Timestamp(now.0.saturating_sub(ORPHAN_AGE_MS));
     let swept = blobs.sweep(known, older_than).await?;

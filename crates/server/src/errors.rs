@@ -51,6 +51,7 @@ pub enum Code {
     UnknownLog,
     MalformedQuery,
     MalformedPattern,
+    UnknownLetter,
     UnknownStateMachine,
     WrongDefinition,
     WrongSettings,
@@ -250,6 +251,7 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         "E0162",
         "The filter pattern can't be read",
     ),
+    (Code::UnknownLetter, "E0145", "There is no such letter"),
     (
         Code::UnknownStateMachine,
         "E0170",
@@ -356,9 +358,11 @@ impl Code {
         use everstep_engine::Error;
         match error {
             Error::UnknownExecution { .. } => Self::UnknownExecution,
-            Error::NameTaken { .. } | Error::Refused { .. } | Error::EntryExists { .. } => {
-                Self::Conflict
-            }
+            Error::NameTaken { .. }
+            | Error::Refused { .. }
+            | Error::LetterRefused { .. }
+            | Error::EntryExists { .. } => Self::Conflict,
+            Error::UnknownLetter { .. } => Self::UnknownLetter,
             Error::NotRedrivable { .. } => Self::NotRedrivable,
             Error::UnknownOperation { .. } => Self::UnknownOperation,
             Error::InvalidToken => Self::InvalidToken,

@@ -9,6 +9,7 @@
 //! - `artifacts`: objects by bucket and key, and links to them that expire.
 //! - `function_urls`: addresses of functions, as Lambda's function URLs.
 //! - `door`: who sends a request and what they may do; every other module is behind it.
+//! - `metrics`: what is counted, for Prometheus.
 //! - `gateway`: HTTP routes that are answered by functions.
 //!
 //! - `replay`: a recorded execution against other code, served apart from all of these and without a handle.
@@ -38,6 +39,7 @@ mod gateway;
 mod http;
 mod lambda;
 mod logs;
+mod metrics;
 mod options;
 mod query;
 pub mod replay;
@@ -51,6 +53,7 @@ mod tls;
 pub use callbacks::Callbacks;
 pub use door::{AccessKey, Door, Key, Keys, Role, Worker, Workers, fingerprint};
 pub use errors::{Code, EXPLANATIONS};
+pub use metrics::Metrics;
 pub use options::{Limits, Options, Route};
 pub use server::{BindError, Server};
 pub use tls::{Tls, TlsError};

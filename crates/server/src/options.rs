@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::callbacks::Callbacks;
 use crate::door::Door;
+use crate::metrics::Metrics;
 use crate::tls::Tls;
 
 /// How a server listens and what it calls itself.
@@ -26,6 +27,8 @@ pub struct Options {
     /// What links and other addresses begin with, when it is not the address listened on: `https://everstep.example.org`.
     pub public_url: Option<String>,
     pub limits: Limits,
+    /// What is counted; servers of one process share it.
+    pub metrics: Metrics,
     /// Who is let in.
     pub door: Door,
     /// With it everything is said over TLS.
@@ -46,6 +49,7 @@ impl Default for Options {
             logs: None,
             public_url: None,
             limits: Limits::default(),
+            metrics: Metrics::default(),
             door: Door::default(),
             tls: None,
             callbacks: Callbacks::default(),

@@ -21,7 +21,7 @@ use crate::rest::Problem;
 use crate::tls::Tls;
 use crate::{
     Options, approvals, artifacts, aws_json, callbacks, door, function_urls, gateway, lambda, logs,
-    rest, states,
+    metrics, rest, states,
 };
 
 /// The server could not begin to listen.
@@ -119,6 +119,11 @@ fn router(app: App) -> Router {
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),
             door::guard,
+        ))
+        // Outermost: what the door refuses is counted, too.
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            metrics::measure,
         ))
         .with_state(app)
 }

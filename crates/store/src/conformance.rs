@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod journals;
+mod letters;
 mod lists;
 mod opening;
 mod rows;
@@ -55,6 +56,22 @@ pub const ALL: &[Promise] = &[
     ),
     ("a name keeps its first row until it is purged", rows::names),
     ("a purge leaves nothing behind", rows::purge_leaves_nothing),
+    (
+        "attempts come by operation and index",
+        letters::attempts_in_order,
+    ),
+    (
+        "attempts go with their execution",
+        letters::attempts_go_with_their_execution,
+    ),
+    (
+        "letters read in both directions, the dead apart",
+        letters::letters_in_both_directions,
+    ),
+    (
+        "a letter dies in one commit",
+        letters::a_letter_dies_in_one_commit,
+    ),
     ("expiries come when they are due", rows::expiries),
     (
         "a journal reads in both directions",

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use everstep_core::{Epoch, ExecutionId, Operation, Sequence, Shard, StartKey, Timestamp};
+use everstep_core::{
+    Epoch, ExecutionId, LetterId, Operation, Sequence, Shard, StartKey, Timestamp,
+};
 
 use crate::{
-    Commit, Committed, Cursor, Direction, Error, ExecutionRow, JournalRow, ListFilter, Page,
-    StartRow, Store, TaskRow, TimerRow,
+    AttemptRow, Commit, Committed, Cursor, Direction, Error, ExecutionRow, JournalRow, LetterRow,
+    ListFilter, Page, StartRow, Store, TaskRow, TimerRow,
 };
 
 /// The sorts of calls that can fail.
@@ -203,6 +205,37 @@ impl<S: Store> Store for Faulty<S> {
         limit: usize,
     ) -> Result<Vec<(Timestamp, ExecutionId)>, Error> {
         self.read(|store| store.expired(shard, now, limit))
+    }
+
+    fn attempts(
+        &self,
+        id: ExecutionId,
+        after: Option<(Operation, u32)>,
+        limit: usize,
+    ) -> Result<Vec<AttemptRow>, Error> {
+        self.read(|store| store.attempts(id, after, limit))
+    }
+
+    fn last_attempt(
+        &self,
+        id: ExecutionId,
+        operation: Operation,
+    ) -> Result<Option<AttemptRow>, Error> {
+        self.read(|store| store.last_attempt(id, operation))
+    }
+
+    fn letter(&self, id: LetterId) -> Result<Option<LetterRow>, Error> {
+        self.read(|store| store.letter(id))
+    }
+
+    fn letters(
+        &self,
+        is_dead: bool,
+        after: Option<LetterId>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<LetterRow>, Error> {
+        self.read(|store| store.letters(is_dead, after, direction, limit))
     }
 
     fn catalogue(&self, key: &str) -> Result<Option<(u64, Bytes)>, Error> {

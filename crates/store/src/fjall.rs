@@ -8,12 +8,15 @@
 //!
 //! A sync that fails, or whose outcome is unknown, makes every later commit [`Committed::Unknown`]: reopening reads the truth.
 
+mod attempt;
 mod batch;
 mod catalogue;
 mod execution;
 mod expire;
 mod journal;
 mod journals;
+mod keyspaces;
+mod letter;
 mod list;
 mod meta;
 mod row;
@@ -29,16 +32,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ::fjall::{
-    CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
-};
+use ::fjall::{CompressionType, Database, OwnedWriteBatch, PersistMode};
 use bytes::Bytes;
-use everstep_core::{Epoch, ExecutionId, Operation, Sequence, Shard, StartKey, Timestamp};
+use everstep_core::{
+    Epoch, ExecutionId, LetterId, Operation, Sequence, Shard, StartKey, Timestamp,
+};
 
 use crate::{
-    Commit, Committed, Cursor, Direction, Error, ExecutionRow, JournalRow, ListFilter, Page,
-    StartRow, Store, TaskRow, TimerRow,
+    AttemptRow, Commit, Committed, Cursor, Direction, Error, ExecutionRow, JournalRow, LetterRow,
+    ListFilter, Page, StartRow, Store, TaskRow, TimerRow,
 };
+use keyspaces::Keyspaces;
 use row::{Family, io, lost};
 use watermark::Watermark;
 
@@ -66,51 +70,6 @@ struct Writer {
     watermark: Watermark,
     /// A write failed: nobody knows any more what is on disk.
     failed: bool,
-}
-
-/// One keyspace for each family of rows.
-struct Keyspaces {
-    all: [Keyspace; Family::ALL.len()],
-}
-
-impl Keyspaces {
-    fn open(db: &Database) -> Result<Self, Error> {
-        let mut opened = Vec::with_capacity(Family::ALL.len());
-        for family in Family::ALL {
-            let options =
-                || KeyspaceCreateOptions::default().max_memtable_size(family.memtable_bytes());
-            opened.push(db.keyspace(family.name(), options).map_err(lost)?);
-        }
-        let all = opened.try_into().map_err(|_| Error::Io {
-            detail: "not every keyspace was opened".to_owned(),
-        })?;
-        Ok(Self { all })
-    }
-
-    fn of(&self, family: Family) -> &Keyspace {
-        let [
-            execution,
-            journal,
-            timer,
-            task,
-            start,
-            list,
-            expire,
-            catalogue,
-            meta,
-        ] = &self.all;
-        match family {
-            Family::Execution => execution,
-            Family::Journal => journal,
-            Family::Timer => timer,
-            Family::Task => task,
-            Family::Start => start,
-            Family::List => list,
-            Family::Expire => expire,
-            Family::Catalogue => catalogue,
-            Family::Meta => meta,
-        }
-    }
 }
 
 impl Fjall {
@@ -379,6 +338,43 @@ impl Store for Fjall {
         limit: usize,
     ) -> Result<Vec<(Timestamp, ExecutionId)>, Error> {
         expire::read(self.keyspaces.of(Family::Expire), shard, now, limit)
+    }
+
+    fn attempts(
+        &self,
+        id: ExecutionId,
+        after: Option<(Operation, u32)>,
+        limit: usize,
+    ) -> Result<Vec<AttemptRow>, Error> {
+        attempt::read(self.keyspaces.of(Family::Attempt), id, after, limit)
+    }
+
+    fn last_attempt(
+        &self,
+        id: ExecutionId,
+        operation: Operation,
+    ) -> Result<Option<AttemptRow>, Error> {
+        attempt::last(self.keyspaces.of(Family::Attempt), id, operation)
+    }
+
+    fn letter(&self, id: LetterId) -> Result<Option<LetterRow>, Error> {
+        letter::find(self.keyspaces.of(Family::Letter), id)
+    }
+
+    fn letters(
+        &self,
+        is_dead: bool,
+        after: Option<LetterId>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<LetterRow>, Error> {
+        letter::read(
+            self.keyspaces.of(Family::Letter),
+            is_dead,
+            after,
+            direction,
+            limit,
+        )
     }
 
     fn catalogue(&self, key: &str) -> Result<Option<(u64, Bytes)>, Error> {

@@ -24,7 +24,8 @@ pub use fjall::Fjall;
 pub use memory::{Disk, Memory};
 pub use store::{Committed, Cursor, Direction, Error, ListFilter, Page, Store};
 pub use write::{
-    Commit, ExecutionRow, JournalRow, ListKey, Reopened, StartRow, TaskRow, TimerRow, Write,
+    AttemptRow, Commit, ExecutionRow, JournalRow, LetterRow, ListKey, Reopened, StartRow, TaskRow,
+    TimerRow, Write,
 };
 
 /// The format that this build writes and the newest that it reads.

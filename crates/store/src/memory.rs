@@ -2,59 +2,27 @@
 //!
 //! The data belongs to a [`Disk`], which outlives the stores opened on it, so that a crash and a reopening can be played without files.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod tables;
+
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use everstep_core::{Epoch, ExecutionId, Operation, Sequence, Shard, StartKey, Timestamp};
+use everstep_core::{
+    Epoch, ExecutionId, LetterId, Operation, Sequence, Shard, StartKey, Timestamp,
+};
 
 use crate::cursor::{Position, Resume};
 use crate::{
-    Commit, Committed, Cursor, Direction, Error, ExecutionRow, FORMAT, JournalRow, ListFilter,
-    Page, StartRow, Store, TaskRow, TimerRow, Write,
+    AttemptRow, Commit, Committed, Cursor, Direction, Error, ExecutionRow, FORMAT, JournalRow,
+    LetterRow, ListFilter, Page, StartRow, Store, TaskRow, TimerRow,
 };
+
+use tables::Tables;
 
 /// What a memory store keeps, apart from the store that uses it: open it again after dropping the store, as one does with a folder.
 #[derive(Clone, Debug, Default)]
 pub struct Disk(Arc<Mutex<Tables>>);
-
-#[derive(Debug)]
-struct Tables {
-    format: u32,
-    in_use: bool,
-    lsn: u64,
-    epochs: BTreeMap<Shard, Epoch>,
-    executions: BTreeMap<ExecutionId, ExecutionRow>,
-    journal: BTreeMap<(ExecutionId, Sequence), Bytes>,
-    damaged: BTreeSet<(ExecutionId, Sequence)>,
-    starts: BTreeMap<StartKey, StartRow>,
-    timers: BTreeMap<Shard, BTreeMap<TimerKey, Option<u64>>>,
-    tasks: BTreeMap<(Shard, ExecutionId, Operation), TaskRow>,
-    expiries: BTreeSet<(Shard, Timestamp, ExecutionId)>,
-    catalogue: BTreeMap<String, (u64, Bytes)>,
-}
-
-type TimerKey = (Timestamp, ExecutionId, Operation, everstep_core::TimerKind);
-
-impl Default for Tables {
-    fn default() -> Self {
-        Self {
-            format: FORMAT,
-            in_use: false,
-            lsn: 0,
-            epochs: BTreeMap::new(),
-            executions: BTreeMap::new(),
-            journal: BTreeMap::new(),
-            damaged: BTreeSet::new(),
-            starts: BTreeMap::new(),
-            timers: BTreeMap::new(),
-            tasks: BTreeMap::new(),
-            expiries: BTreeSet::new(),
-            catalogue: BTreeMap::new(),
-        }
-    }
-}
 
 impl Disk {
     /// Makes a journal batch read as damaged, as a flipped bit would.
@@ -134,92 +102,14 @@ impl Drop for Memory {
     }
 }
 
-impl Tables {
-    fn apply(&mut self, shard: Shard, write: Write) {
-        match write {
-            Write::Journal(row) => {
-                self.damaged.remove(&(row.execution, row.sequence));
-                self.journal
-                    .insert((row.execution, row.sequence), row.batch);
-            }
-            // The lists are read off the rows here, so a row's earlier place needs no care.
-            Write::Execution { row, was: _ } => {
-                self.executions.insert(row.id, row);
-            }
-            Write::Start(row) => {
-                self.starts.insert(row.key, row);
-            }
-            Write::SetTimer(row) => {
-                let key = (row.due, row.execution, row.operation, row.kind);
-                self.timers
-                    .entry(shard)
-                    .or_default()
-                    .insert(key, row.heartbeat_ms);
-            }
-            Write::ClearTimer {
-                due,
-                execution,
-                operation,
-                kind,
-            } => {
-                if let Some(timers) = self.timers.get_mut(&shard) {
-                    timers.remove(&(due, execution, operation, kind));
-                }
-            }
-            Write::PutTask(row) => {
-                self.tasks
-                    .insert((shard, row.execution, row.operation), row);
-            }
-            Write::DeleteTask {
-                execution,
-                operation,
-            } => {
-                self.tasks.remove(&(shard, execution, operation));
-            }
-            Write::Expire { at, execution } => {
-                self.expiries.insert((shard, at, execution));
-            }
-            Write::Unexpire { at, execution } => {
-                self.expiries.remove(&(shard, at, execution));
-            }
-            Write::Purge {
-                row,
-                start,
-                expires,
-            } => self.purge(shard, row.id, start, expires),
-        }
-    }
-
-    fn purge(
-        &mut self,
-        shard: Shard,
-        id: ExecutionId,
-        start: StartKey,
-        expires: Option<Timestamp>,
-    ) {
-        self.executions.remove(&id);
-        let whole = (id, Sequence(0))..=(id, Sequence(u32::MAX));
-        let batches: Vec<(ExecutionId, Sequence)> =
-            self.journal.range(whole).map(|(key, _)| *key).collect();
-        for key in batches {
-            self.journal.remove(&key);
-        }
-        self.damaged.retain(|(execution, _)| *execution != id);
-        self.tasks.retain(|(_, execution, _), _| *execution != id);
-        if let Some(timers) = self.timers.get_mut(&shard) {
-            timers.retain(|(_, execution, _, _), _| *execution != id);
-        }
-        // The name may have been taken by a later execution.
-        if self
-            .starts
-            .get(&start)
-            .is_some_and(|row| row.execution == id)
-        {
-            self.starts.remove(&start);
-        }
-        if let Some(at) = expires {
-            self.expiries.remove(&(shard, at, id));
-        }
+fn attempt_row(
+    ((execution, operation, index), attempt): (&(ExecutionId, Operation, u32), &Bytes),
+) -> AttemptRow {
+    AttemptRow {
+        execution: *execution,
+        operation: *operation,
+        index: *index,
+        attempt: attempt.clone(),
     }
 }
 
@@ -404,6 +294,75 @@ impl Store for Memory {
             .take(limit)
             .map(|(_, at, execution)| (*at, *execution))
             .collect())
+    }
+
+    fn attempts(
+        &self,
+        id: ExecutionId,
+        after: Option<(Operation, u32)>,
+        limit: usize,
+    ) -> Result<Vec<AttemptRow>, Error> {
+        let after = after.map(|(operation, index)| (id, operation, index));
+        let first = after.map_or(Bound::Included((id, Operation(0), 0)), Bound::Excluded);
+        let tables = self.disk.tables();
+        let rows = tables.attempts.range((first, Bound::Unbounded));
+        let rows = rows.take_while(|((execution, ..), _)| *execution == id);
+        Ok(rows.take(limit).map(attempt_row).collect())
+    }
+
+    fn last_attempt(
+        &self,
+        id: ExecutionId,
+        operation: Operation,
+    ) -> Result<Option<AttemptRow>, Error> {
+        let tables = self.disk.tables();
+        let mut rows = tables
+            .attempts
+            .range((id, operation, 0)..=(id, operation, u32::MAX));
+        Ok(rows.next_back().map(attempt_row))
+    }
+
+    fn letter(&self, id: LetterId) -> Result<Option<LetterRow>, Error> {
+        let tables = self.disk.tables();
+        let found = [false, true].into_iter().find_map(|is_dead| {
+            let letter = tables.letters.get(&(is_dead, id))?.clone();
+            Some(LetterRow {
+                id,
+                is_dead,
+                letter,
+            })
+        });
+        Ok(found)
+    }
+
+    fn letters(
+        &self,
+        is_dead: bool,
+        after: Option<LetterId>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<LetterRow>, Error> {
+        let tables = self.disk.tables();
+        let rows = tables
+            .letters
+            .iter()
+            .map(|((is_dead, id), letter)| LetterRow {
+                id: *id,
+                is_dead: *is_dead,
+                letter: letter.clone(),
+            });
+        let rows = rows.filter(|row| row.is_dead == is_dead);
+        Ok(match direction {
+            Direction::Forward => rows
+                .filter(|row| after.is_none_or(|after| row.id > after))
+                .take(limit)
+                .collect(),
+            Direction::Backward => rows
+                .rev()
+                .filter(|row| after.is_none_or(|after| row.id < after))
+                .take(limit)
+                .collect(),
+        })
     }
 
     fn catalogue(&self, key: &str) -> Result<Option<(u64, Bytes)>, Error> {

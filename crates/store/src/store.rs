@@ -1,9 +1,11 @@
 //! The trait that every back end implements.
 
 use bytes::Bytes;
-use everstep_core::{Epoch, ExecutionId, Kind, Sequence, Shard, StartKey, Status, Timestamp};
+use everstep_core::{
+    Epoch, ExecutionId, Kind, LetterId, Operation, Sequence, Shard, StartKey, Status, Timestamp,
+};
 
-use crate::{Commit, ExecutionRow, JournalRow, StartRow, TaskRow, TimerRow};
+use crate::{AttemptRow, Commit, ExecutionRow, JournalRow, LetterRow, StartRow, TaskRow, TimerRow};
 
 /// How a shard's commit ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +149,7 @@ pub trait Store: Send + Sync + 'static {
     fn tasks(
         &self,
         shard: Shard,
-        after: Option<(ExecutionId, everstep_core::Operation)>,
+        after: Option<(ExecutionId, Operation)>,
         limit: usize,
     ) -> Result<Vec<TaskRow>, Error>;
 
@@ -167,6 +169,32 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<(Timestamp, ExecutionId)>, Error>;
+
+    /// An execution's attempts by operation and index, behind `after`.
+    fn attempts(
+        &self,
+        id: ExecutionId,
+        after: Option<(Operation, u32)>,
+        limit: usize,
+    ) -> Result<Vec<AttemptRow>, Error>;
+
+    /// The attempt of an operation with the highest index.
+    fn last_attempt(
+        &self,
+        id: ExecutionId,
+        operation: Operation,
+    ) -> Result<Option<AttemptRow>, Error>;
+
+    fn letter(&self, id: LetterId) -> Result<Option<LetterRow>, Error>;
+
+    /// The letters that wait, or those that are dead, by id, behind `after` in this direction.
+    fn letters(
+        &self,
+        is_dead: bool,
+        after: Option<LetterId>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<LetterRow>, Error>;
 
     /// Reads a catalogue entry and its revision (from 1).
     fn catalogue(&self, key: &str) -> Result<Option<(u64, Bytes)>, Error>;

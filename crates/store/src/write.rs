@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use everstep_core::{
-    Epoch, ExecutionId, Generation, Operation, Sequence, Shard, StartKey, Status, TimerKind,
-    Timestamp,
+    Epoch, ExecutionId, Generation, LetterId, Operation, Sequence, Shard, StartKey, Status,
+    TimerKind, Timestamp,
 };
 
 /// The writes of one shard that become durable together.
@@ -40,6 +40,13 @@ pub enum Write {
         execution: ExecutionId,
         operation: Operation,
     },
+    /// Writes one of an execution's attempts, over an earlier one with the same index.
+    PutAttempt(AttemptRow),
+    PutLetter(LetterRow),
+    DeleteLetter {
+        id: LetterId,
+        is_dead: bool,
+    },
     /// Notes when a closed execution may be purged.
     Expire {
         at: Timestamp,
@@ -49,7 +56,7 @@ pub enum Write {
         at: Timestamp,
         execution: ExecutionId,
     },
-    /// Deletes every row of an execution: state, lists, journal, timers, tasks, its name, its expiry.
+    /// Deletes every row of an execution: state, lists, journal, timers, tasks, attempts, its name, its expiry.
     Purge {
         row: ExecutionRow,
         start: StartKey,
@@ -141,4 +148,25 @@ pub struct TaskRow {
     pub generation: Generation,
     /// The task in the kernel's encoding.
     pub task: Bytes,
+}
+
+/// One try from outside to change an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptRow {
+    pub execution: ExecutionId,
+    pub operation: Operation,
+    /// Its place among the operation's attempts, from 0.
+    pub index: u32,
+    /// The attempt in the engine's encoding.
+    pub attempt: Bytes,
+}
+
+/// Something to be told to the outside, or something that could not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LetterRow {
+    pub id: LetterId,
+    /// The dead are kept apart from those that wait.
+    pub is_dead: bool,
+    /// The letter in the engine's encoding.
+    pub letter: Bytes,
 }

@@ -5,10 +5,12 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
-use everstep_core::{Epoch, ExecutionId, Operation, Sequence, Shard, StartKey, Timestamp};
+use everstep_core::{
+    Epoch, ExecutionId, LetterId, Operation, Sequence, Shard, StartKey, Timestamp,
+};
 use everstep_store::{
-    Commit, Committed, Cursor, Direction, Error, ExecutionRow, JournalRow, ListFilter, Page,
-    StartRow, Store, TaskRow, TimerRow, Write,
+    AttemptRow, Commit, Committed, Cursor, Direction, Error, ExecutionRow, JournalRow, LetterRow,
+    ListFilter, Page, StartRow, Store, TaskRow, TimerRow, Write,
 };
 
 use crate::End;
@@ -153,6 +155,37 @@ impl<S: Store> Store for Crashing<S> {
         limit: usize,
     ) -> Result<Vec<(Timestamp, ExecutionId)>, Error> {
         self.alive()?.expired(shard, now, limit)
+    }
+
+    fn attempts(
+        &self,
+        id: ExecutionId,
+        after: Option<(Operation, u32)>,
+        limit: usize,
+    ) -> Result<Vec<AttemptRow>, Error> {
+        self.alive()?.attempts(id, after, limit)
+    }
+
+    fn last_attempt(
+        &self,
+        id: ExecutionId,
+        operation: Operation,
+    ) -> Result<Option<AttemptRow>, Error> {
+        self.alive()?.last_attempt(id, operation)
+    }
+
+    fn letter(&self, id: LetterId) -> Result<Option<LetterRow>, Error> {
+        self.alive()?.letter(id)
+    }
+
+    fn letters(
+        &self,
+        is_dead: bool,
+        after: Option<LetterId>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<LetterRow>, Error> {
+        self.alive()?.letters(is_dead, after, direction, limit)
     }
 
     fn catalogue(&self, key: &str) -> Result<Option<(u64, Bytes)>, Error> {

@@ -1,272 +1,251 @@
-//! JSON-RPC 2.0 over HTTP to an agent, found by its card.
+//! Agents by `everstep-agent`: this workflow's words for what it says, and names in place of addresses.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use a2a::{
-    CancelTaskRequest, GetTaskRequest, JsonRpcId, JsonRpcRequest, JsonRpcResponse,
-    ListTasksRequest, SendMessageResponse, Task, methods,
+use base64::Engine as _;
+use everstep_agent::{
+    Address, Agent, Client, ClientOptions, Dialect, Error, Found, Network, Output, Push, Said,
+    State, Task, TaskRef,
 };
-use reqwest::Client;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use reqwest::Url;
+use serde_json::{Value, json};
 
-use super::{
-    AGENT_CORE_UNAVAILABLE, AGENT_NONSENSE, AGENT_SILENT, AGENT_UNREACHABLE, Agents, Dispatch,
-    Dispatched, Progress, TASK_LOST, parts_value, progress_of, send_request,
-};
+use super::{Agents, Dispatch, Dispatched, Progress};
 use crate::artifact::Pending;
 use crate::error::{AgentInvocationError, Kind};
 
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-const TASK_NOT_FOUND: i32 = -32001;
+const DIRECTORY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Results are values of the workflow: a file that one links to is read whole.
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// A client for agents that speak A2A 1.0 over JSON-RPC.
+/// Agents by whichever dialect they speak.
 #[derive(Debug)]
 pub struct A2aAgents {
     client: Client,
+    /// For links in results: those are the agent's words, not the operator's.
+    links: Client,
     /// Where names of agents are looked up, and by whom: that server's credentials are not for agents.
     service_url: String,
-    directory: Client,
-    endpoints: Mutex<HashMap<String, String>>,
+    directory: reqwest::Client,
+    addresses: Mutex<HashMap<String, Address>>,
 }
 
 impl A2aAgents {
-    /// A client; where each agent listens is read from its card once. Agents that are named rather than addressed are looked up at
-    /// `service_url`.
+    /// Agents that are named rather than addressed are looked up at `service_url`.
     #[must_use]
-    pub fn new(client: Client, service_url: String) -> Self {
+    pub fn new(directory: reqwest::Client, service_url: String) -> Self {
+        // Agents are named by this function's own environment: whoever sets that may reach what the function reaches.
+        let everywhere: Vec<Network> = ["0.0.0.0/0", "::/0"]
+            .iter()
+            .filter_map(|text| text.parse().ok())
+            .collect();
+        let options = ClientOptions {
+            allowed: everywhere,
+            ..ClientOptions::default()
+        };
         Self {
-            directory: client.clone(),
-            client,
+            client: Client::new(&options),
+            links: Client::new(&ClientOptions::default()),
             service_url,
-            endpoints: Mutex::default(),
+            directory,
+            addresses: Mutex::default(),
         }
     }
 
-    /// Looks names up with another client than that which calls the agents.
+    /// Looks names up with another client.
     #[must_use]
-    pub fn with_directory(self, directory: Client) -> Self {
+    pub fn with_directory(self, directory: reqwest::Client) -> Self {
         Self { directory, ..self }
     }
 
+    async fn agent(&self, named: &str) -> Result<Agent, AgentInvocationError> {
+        let address = self.address(named).await?;
+        let is_runtime = matches!(address, Address::Arn(_));
+        let mut agent = Agent::new(named, address);
+        // What the seeds post to their runtimes.
+        agent.dialect = is_runtime.then_some(Dialect::Legacy);
+        agent.link_bytes_max = FILE_BYTES_MAX;
+        Ok(agent)
+    }
+
+    async fn address(&self, named: &str) -> Result<Address, AgentInvocationError> {
+        let is_address = ["http://", "https://", "arn:"];
+        if is_address.iter().any(|begin| named.starts_with(begin)) {
+            return named.parse().map_err(|error| fault(&error));
+        }
+        let known = self
+            .addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(named)
+            .cloned();
+        match known {
+            Some(known) => Ok(known),
+            None => self.registered(named).await,
+        }
+    }
+
     /// The address of a registered agent.
-    async fn address_of(&self, name: &str) -> Result<String, AgentInvocationError> {
+    async fn registered(&self, name: &str) -> Result<Address, AgentInvocationError> {
+        let unknown = |kind| AgentInvocationError {
+            kind,
+            code: None,
+            message: format!(
+                "Failed to invoke agent: {name} is neither an A2A address nor a registered agent"
+            ),
+        };
         let response = self
             .directory
             .get(format!("{}/agents/{name}", self.service_url))
-            .timeout(REQUEST_TIMEOUT)
+            .timeout(DIRECTORY_TIMEOUT)
             .send()
             .await
-            .map_err(|error| unreachable(&error))?;
+            .map_err(|_| unknown(Kind::Transient))?;
         let status = response.status().as_u16();
         let entry: Option<Value> = response.json().await.ok();
         let url = entry.as_ref().and_then(|entry| entry.get("url")?.as_str());
-        url.map(str::to_owned).ok_or_else(|| {
-            fault(
-                Kind::of_status(status),
-                None,
-                format!("Failed to invoke agent: {name} is neither an A2A address nor a registered agent"),
-            )
-        })
-    }
-
-    async fn endpoint(&self, agent: &str) -> Result<String, AgentInvocationError> {
-        if agent.starts_with("arn:aws:bedrock-agentcore:") {
-            return Err(fault(
-                Kind::Invalid,
-                Some(AGENT_CORE_UNAVAILABLE),
-                format!(
-                    "Failed to invoke agent: {AGENT_CORE_UNAVAILABLE}: this build cannot call Bedrock AgentCore; give the agent's A2A address instead of {agent}"
-                ),
-            ));
-        }
-        let known = self
-            .endpoints
+        let url = url.ok_or_else(|| unknown(Kind::of_status(status)))?;
+        let address: Address = url.parse().map_err(|error| fault(&error))?;
+        self.addresses
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(agent)
-            .cloned();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let address = if agent.starts_with("http://") || agent.starts_with("https://") {
-            agent.to_owned()
-        } else {
-            self.address_of(agent).await?
-        };
-        let base = address.trim_end_matches('/');
-        let card = self
-            .client
-            .get(format!("{base}/.well-known/agent-card.json"))
-            .timeout(REQUEST_TIMEOUT)
-            .send()
-            .await;
-        let card: Option<Value> = match card {
-            Ok(response) if response.status().is_success() => response.json().await.ok(),
-            Ok(_) => None,
-            Err(error) => return Err(unreachable(&error)),
-        };
-        let endpoint = card
-            .as_ref()
-            .and_then(json_rpc_endpoint)
-            .unwrap_or_else(|| address.clone());
-        self.endpoints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(agent.to_owned(), endpoint.clone());
-        Ok(endpoint)
+            .insert(name.to_owned(), address.clone());
+        Ok(address)
     }
 
-    /// The call; an agent that is out of reach is looked up afresh the next time, for it may have moved.
-    async fn call(
-        &self,
-        agent: &str,
-        method: &str,
-        params: impl Serialize,
-    ) -> Result<Value, AgentInvocationError> {
-        let answer = self.exchange(agent, method, params).await;
-        if answer
-            .as_ref()
-            .is_err_and(|error| error.kind.is_transient())
-        {
-            self.endpoints
+    /// A name whose agent is out of reach is looked up afresh the next time, for it may have moved.
+    fn noted(&self, agent: &str, error: &Error) -> AgentInvocationError {
+        if error.kind().is_transient() {
+            self.addresses
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .remove(agent);
         }
-        answer
-    }
-
-    async fn exchange(
-        &self,
-        agent: &str,
-        method: &str,
-        params: impl Serialize,
-    ) -> Result<Value, AgentInvocationError> {
-        let endpoint = self.endpoint(agent).await?;
-        let params = serde_json::to_value(params).map_err(|error| nonsense(&error.to_string()))?;
-        let request = JsonRpcRequest::new(
-            JsonRpcId::String(uuid::Uuid::new_v4().to_string()),
-            method,
-            Some(params),
-        );
-        let sent = self
-            .client
-            .post(endpoint)
-            .timeout(REQUEST_TIMEOUT)
-            .header(a2a::SVC_PARAM_VERSION, a2a::VERSION)
-            .json(&request);
-        let response = sent.send().await.map_err(|error| unreachable(&error))?;
-        let status = response.status();
-        if !status.is_success() {
-            let kind = Kind::of_status(status.as_u16());
-            return Err(fault(
-                kind,
-                None,
-                format!("Failed to invoke agent: it answered {status}"),
-            ));
-        }
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| unreachable(&error))?;
-        let reply: JsonRpcResponse =
-            serde_json::from_slice(&body).map_err(|error| nonsense(&error.to_string()))?;
-        match (reply.result, reply.error) {
-            (_, Some(error)) if error.code == TASK_NOT_FOUND => {
-                Err(fault(Kind::NotFound, Some(TASK_LOST), error.message))
-            }
-            (_, Some(error)) => {
-                // -32603 is the agent's own breakdown; every other code says that the request itself is wrong.
-                let kind = if error.code == -32603 {
-                    Kind::Transient
-                } else {
-                    Kind::Invalid
-                };
-                Err(fault(
-                    kind,
-                    None,
-                    format!("Agent dispatch error: {} ({})", error.message, error.code),
-                ))
-            }
-            (Some(result), None) => Ok(result),
-            (None, None) => Err(nonsense("neither result nor error")),
-        }
-    }
-
-    /// The task that an earlier try of this dispatch has started, when the agent can say so.
-    async fn earlier(&self, dispatch: &Dispatch) -> Option<Task> {
-        let request = ListTasksRequest {
-            context_id: Some(dispatch.context_id.clone()),
-            status: None,
-            page_size: Some(10),
-            page_token: None,
-            history_length: None,
-            status_timestamp_after: None,
-            include_artifacts: Some(true),
-            tenant: None,
-        };
-        // An agent without ListTasks, or out of reach, tells nothing; the send that follows shows which.
-        let listed = self
-            .call(&dispatch.agent, methods::LIST_TASKS, request)
-            .await
-            .ok()?;
-        let tasks = listed.get("tasks")?.as_array()?;
-        tasks
-            .iter()
-            .filter_map(|task| Task::deserialize(task).ok())
-            .find(|task| task.context_id == dispatch.context_id)
+        fault(error)
     }
 
     async fn send(&self, dispatch: &Dispatch) -> Result<Dispatched, AgentInvocationError> {
-        if let Some(task) = self.earlier(dispatch).await {
-            return Ok(Dispatched {
-                progress: progress_of(&task),
-                task_id: Some(task.id),
-            });
-        }
-        let reply = self
-            .call(
-                &dispatch.agent,
-                methods::SEND_MESSAGE,
-                send_request(dispatch),
-            )
-            .await?;
-        let reply: SendMessageResponse =
-            serde_json::from_value(reply).map_err(|error| nonsense(&error.to_string()))?;
-        Ok(match reply {
-            SendMessageResponse::Task(task) => Dispatched {
-                progress: progress_of(&task),
-                task_id: Some(task.id),
-            },
-            SendMessageResponse::Message(message) => {
-                let result = parts_value(&message.parts).unwrap_or(Value::Null);
-                Dispatched {
-                    task_id: None,
-                    progress: Progress::Done { result },
-                }
+        let agent = self.agent(&dispatch.agent).await?;
+        let task = task(dispatch)?;
+        let noted = |error: Error| self.noted(&dispatch.agent, &error);
+        // A try whose answer was lost may have begun the task.
+        let said = match self.client.find(&agent, &task).await {
+            Ok(Found::Task(said)) => *said,
+            Err(error) if error.kind().is_transient() => return Err(noted(error)),
+            // An agent that can't say is sent the task: the message has the same id again.
+            Ok(Found::Nothing | Found::Unable) | Err(_) => {
+                let sent = self.client.send(&agent, &task, &()).await;
+                sent.map_err(noted)?
             }
+        };
+        let task_id = said.task.as_ref();
+        let task_id = task_id.filter(|task| task.dialect.has_look_up());
+        Ok(Dispatched {
+            task_id: task_id.map(|task| task.id.clone()),
+            progress: self.progress_of(&agent, said).await?,
         })
     }
 
-    async fn look(&self, agent: &str, task_id: &str) -> Result<Progress, AgentInvocationError> {
-        let request = GetTaskRequest {
-            id: task_id.to_owned(),
-            history_length: Some(0),
-            tenant: None,
-        };
-        match self.call(agent, methods::GET_TASK, request).await {
-            Ok(task) => {
-                let task: Task =
-                    serde_json::from_value(task).map_err(|error| nonsense(&error.to_string()))?;
-                Ok(progress_of(&task))
-            }
-            Err(error) if error.code == Some(TASK_LOST) => Ok(Progress::Lost),
-            Err(error) => Err(error),
+    async fn look(&self, named: &str, task_id: &str) -> Result<Progress, AgentInvocationError> {
+        let agent = self.agent(named).await?;
+        let noted = |error: Error| self.noted(named, &error);
+        let task = self.task_of(&agent, task_id).await.map_err(noted)?;
+        let said = self.client.get(&agent, &task).await.map_err(noted)?;
+        self.progress_of(&agent, said).await
+    }
+
+    async fn stop(&self, named: &str, task_id: &str) -> Result<(), AgentInvocationError> {
+        let agent = self.agent(named).await?;
+        let noted = |error: Error| self.noted(named, &error);
+        let task = self.task_of(&agent, task_id).await.map_err(noted)?;
+        let said = self.client.cancel(&agent, &task).await.map_err(noted)?;
+        match said.state {
+            State::Lost => Err(AgentInvocationError {
+                kind: Kind::NotFound,
+                code: None,
+                message: format!("the agent does not know the task {task_id}"),
+            }),
+            _ => Ok(()),
         }
     }
+
+    async fn task_of(&self, agent: &Agent, id: &str) -> Result<TaskRef, Error> {
+        Ok(TaskRef {
+            dialect: self.client.profile(agent).await?.dialect,
+            id: id.to_owned(),
+            context_id: None,
+        })
+    }
+
+    async fn progress_of(
+        &self,
+        agent: &Agent,
+        said: Said,
+    ) -> Result<Progress, AgentInvocationError> {
+        let failed = |error: String| Ok(Progress::Failed { error });
+        match said.state {
+            State::Working(_) | State::Untold => Ok(Progress::Working),
+            State::Done(output) => {
+                let result = self.value(agent, output).await;
+                Ok(Progress::Done {
+                    result: result.map_err(|error| fault(&error))?,
+                })
+            }
+            State::NeedsInput(question) | State::NeedsAuth(question) => failed(format!(
+                "the agent asks for something this workflow cannot give: {}",
+                question.text
+            )),
+            State::Failed { message } => failed(message),
+            State::Canceled { message } => {
+                failed(message.unwrap_or_else(|| "the agent's task was cancelled".to_owned()))
+            }
+            State::Lost => Ok(Progress::Lost),
+        }
+    }
+
+    /// A result as JSON; bytes that are no text stand in it as base64.
+    async fn value(&self, agent: &Agent, output: Output) -> Result<Value, Error> {
+        let name = match &output {
+            Output::File(file) => file.name.clone(),
+            Output::Link(link) => link.name.clone(),
+            Output::Json(_) | Output::Stream(_) => None,
+        };
+        let mut body = self.links.open(agent, output).await?;
+        let bytes = body.rest().await?;
+        if let Ok(value) = serde_json::from_slice(&bytes) {
+            return Ok(value);
+        }
+        Ok(match String::from_utf8(bytes.to_vec()) {
+            Ok(text) => Value::String(text),
+            Err(_) => json!({
+                "filename": name,
+                "mediaType": body.media_type(),
+                "raw": base64::engine::general_purpose::STANDARD.encode(&bytes),
+            }),
+        })
+    }
+}
+
+fn task(dispatch: &Dispatch) -> Result<Task, AgentInvocationError> {
+    let url = Url::parse(&dispatch.callback_url).map_err(|error| AgentInvocationError {
+        kind: Kind::Invalid,
+        code: None,
+        message: format!("Failed to invoke agent: the callback address: {error}"),
+    })?;
+    Ok(Task {
+        message_id: dispatch.message_id.clone(),
+        context_id: dispatch.context_id.clone(),
+        payload: dispatch.payload.to_string().into(),
+        push: Some(Push {
+            id: dispatch.message_id.clone(),
+            url,
+            token: dispatch.callback_token.clone().into(),
+        }),
+        traceparent: None,
+        previous: None,
+    })
 }
 
 impl Agents for A2aAgents {
@@ -290,58 +269,30 @@ impl Agents for A2aAgents {
         agent: &'a str,
         task_id: &'a str,
     ) -> Pending<'a, Result<(), AgentInvocationError>> {
-        let request = CancelTaskRequest {
-            id: task_id.to_owned(),
-            metadata: None,
-            tenant: None,
-        };
-        Box::pin(async move {
-            self.call(agent, methods::CANCEL_TASK, request)
-                .await
-                .map(|_| ())
-        })
+        Box::pin(self.stop(agent, task_id))
     }
 }
 
-/// The JSON-RPC 1.x address on a card. Read by hand: cards of older agents lack members that the official type demands.
-pub(super) fn json_rpc_endpoint(card: &Value) -> Option<String> {
-    card.get("supportedInterfaces")?
-        .as_array()?
-        .iter()
-        .find_map(|interface| {
-            let text = |field: &str| interface.get(field).and_then(Value::as_str);
-            let fits = text("protocolBinding") == Some("JSONRPC")
-                && text("protocolVersion").is_none_or(|version| version.starts_with("1."));
-            text("url").filter(|_| fits).map(str::to_owned)
-        })
-}
-
-fn unreachable(error: &reqwest::Error) -> AgentInvocationError {
-    let (code, what) = if error.is_timeout() {
-        (AGENT_SILENT, "it did not answer in time")
-    } else {
-        (AGENT_UNREACHABLE, "it cannot be reached")
+/// The seed's words for an agent that can't be called, and for one that answers wrongly.
+pub(super) fn fault(error: &Error) -> AgentInvocationError {
+    let message = match error {
+        Error::Nonsense { why } => {
+            format!("Agent dispatch error: the agent answered nonsense (E0302): {why}")
+        }
+        Error::Refused { message, code } => format!("Agent dispatch error: {message} ({code})"),
+        other => format!("Failed to invoke agent: {other}"),
     };
-    fault(
-        Kind::Transient,
-        Some(code),
-        format!("Failed to invoke agent: {what} ({code})"),
-    )
-}
-
-fn nonsense(what: &str) -> AgentInvocationError {
-    // Not transient: an agent that answers nonsense once has most likely accepted the task, and is asked again by polling.
-    fault(
-        Kind::Corrupt,
-        Some(AGENT_NONSENSE),
-        format!("Agent dispatch error: the agent answered nonsense ({AGENT_NONSENSE}): {what}"),
-    )
-}
-
-fn fault(kind: Kind, code: Option<&'static str>, message: String) -> AgentInvocationError {
+    let kind = match error.kind() {
+        everstep_agent::Kind::Invalid => Kind::Invalid,
+        everstep_agent::Kind::NotFound => Kind::NotFound,
+        everstep_agent::Kind::Conflict => Kind::Conflict,
+        everstep_agent::Kind::Throttled => Kind::Throttled,
+        everstep_agent::Kind::Transient => Kind::Transient,
+        everstep_agent::Kind::Corrupt => Kind::Corrupt,
+    };
     AgentInvocationError {
         kind,
-        code,
+        code: error.code(),
         message,
     }
 }

@@ -201,3 +201,20 @@ fn results_have_the_seeds_shapes() {
         json!({ "status": "REJECTED", "workflow_id": "w", "reason": "No reason provided" })
     );
 }
+
+#[test]
+fn defect_14_a_summary_of_any_length_fits_into_a_notification() {
+    let message = |summary: String| {
+        let analysis = json!({ "summary": summary });
+        approval_message("w", &analysis, None, "http://a", "now").to_string()
+    };
+    for letter in ["x", "é", "\n", "\u{1}", "\""] {
+        let text = message(letter.repeat(500_000));
+        assert!((199_990..256_000).contains(&text.len()), "{}", text.len());
+    }
+    let whole = "x".repeat(190_000);
+    assert!(
+        message(whole.clone()).contains(&whole),
+        "nothing is cut without need"
+    );
+}

@@ -33,6 +33,7 @@ fn bootstrap(world: &World, handler: &str, extra: &[(&str, String)]) -> Child {
 fn configured(world: &World) -> Vec<(&'static str, String)> {
     let agent = |name: &str| format!("{}/agents/{name}", world.base);
     vec![
+        ("RESEARCH_SERVICES", "everstep".to_owned()),
         ("ARTIFACT_BUCKET", "bucket".to_owned()),
         ("WORKFLOW_TABLE", "workflows".to_owned()),
         ("CALLBACK_API_URL", world.base.clone()),

@@ -78,20 +78,21 @@ impl Running {
             .and_then(|id| i32::try_from(id).ok())
             .and_then(Pid::from_raw);
         let (tell, stand) = watch::channel(Stand::Working(Progress::default()));
-        let mut input = Input {
+        let input = Arc::new(tokio::sync::Mutex::new(Input {
             pipe,
             answered: None,
-        };
+        }));
         let bytes_max = usize::try_from(agent.reply_bytes_max).unwrap_or(usize::MAX);
         tokio::spawn(follow(child, group, output, complaints, tell, bytes_max));
-        // A program that does not read its order says by its end what is wrong.
-        input.write(order).await.ok();
+        // Known before anything is waited for: whoever is dropped from here on ends it.
         let entry = Entry {
             group,
             stand: stand.clone(),
-            input: Arc::new(tokio::sync::Mutex::new(input)),
+            input: Arc::clone(&input),
         };
         self.known().insert(id.to_owned(), entry);
+        // A program that does not read its order says by its end what is wrong.
+        input.lock().await.write(order).await.ok();
         Ok(stand)
     }
 

@@ -16,7 +16,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 #[derive(Args)]
 pub struct Logs {
-    /// Name or ARN of the function or state machine
+    /// Name or ARN of the function or state machine, or a log group, such as `/everstep/callbacks`
     #[arg(value_name = "DEFINITION")]
     definition: String,
     /// Go on as more comes

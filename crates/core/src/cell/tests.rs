@@ -6,7 +6,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::codec::{Corrupt, Reader};
-use crate::{Definition, Payload, Recovery, Shard, Status, Target, TargetKind, TaskPayload, Timer};
+use crate::{
+    Cause, Definition, Payload, Recovery, Shard, Start, Status, Target, TargetKind, TaskPayload,
+    Timer,
+};
 
 /// A machine that writes down what it is told and does what it is asked.
 struct Diary;

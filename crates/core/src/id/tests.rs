@@ -18,6 +18,17 @@ proptest! {
 }
 
 #[test]
+fn the_id_of_a_letter_survives_its_text() {
+    let id = crate::LetterId::new(7, 8, Shard(9));
+    assert_eq!(id.shard(), Shard(9));
+    assert_eq!(id.to_string().parse(), Ok(id));
+    assert_eq!(
+        "not one".parse::<crate::LetterId>(),
+        Err(crate::InvalidLetterId)
+    );
+}
+
+#[test]
 fn a_later_id_sorts_behind_an_earlier_one() {
     assert!(ExecutionId::new(1, u64::MAX, Shard(255)) < ExecutionId::new(2, 0, Shard(0)));
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use everstep_asl::machine;
 use everstep_core::token::Purpose;
 use everstep_core::{Failure, Settlement, Timestamp};
-use everstep_engine::{Error, Late, SettleWith};
+use everstep_engine::{Error, Late, SettleWith, Source, Via};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -136,7 +136,7 @@ async fn succeed(errand: &Errand<'_>) -> Result<Bytes, Fault> {
         return Err(SFN.refused(400, "InvalidOutput", &format!("Invalid Output: '{why}'")));
     }
     let with = SettleWith::Succeeded(Some(output.into()));
-    told(errand.handle.settle(Purpose::Task, &task_token, with).await)
+    told(settle(errand, &task_token, with).await)
 }
 
 #[derive(Deserialize)]
@@ -159,7 +159,7 @@ async fn fail(errand: &Errand<'_>) -> Result<Bytes, Fault> {
         ..Failure::default()
     };
     let with = SettleWith::Failed(failure);
-    told(errand.handle.settle(Purpose::Task, &task_token, with).await)
+    told(settle(errand, &task_token, with).await)
 }
 
 #[derive(Deserialize)]
@@ -170,7 +170,25 @@ struct HeartbeatArguments {
 
 async fn heartbeat(errand: &Errand<'_>) -> Result<Bytes, Fault> {
     let HeartbeatArguments { task_token } = errand.arguments()?;
-    told(errand.handle.heartbeat(Purpose::Task, &task_token).await)
+    let beat = errand
+        .handle
+        .heartbeat_from(Purpose::Task, &task_token, source(errand));
+    told(beat.await)
+}
+
+async fn settle(errand: &Errand<'_>, token: &str, with: SettleWith) -> Result<Settlement, Error> {
+    let settle = errand
+        .handle
+        .settle_from(Purpose::Task, token, with, source(errand));
+    settle.await
+}
+
+/// A state machine of this server.
+fn source(errand: &Errand<'_>) -> Source {
+    Source {
+        who: errand.waiting.as_ref().map(|by| by.execution.to_string()),
+        ..Source::new(Via::States)
+    }
 }
 
 /// A token is good once. What was recorded before a crash is not refused when its task is sent again: its repetition has succeeded, too.

@@ -1,13 +1,16 @@
 //! The way in: a cloneable handle that every front end holds.
 
+mod attempts;
 mod calls;
 mod children;
 mod fork;
 mod functions;
 mod history;
+mod letters;
 mod payloads;
 mod poll;
 mod redrive;
+mod settle;
 mod state_machines;
 
 use std::collections::BTreeMap;
@@ -17,20 +20,23 @@ use std::sync::mpsc::Sender;
 use bytes::Bytes;
 use everstep_core::token::{Keyring, Purpose, Token};
 use everstep_core::{
-    Answer, BLOB_THRESHOLD_BYTES, Definition, ExecutionId, Failure, Generation, Operation, Outcome,
-    Parent, Settlement, Start, StartKey,
+    Answer, BLOB_THRESHOLD_BYTES, Definition, ExecutionId, Failure, Generation, Operation, Parent,
+    Start, StartKey,
 };
 use everstep_store::blobs::Blobs;
 use everstep_store::{Cursor, ExecutionRow, ListFilter, Page, Store};
 use tokio::sync::oneshot;
 
 use crate::catalogue::Reserved;
+use crate::figures::Figures;
 use crate::input::{Input, ReplyTo};
+use crate::letter::Counters;
 use crate::pressure::{Pressure, Urgency};
 use crate::{Clock, Dispatcher, Error, Options, Reply, Request, Snapshot, Started};
 
 pub use fork::{ForkExecution, ForkVersion};
 pub use history::{HistoryCursor, HistoryItem, HistoryPage};
+pub use settle::SettleWith;
 pub use state_machines::{
     ALIAS_ATTRIBUTE, ResolvedMachine, StartMachine, StartMachineError, StartedMachine,
     VERSION_ATTRIBUTE,
@@ -47,6 +53,7 @@ pub(crate) struct Inner {
     pub reserved: Reserved,
     pub dispatcher: Arc<dyn Dispatcher>,
     pub runtime: tokio::runtime::Handle,
+    pub letters: Arc<Counters>,
 }
 
 /// The way to executions and the catalogue.
@@ -93,6 +100,11 @@ impl Handle {
         &self.inner.keyring
     }
 
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.inner.options
+    }
+
     /// How many invocations of each function may run at once.
     #[must_use]
     pub fn reserved(&self) -> &Reserved {
@@ -108,6 +120,16 @@ impl Handle {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.inner.pressure.waiting()
+    }
+
+    /// What the engine counts of itself. Never shed: who watches wants to see an overload.
+    ///
+    /// # Errors
+    /// [`Error::Ended`].
+    pub async fn figures(&self) -> Result<Figures, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.send_unshed(Input::Figures { reply });
+        answer.await.map_err(|_| Error::Ended)
     }
 
     /// Synced writes since the store was opened, and bytes of disk in use.
@@ -297,74 +319,6 @@ impl Handle {
             .map_err(|_| Error::InvalidToken)
     }
 
-    /// Settles an operation by its token. The first one wins; the answer says what this one was. Never shed.
-    ///
-    /// # Errors
-    /// [`Error::InvalidToken`], [`Error::UnknownExecution`] once retention has ended, or the store's.
-    pub async fn settle(
-        &self,
-        purpose: Purpose,
-        token: &str,
-        outcome: SettleWith,
-    ) -> Result<Settlement, Error> {
-        let token = self.verify(purpose, token)?;
-        self.settle_operation(token.execution, token.operation, token.generation, outcome)
-            .await
-    }
-
-    /// Settles an operation that is known by its place. Never shed.
-    ///
-    /// # Errors
-    /// As [`Handle::settle`].
-    pub async fn settle_operation(
-        &self,
-        execution: ExecutionId,
-        operation: Operation,
-        generation: Generation,
-        outcome: SettleWith,
-    ) -> Result<Settlement, Error> {
-        let outcome = match outcome {
-            SettleWith::Failed(failure) => Outcome::Failed(failure),
-            SettleWith::TimedOut(failure) => Outcome::TimedOut(failure),
-            SettleWith::Stopped(failure) => Outcome::Stopped(failure),
-            SettleWith::Succeeded(None) => Outcome::Succeeded(None),
-            SettleWith::Succeeded(Some(bytes)) => {
-                Outcome::Succeeded(Some(self.result_payload(execution, bytes).await?))
-            }
-        };
-        let input = everstep_core::Input::Settle {
-            operation,
-            generation,
-            outcome,
-        };
-        match self.turn(Urgency::Never, execution, input).await? {
-            Answer::Settled(settlement) => Ok(settlement),
-            Answer::Done | Answer::AlreadyClosed | Answer::Refused(_) | Answer::Own(_) => {
-                Ok(Settlement::Unknown)
-            }
-        }
-    }
-
-    /// Notes a sign of life of an operation with a heartbeat; [`Settlement::Applied`] when it was still waited for.
-    ///
-    /// # Errors
-    /// As [`Handle::settle`].
-    pub async fn heartbeat(&self, purpose: Purpose, token: &str) -> Result<Settlement, Error> {
-        let Token {
-            execution,
-            operation,
-            generation,
-            ..
-        } = self.verify(purpose, token)?;
-        self.ask(Urgency::Never, |reply| Input::Beat {
-            execution,
-            operation,
-            generation,
-            reply,
-        })
-        .await
-    }
-
     /// Closes an execution as stopped; the answer is its row, stopped now or closed before.
     ///
     /// # Errors
@@ -467,17 +421,6 @@ impl Handle {
             .map_err(|_| Error::Ended)?
             .map_err(Error::from)
     }
-}
-
-/// How something outside ended, with its bytes in hand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SettleWith {
-    Succeeded(Option<Bytes>),
-    Failed(Failure),
-    /// Its own time was over.
-    TimedOut(Failure),
-    /// Somebody stopped it.
-    Stopped(Failure),
 }
 
 fn start_digest(definition: &Definition, input: Option<&[u8]>) -> [u8; 32] {

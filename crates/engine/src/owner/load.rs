@@ -40,6 +40,7 @@ impl Owner {
             row,
             group: 0,
             touched: self.tick,
+            tails: super::Tails::default(),
         };
         self.cells.insert(id, slot);
         Ok(())

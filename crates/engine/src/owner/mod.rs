@@ -1,14 +1,18 @@
 //! The owner of shards: a synchronous function from an input to writes and releases. It has no thread, no socket and no timer of its own; the
 //! loop feeds it, and so can a simulator.
 
+mod attempts;
 mod crash;
+mod events;
 mod fork;
+mod letters;
 mod load;
 mod offers;
 mod queue;
 mod recovery;
 mod retention;
 mod starts;
+mod waits;
 mod wake;
 mod write;
 
@@ -22,11 +26,14 @@ use everstep_core::{
 };
 use everstep_store::{ExecutionRow, Store};
 
+use crate::figures::{Figures, Latencies, Tally};
 use crate::group::{Group, Release};
 use crate::input::{Input, ReplyTo, Snapshot};
 use crate::registry::{AnyCell, Definitions, Recorded};
 use crate::{Error, Options, Reply, Request};
+use attempts::Tails;
 use crash::Crashes;
+use letters::Letters;
 use offers::{Offers, Poller};
 use queue::Queues;
 use starts::Starts;
@@ -43,6 +50,8 @@ struct Slot {
     /// The group that holds its last writes: it can't leave memory before that group is durable.
     group: u64,
     touched: u64,
+    /// The last attempts from outside.
+    tails: Tails,
 }
 
 pub(crate) struct Owner {
@@ -53,10 +62,12 @@ pub(crate) struct Owner {
     wheel: Wheel,
     queues: Queues,
     offers: Offers,
+    letters: Letters,
     starts: Starts,
     watchers: HashMap<ExecutionId, Vec<ReplyTo<ExecutionRow>>>,
     beats: HashMap<ExecutionId, BTreeMap<Operation, Timestamp>>,
     crashes: Crashes,
+    tally: Tally,
     definitions: Definitions,
     /// Heartbeats are counted from here at the earliest: what was seen of them before died with the former owner.
     recovered: Timestamp,
@@ -88,6 +99,7 @@ impl Owner {
         let mut owner = Self {
             queues: Queues::new(&options),
             offers: Offers::default(),
+            letters: Letters::new(options.letters),
             store,
             options,
             epochs,
@@ -97,6 +109,7 @@ impl Owner {
             watchers: HashMap::new(),
             beats: HashMap::new(),
             crashes: Crashes::default(),
+            tally: Tally::default(),
             definitions,
             recovered: now,
             random: fastrand::Rng::with_seed(seed),
@@ -127,9 +140,22 @@ impl Owner {
         !self.group.is_empty()
     }
 
+    /// What is counted at this moment; how long commits take is counted where they are waited for.
+    pub(crate) fn figures(&self, commits: Latencies) -> Figures {
+        Figures {
+            executions: self.tally.all(),
+            targets: self.queues.targets().into_all(),
+            resident: self.cells.len(),
+            commits,
+        }
+    }
+
     /// Nothing is out, nothing gathers and nobody was woken: all there is to do is to wait for a time.
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.has_group() && self.queues.is_idle() && self.durable_group + 1 == self.group.number
+        !self.has_group()
+            && self.queues.is_idle()
+            && self.letters.is_idle()
+            && self.durable_group + 1 == self.group.number
     }
 
     /// Handles one input completely, but for its durability: writes and releases gather in the group.
@@ -157,6 +183,31 @@ impl Owner {
                 reply,
             } => {
                 let answer = self.turn(now, execution, input);
+                self.reply(reply, answer);
+            }
+            Input::Outside {
+                execution,
+                asked,
+                reply,
+            } => {
+                let answer = self.outside(now, execution, *asked);
+                self.reply(reply, answer);
+            }
+            Input::Attempts { execution, reply } => {
+                let answer = self.write_attempts(now, execution);
+                self.reply(reply, answer);
+            }
+            Input::Post { letter, reply } => {
+                self.post(&letter);
+                self.reply(reply, Ok(()));
+            }
+            Input::Delivered { letter, outcome } => self.delivered(now, letter, outcome),
+            Input::ChangeLetter {
+                letter,
+                change,
+                reply,
+            } => {
+                let answer = self.change_letter(now, letter, change);
                 self.reply(reply, answer);
             }
             Input::Beat {
@@ -201,7 +252,7 @@ impl Owner {
                 group,
                 outcome: Ok(()),
             } => self.committed(now, group),
-            Input::Committed { .. } | Input::Shutdown => {}
+            Input::Figures { .. } | Input::Committed { .. } | Input::Shutdown => {}
         }
     }
 
@@ -230,9 +281,11 @@ impl Owner {
         input: everstep_core::Input<Request>,
     ) -> Result<Answer<Reply>, Error> {
         self.load(id)?;
+        let noted = self.cells.get(&id).map(|slot| events::noted(&slot.cell));
+        let answered = events::answers(&input);
         let (answer, recorded) = self.run(now, id, input)?;
         if let Some(recorded) = recorded {
-            self.record(now, id, recorded);
+            self.record(now, id, recorded, (noted.unwrap_or_default(), answered));
         }
         Ok(answer)
     }
@@ -300,12 +353,17 @@ impl Owner {
         }
         let slot = self.cells.get(&id).ok_or(Error::UnknownExecution { id })?;
         let execution = slot.cell.execution();
-        let settlement = execution.settlement(operation, generation, None);
+        let settlement = execution.reached(operation, generation);
         if settlement == Settlement::Applied {
-            self.beats.entry(id).or_default().insert(operation, now);
-            self.queues.renew(now, id, operation);
+            self.alive(now, id, operation);
         }
         Ok(settlement)
+    }
+
+    /// Notes a sign of life.
+    fn alive(&mut self, now: Timestamp, id: ExecutionId, operation: Operation) {
+        self.beats.entry(id).or_default().insert(operation, now);
+        self.queues.renew(now, id, operation);
     }
 
     fn snapshot(&mut self, now: Timestamp, id: ExecutionId) -> Result<Snapshot, Error> {
@@ -330,6 +388,7 @@ impl Owner {
             fork: slot.cell.execution().fork(),
             view,
             beats,
+            waits: self.waits(id),
         })
     }
 
@@ -354,4 +413,4 @@ impl Owner {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

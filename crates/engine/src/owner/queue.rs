@@ -1,16 +1,18 @@
 //! Task queues: one for each target, rebuilt from the task rows. A claim has a lease; a lease that runs out gives the task back.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use everstep_core::{
-    ExecutionId, Generation, Operation, Recovery, Target, TargetKind, Task, TaskPayload, Timestamp,
+    ExecutionId, Generation, Operation, Payload, Recovery, Target, TargetKind, Task, TaskPayload,
+    Timestamp,
 };
 
 use super::Owner;
 use crate::dispatcher::{Work, WorkPayload};
 use crate::exchange::{Content, Message};
+use crate::figures::Targets;
 use crate::group::Release;
 use crate::registry::{AnyCell, Built};
 use crate::{Error, Options};
@@ -45,7 +47,7 @@ struct Claim {
 
 pub(super) struct Queues {
     queues: HashMap<Target, Queue>,
-    claims: HashMap<Key, Claim>,
+    claims: BTreeMap<Key, Claim>,
     leases: BTreeSet<(Timestamp, Key)>,
     /// Queues that may have both a waiting task and a free place, each once.
     ready: VecDeque<Target>,
@@ -58,7 +60,7 @@ impl Queues {
     pub(super) fn new(options: &Options) -> Self {
         Self {
             queues: HashMap::new(),
-            claims: HashMap::new(),
+            claims: BTreeMap::new(),
             leases: BTreeSet::new(),
             ready: VecDeque::new(),
             per_target_max: options.in_flight_per_target_max,
@@ -70,15 +72,28 @@ impl Queues {
         self.claims.len() == self.parked && self.ready.is_empty()
     }
 
-    /// Whether a task of this operation is out.
-    pub(super) fn holds(&self, id: ExecutionId, operation: Operation) -> bool {
-        self.claims.contains_key(&(id, operation))
+    /// Whether any task of this execution is out.
+    pub(super) fn holds_any(&self, id: ExecutionId) -> bool {
+        let all = (id, Operation(0))..=(id, Operation(u32::MAX));
+        self.claims.range(all).next().is_some()
     }
 
     /// How many queues, claims and leases there are.
     #[cfg(test)]
     pub(super) fn figures(&self) -> (usize, usize, usize) {
         (self.queues.len(), self.claims.len(), self.leases.len())
+    }
+
+    /// How many tasks wait and are out, by target. Those for pollers are offers, and not among them.
+    pub(super) fn targets(&self) -> Targets {
+        let mut targets = Targets::default();
+        for (target, queue) in &self.queues {
+            targets.at(target.kind, &target.address).waiting += queue.waiting.len();
+        }
+        for claim in self.claims.values() {
+            targets.at(claim.target.kind, &claim.target.address).out += 1;
+        }
+        targets
     }
 
     pub(super) fn push(&mut self, id: ExecutionId, task: &Task, repeated: bool) {
@@ -204,6 +219,44 @@ impl Queues {
     }
 }
 
+/// What one execution says to another by a task whose payload says it all.
+fn between(task: &Task) -> Option<Content> {
+    let TaskPayload::Stored(Payload::Inline(payload)) = &task.payload else {
+        return None;
+    };
+    let token = task.target.address.clone();
+    match task.target.kind {
+        TargetKind::Watch => Some(Content::Watch { token }),
+        TargetKind::Token => {
+            let outcome = Task::decode_outcome(payload).ok()?;
+            Some(Content::Settle { token, outcome })
+        }
+        TargetKind::Watcher => {
+            let (watcher, settlement) = Task::decode_watcher(payload).ok()?;
+            Some(Content::Told {
+                watcher,
+                settlement,
+            })
+        }
+        TargetKind::Function
+        | TargetKind::Execution
+        | TargetKind::Queue
+        | TargetKind::Agent
+        | TargetKind::Http
+        | TargetKind::Parent
+        | TargetKind::Destination
+        | TargetKind::Service
+        | TargetKind::Log => None,
+    }
+}
+
+/// What the one who had the task before left with it.
+fn execution_note(cell: &AnyCell, task: &Task) -> Option<bytes::Bytes> {
+    let note = cell.execution().note(task.operation);
+    let note = note.filter(|note| note.generation == task.generation);
+    note.map(|note| note.bytes.clone())
+}
+
 /// What goes out for a task, and to whom; `None` when there is nothing left to do for it.
 fn release(cell: &AnyCell, task: &Task, repeated: bool) -> Option<Release> {
     let execution = cell.execution().id();
@@ -225,6 +278,9 @@ fn release(cell: &AnyCell, task: &Task, repeated: bool) -> Option<Release> {
             after_start: cell.is_started_outside(),
         }));
     }
+    if let Some(content) = between(task) {
+        return Some(message(content));
+    }
     let payload = match &task.payload {
         TaskPayload::Stored(payload) => WorkPayload::Stored(payload.clone()),
         TaskPayload::Late => match cell.late(task)? {
@@ -237,6 +293,7 @@ fn release(cell: &AnyCell, task: &Task, repeated: bool) -> Option<Release> {
         task: task.clone(),
         payload,
         repeated,
+        note: execution_note(cell, task),
     })))
 }
 

@@ -14,6 +14,7 @@ impl Owner {
     /// others queue behind it. All of it is one group, so nothing runs before the losses are durable.
     pub(super) fn recover(&mut self, now: Timestamp) -> Result<(), Error> {
         self.load_timers(now)?;
+        self.load_letters()?;
         let Out { tasks, unreadable } = self.tasks_out()?;
         for (id, operation, reason) in unreadable {
             self.condemn(now, id, operation, reason);

@@ -1,6 +1,6 @@
 //! Closed executions go when their time is over, a few at a time, when nothing else is urgent.
 
-use everstep_core::{ExecutionId, Operation, Shard, StartKey, Status, Timestamp};
+use everstep_core::{ExecutionId, Shard, StartKey, Status, Timestamp};
 use everstep_store::{ExecutionRow, Write};
 
 use super::Owner;
@@ -75,6 +75,7 @@ impl Owner {
             return Ok(());
         }
         self.purge_due = now.after_ms(ROUND_MS);
+        self.purge_letters(now);
         let shards: Vec<Shard> = self.epochs.keys().copied().collect();
         shards
             .into_iter()
@@ -89,8 +90,8 @@ impl Owner {
         for (expires, id) in expired {
             // An execution with writes on their way waits for the next round, and one that goes already goes once.
             let busy = |slot: &super::Slot| slot.group > self.durable_group;
-            // A parent that has not been told of the end yet would wait for ever.
-            let untold = self.queues.holds(id, Operation(0));
+            // Who has not been told of the end yet would wait for ever.
+            let untold = self.queues.holds_any(id);
             let waits =
                 self.cells.get(&id).is_some_and(busy) || self.crashes.must_wait(id) || untold;
             if waits || self.starts.is_leaving(id) {

@@ -144,6 +144,7 @@ impl Owner {
             row: new.row.clone(),
             group: self.group.number,
             touched: self.tick,
+            tails: super::Tails::default(),
         };
         self.cells.insert(id, slot);
         let ran = match self.run(now, id, new.first) {
@@ -159,10 +160,11 @@ impl Owner {
             digest: new.digest,
         };
         self.write(id.shard(), Write::Start(start));
+        self.tally.count(&new.row.definition, Status::Running);
         let (row, was) = (new.row, None);
         self.write(id.shard(), Write::Execution { row, was });
         for batch in new.beginning.into_iter().chain(recorded) {
-            self.record(now, id, batch);
+            self.record(now, id, batch, (Vec::new(), None));
         }
         Ok(Started {
             id,

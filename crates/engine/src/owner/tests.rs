@@ -1,10 +1,12 @@
 //! The owner as a function: inputs in, groups out, no thread and no clock.
 
+mod attempts;
 mod crashes;
 mod deletions;
 mod exchange;
 mod faults;
+mod letters;
 mod properties;
 mod queues;
-mod rig;
+pub(crate) mod rig;
 mod rows;

@@ -48,11 +48,13 @@ impl Owner {
         // While a full group waits for its turn, so do the timers: the commit of the one before wakes the loop.
         let timer = self.next_timer().filter(|_| !self.group.is_full());
         let lease = self.queues.next_lease();
+        let letter = self.letters.next_due(self.durable_group);
         // Half an hour before the loaded ones run out, the next hour is read.
         let reload = Timestamp(self.wheel.loaded_until.0.saturating_sub(HORIZON_MS / 2));
         timer
             .into_iter()
             .chain(lease)
+            .chain(letter)
             .min()
             .unwrap_or(reload)
             .min(reload)
@@ -65,8 +67,9 @@ impl Owner {
 
     /// The next timer of all, wherever it stands: for a clock that skips.
     pub(crate) fn next_timer_anywhere(&self) -> Result<Option<Timestamp>, Error> {
+        let letter = self.letters.next_due(self.durable_group);
         if let Some(due) = self.next_timer() {
-            return Ok(Some(due));
+            return Ok(letter.into_iter().chain([due]).min());
         }
         // What is due by then and not in memory belongs to no execution that could be woken.
         let loaded = TimerRow {
@@ -76,7 +79,7 @@ impl Owner {
             kind: TimerKind(u8::MAX),
             heartbeat_ms: None,
         };
-        let mut first = None;
+        let mut first = letter;
         for shard in self.epochs.keys() {
             let behind = Some(loaded);
             let rows = self.store.timers(*shard, Timestamp::NEVER, behind, 1)?;
@@ -121,6 +124,7 @@ impl Owner {
             }
         }
         self.expire_leases(now);
+        self.deliver_due(now);
         self.purge_some(now)
     }
 

@@ -1,10 +1,11 @@
 //! From a turn's batch to rows: the one place where the kernel's events become writes.
 
 use everstep_core::codec::Writer;
-use everstep_core::{ExecutionId, KernelEvent, Shard, Status, Timestamp};
+use everstep_core::{ExecutionId, KernelEvent, Operation, Shard, Status, Timestamp};
 use everstep_store::{JournalRow, Reopened, TaskRow, TimerRow, Write};
 
 use super::Owner;
+use super::events::Noted;
 use crate::registry::Recorded;
 
 impl Owner {
@@ -13,7 +14,14 @@ impl Owner {
         self.group.write(shard, epoch, write);
     }
 
-    pub(super) fn record(&mut self, now: Timestamp, id: ExecutionId, recorded: Recorded) {
+    /// `before` is what stood at tasks before the turn, and whose end it was.
+    pub(super) fn record(
+        &mut self,
+        now: Timestamp,
+        id: ExecutionId,
+        recorded: Recorded,
+        before: (Vec<Noted>, Option<Operation>),
+    ) {
         let shard = id.shard();
         self.write(
             shard,
@@ -23,10 +31,12 @@ impl Owner {
                 batch: recorded.batch,
             }),
         );
-        for event in recorded.kernel {
+        for event in recorded.kernel.iter().cloned() {
             self.record_kernel(id, event);
         }
         self.find_anew(id);
+        let (noted, answered) = before;
+        self.tell_of(now, id, &recorded.kernel, noted, answered);
         self.send_waiting(now);
     }
 
@@ -95,6 +105,13 @@ impl Owner {
                 self.enqueue(id, &task, false);
             }
             KernelEvent::TaskEnded { operation } => {
+                let waits = self
+                    .cells
+                    .get(&id)
+                    .is_some_and(|slot| slot.cell.execution().open_generation(operation).is_some());
+                if !waits {
+                    self.forget_beat(id, operation);
+                }
                 self.dequeue(id, operation);
                 self.write(
                     shard,
@@ -105,18 +122,26 @@ impl Owner {
                 );
             }
             KernelEvent::Settled { operation, .. } | KernelEvent::Shut { operation, .. } => {
-                if let Some(beats) = self.beats.get_mut(&id) {
-                    beats.remove(&operation);
-                    if beats.is_empty() {
-                        self.beats.remove(&id);
-                    }
-                }
+                self.forget_beat(id, operation);
             }
             KernelEvent::Closed { status } => self.move_row(id, status),
             KernelEvent::Quarantined { .. } => self.move_row(id, Status::Quarantined),
             KernelEvent::Marked { status } => self.move_row(id, status),
             KernelEvent::Reopened => self.reopen(id),
-            KernelEvent::Started(_) | KernelEvent::Opened { .. } => {}
+            KernelEvent::Started(_)
+            | KernelEvent::Opened { .. }
+            | KernelEvent::Noted { .. }
+            | KernelEvent::Posted { .. }
+            | KernelEvent::Watched(_) => {}
+        }
+    }
+
+    fn forget_beat(&mut self, id: ExecutionId, operation: Operation) {
+        if let Some(beats) = self.beats.get_mut(&id) {
+            beats.remove(&operation);
+            if beats.is_empty() {
+                self.beats.remove(&id);
+            }
         }
     }
 
@@ -142,6 +167,7 @@ impl Owner {
         let closed = slot.cell.execution().closed();
         let before = slot.row.closed;
         slot.row.status = status;
+        self.tally.count(&slot.row.definition, status);
         slot.row.closed = closed;
         let row = slot.row.clone();
         if let Some(before) = before {

@@ -1,8 +1,10 @@
 //! Who sent a request.
 
 use everstep_core::ExecutionId;
+use everstep_engine::{Source, Via};
 
 use super::{Key, Need, Refusal, Role, Worker};
+use crate::server::Peer;
 
 /// The sender of a request that was admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +37,22 @@ impl Caller {
         Self::Worker {
             function_arn: worker.function_arn,
             executions: worker.executions,
+        }
+    }
+
+    /// Where something that this caller sent came from.
+    pub(crate) fn source(&self, via: Via, peer: Option<Peer>, bytes: usize) -> Source {
+        let who = match self {
+            Self::Anyone | Self::Nobody => None,
+            Self::Key { name, .. } => Some(name.clone()),
+            Self::Worker { function_arn, .. } => Some(function_arn.clone()),
+        };
+        Source {
+            // A port tells nothing, and would make every request another one's.
+            peer: peer.map(|peer| peer.0.ip().to_string()),
+            who,
+            bytes: bytes as u64,
+            ..Source::new(via)
         }
     }
 

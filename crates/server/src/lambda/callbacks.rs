@@ -3,7 +3,7 @@
 use axum::response::Response;
 use everstep_core::Settlement;
 use everstep_core::token::Purpose;
-use everstep_engine::SettleWith;
+use everstep_engine::{SettleWith, Source, Via};
 
 use super::errors::{Error, Exception};
 use super::render::ErrorObject;
@@ -35,21 +35,25 @@ pub(super) async fn fail(name: &Name, call: &Call<'_>) -> Result<Response, Error
 }
 
 pub(super) async fn heartbeat(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
+    let (handle, source) = (&call.app.handle, source(call));
     answer(
-        call.app
-            .handle
-            .heartbeat(Purpose::Callback, &name.first)
+        handle
+            .heartbeat_from(Purpose::Callback, &name.first, source)
             .await,
     )
 }
 
 async fn settle(name: &Name, call: &Call<'_>, outcome: SettleWith) -> Result<Response, Error> {
+    let (handle, source) = (&call.app.handle, source(call));
     answer(
-        call.app
-            .handle
-            .settle(Purpose::Callback, &name.first, outcome)
+        handle
+            .settle_from(Purpose::Callback, &name.first, outcome, source)
             .await,
     )
+}
+
+fn source(call: &Call<'_>) -> Source {
+    call.caller.source(Via::Lambda, call.peer, call.body.len())
 }
 
 fn answer(settled: Result<Settlement, everstep_engine::Error>) -> Result<Response, Error> {

@@ -204,16 +204,18 @@ impl From<everstep_engine::Error> for Error {
         let exception = match &error {
             Engine::UnknownExecution { .. }
             | Engine::UnknownOperation { .. }
-            | Engine::UnknownEntry { .. } => Exception::ResourceNotFound,
+            | Engine::UnknownEntry { .. }
+            | Engine::UnknownLetter { .. } => Exception::ResourceNotFound,
             Engine::NameTaken { .. } => Exception::DurableExecutionAlreadyStarted,
             Engine::InvalidToken
             | Engine::Store {
                 kind: Kind::Invalid,
                 ..
             } => Exception::InvalidParameterValue,
-            Engine::Refused { .. } | Engine::NotRedrivable { .. } | Engine::EntryExists { .. } => {
-                Exception::ResourceConflict
-            }
+            Engine::Refused { .. }
+            | Engine::LetterRefused { .. }
+            | Engine::NotRedrivable { .. }
+            | Engine::EntryExists { .. } => Exception::ResourceConflict,
             Engine::EntryChanged { .. } => Exception::PreconditionFailed,
             Engine::Overloaded { .. } | Engine::ConcurrencyReached { .. } => {
                 Exception::TooManyRequests

@@ -38,6 +38,7 @@ use hyper::header::HeaderMap;
 use crate::door::{Caller, Need};
 use crate::http::{self, App};
 use crate::query::Query;
+use crate::server::Peer;
 pub(crate) use configuration::{EXECUTION_TIMEOUT_S_MAX, RETENTION_DAYS_MAX};
 use errors::Error;
 pub(crate) use pauses::REASON_CHARACTERS_MAX;
@@ -48,6 +49,7 @@ pub(crate) struct Call<'a> {
     app: &'a App,
     headers: &'a HeaderMap,
     caller: &'a Caller,
+    peer: Option<Peer>,
     query: Query<'a>,
     body: bytes::Bytes,
 }
@@ -85,6 +87,7 @@ pub(crate) async fn serve(app: App, request: Request<axum::body::Body>) -> Respo
                         app: &app,
                         headers: &head.headers,
                         caller: permission::caller(&head),
+                        peer: head.extensions.get().copied(),
                         query: Query::parse(head.uri.query()),
                         body,
                     };

@@ -109,8 +109,13 @@ pub(super) async fn logs(
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
+    let query = query.as_deref();
+    // A group that is no definition's, such as that of the callback service.
+    if name.starts_with('/') {
+        return of_group(&app, Some(name), query).await;
+    }
     let definition = Definition::find(&app.handle, &name).await?;
-    lines(&app, &definition, query.as_deref()).await
+    lines(&app, &definition, query).await
 }
 
 pub(super) async fn of_function(
@@ -127,12 +132,20 @@ async fn lines(
     definition: &Definition,
     query: Option<&str>,
 ) -> Result<Response, Problem> {
+    let group = executions::log_group(app, definition).await?;
+    of_group(app, group, query).await
+}
+
+async fn of_group(
+    app: &App,
+    group: Option<String>,
+    query: Option<&str>,
+) -> Result<Response, Problem> {
     let query = Query::parse(query);
     let mut asked = Asked::parse(&query)?;
     if let Some(execution) = query.get("execution") {
         asked.execution = Some(executions::find(app, execution).await?.to_string());
     }
-    let group = executions::log_group(app, definition).await?;
     let logs = app.options.logs.as_ref();
     let found = logs
         .zip(group)

@@ -13,12 +13,10 @@ mod sam;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use everstep_core::Timestamp;
 use everstep_engine::Error;
-use hyper::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
 use crate::errors::Code;
@@ -30,7 +28,7 @@ pub(crate) use problem::Problem;
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/health", get(health))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(crate::metrics::get))
         .route("/executions", get(executions::list))
         .route(
             "/executions/{id}",
@@ -54,28 +52,6 @@ pub(crate) fn routes() -> Router<App> {
 
 async fn health() -> Response {
     axum::Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
-        .into_response()
-}
-
-/// Prometheus' text format.
-async fn metrics(State(app): State<App>) -> Response {
-    let (syncs, disk_bytes) = app.handle.store_figures();
-    let waiting = app.handle.waiting();
-    let text = format!(
-        "# HELP everstep_store_syncs_total Synced writes since the server was started.\n\
-         # TYPE everstep_store_syncs_total counter\n\
-         everstep_store_syncs_total {syncs}\n\
-         # HELP everstep_store_disk_bytes Bytes of disk that the store uses.\n\
-         # TYPE everstep_store_disk_bytes gauge\n\
-         everstep_store_disk_bytes {disk_bytes}\n\
-         # HELP everstep_commands_waiting Commands that wait for the engine's loop.\n\
-         # TYPE everstep_commands_waiting gauge\n\
-         everstep_commands_waiting {waiting}\n"
-    );
-    (
-        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        text,
-    )
         .into_response()
 }
 

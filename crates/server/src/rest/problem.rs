@@ -71,6 +71,7 @@ impl Problem {
             | Code::UnknownExecution
             | Code::UnknownOperation
             | Code::UnknownLog
+            | Code::UnknownLetter
             | Code::UnknownStateMachine
             | Code::UnknownRoute
             | Code::UnknownArtifact

@@ -41,6 +41,7 @@ use crate::aws_json;
 use crate::door::Caller;
 use crate::http::{self, App};
 use crate::options::Options;
+use crate::server::Peer;
 pub(crate) use arn::{execution_arn, home, is_name};
 use errors::Error;
 pub(crate) use history::event as history_event;
@@ -63,6 +64,7 @@ struct Call<'a> {
     body: Bytes,
     /// Who asks, where the door was asked.
     caller: Option<Caller>,
+    peer: Option<Peer>,
 }
 
 pub(crate) async fn serve(app: App, request: Request<Body>) -> Response {
@@ -76,6 +78,7 @@ pub(crate) async fn serve(app: App, request: Request<Body>) -> Response {
                 app: &app,
                 body,
                 caller,
+                peer: head.extensions.get().copied(),
             };
             dispatch(operation.unwrap_or_default(), call).await
         }

@@ -7,12 +7,13 @@ use bytes::Bytes;
 use everstep_asl::machine;
 use everstep_core::token::Purpose;
 use everstep_core::{Failure, Settlement};
-use everstep_engine::{Error as EngineError, Late, SettleWith};
+use everstep_engine::{Error as EngineError, Late, SettleWith, Source, Via};
 use serde::{Deserialize, Serialize};
 
 use super::constraints::Constraints;
 use super::errors::Error;
 use super::{Call, activities, answer, document, nothing};
+use crate::door::Caller;
 
 /// Bytes of a result.
 const OUTPUT_MAX: usize = 262_144;
@@ -71,11 +72,22 @@ pub(super) async fn heartbeat(call: &Call<'_>) -> Result<Response, Error> {
     let mut constraints = Constraints::default();
     let (_, token) = TokenIn::read(call, &mut constraints)?;
     constraints.done()?;
-    told(call.handle().heartbeat(Purpose::Task, &token).await)
+    let beat = call
+        .handle()
+        .heartbeat_from(Purpose::Task, &token, source(call));
+    told(beat.await)
 }
 
 async fn settle(call: &Call<'_>, token: &str, with: SettleWith) -> Result<Response, Error> {
-    told(call.handle().settle(Purpose::Task, token, with).await)
+    let settle = call
+        .handle()
+        .settle_from(Purpose::Task, token, with, source(call));
+    told(settle.await)
+}
+
+fn source(call: &Call<'_>) -> Source {
+    let caller = call.caller.as_ref().unwrap_or(&Caller::Nobody);
+    caller.source(Via::States, call.peer, call.body.len())
 }
 
 /// A token is good once: a repetition hears that its task is over, as from the service.

@@ -254,6 +254,15 @@ async fn e0118_the_engine_has_ended() {
         .is_problem(503, "E0118");
 }
 
+/// What is asked for a letter that is not there, by whichever route.
+#[test]
+fn e0145_is_the_code_of_a_letter_that_is_not_there() {
+    let shard = everstep_core::Shard(1);
+    let id = everstep_core::LetterId::new(1, 1, shard);
+    let error = everstep_engine::Error::UnknownLetter { id };
+    assert_eq!(Code::of(&error).as_str(), "E0145");
+}
+
 #[test]
 fn e0117_has_the_code_of_our_own_crash() {
     assert_eq!(Code::Crashed.as_str(), "E0117");

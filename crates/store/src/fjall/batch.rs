@@ -6,7 +6,7 @@ use ::fjall::{OwnedWriteBatch, UserKey};
 use everstep_core::{ExecutionId, Sequence, Shard, StartKey, Timestamp};
 
 use super::row::{Family, pair};
-use super::{Keyspaces, execution, expire, journal, list, start, task, timer};
+use super::{Keyspaces, attempt, execution, expire, journal, letter, list, start, task, timer};
 use crate::{Commit, Error, ExecutionRow, ListKey, Write};
 
 /// What each row becomes; `None` deletes it. A map, because later writes win over earlier ones of the same row.
@@ -81,6 +81,21 @@ fn add(rows: &mut Rows, shard: Shard, write: &Write, keyspaces: &Keyspaces) -> R
             execution,
             operation,
         } => delete(rows, Family::Task, task::key(shard, *execution, *operation)),
+        Write::PutAttempt(row) => put(
+            rows,
+            Family::Attempt,
+            attempt::key(row.execution, row.operation, row.index),
+            attempt::value(row),
+        ),
+        Write::PutLetter(row) => put(
+            rows,
+            Family::Letter,
+            letter::key(row.is_dead, row.id),
+            letter::value(row),
+        ),
+        Write::DeleteLetter { id, is_dead } => {
+            delete(rows, Family::Letter, letter::key(*is_dead, *id));
+        }
         Write::Expire { at, execution } => {
             let key = expire::key(shard, *at, *execution);
             put(rows, Family::Expire, key, expire::value(&key));
@@ -143,6 +158,9 @@ fn purge(
     for key in task::keys_of(keyspaces.of(Family::Task), shard, id)? {
         delete(rows, Family::Task, key);
     }
+    for key in attempt::keys_of(keyspaces.of(Family::Attempt), id)? {
+        delete(rows, Family::Attempt, key);
+    }
     // Closing an execution has cleared its timers; only one that never closed may have some, and finding them reads the whole shard's.
     if !row.status.is_closed() {
         for key in timer::keys_of(keyspaces.of(Family::Timer), shard, id)? {
@@ -175,10 +193,12 @@ fn taken_by(
 /// The execution that a row belongs to, where its key says so.
 fn owner(family: Family, key: &[u8]) -> Option<&[u8]> {
     let at = match family {
-        Family::Execution | Family::Journal => 0,
+        Family::Execution | Family::Journal | Family::Attempt => 0,
         Family::Task => 2,
         Family::Timer | Family::Expire => 10,
-        Family::Start | Family::List | Family::Catalogue | Family::Meta => return None,
+        Family::Start | Family::List | Family::Catalogue | Family::Meta | Family::Letter => {
+            return None;
+        }
     };
     key.get(at..at + 16)
 }

@@ -23,10 +23,12 @@ pub enum Family {
     Expire = 7,
     Catalogue = 8,
     Meta = 9,
+    Attempt = 10,
+    Letter = 11,
 }
 
 impl Family {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Execution,
         Self::Journal,
         Self::Timer,
@@ -36,6 +38,8 @@ impl Family {
         Self::Expire,
         Self::Catalogue,
         Self::Meta,
+        Self::Attempt,
+        Self::Letter,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -49,6 +53,8 @@ impl Family {
             Self::Expire => "expire",
             Self::Catalogue => "catalogue",
             Self::Meta => "meta",
+            Self::Attempt => "attempt",
+            Self::Letter => "letter",
         }
     }
 
@@ -56,9 +62,13 @@ impl Family {
     pub const fn memtable_bytes(self) -> u64 {
         match self {
             Self::Journal => 16 * 1024 * 1024,
-            Self::Execution | Self::Timer | Self::Task | Self::Start | Self::List => {
-                8 * 1024 * 1024
-            }
+            Self::Execution
+            | Self::Timer
+            | Self::Task
+            | Self::Start
+            | Self::List
+            | Self::Attempt
+            | Self::Letter => 8 * 1024 * 1024,
             Self::Expire | Self::Catalogue | Self::Meta => 2 * 1024 * 1024,
         }
     }

@@ -140,6 +140,7 @@ impl Play {
                 };
                 drop(self.rig.turn(parent.execution, settle));
             }
+            other => panic!("nobody says this here: {other:?}"),
         }
         if self.commit() {
             return;

@@ -4,8 +4,8 @@ use everstep_core::{Generation, Operation, Recovery, Status};
 use everstep_durable::{Mode, Output};
 
 use super::rig::{Rig, SHARDS, callback, settings, wait};
-use crate::Options;
 use crate::input::Input;
+use crate::{Latencies, Options};
 
 fn narrow(places: usize) -> Rig {
     Rig::with(Options {
@@ -34,6 +34,33 @@ fn no_more_than_the_places_of_a_target_are_out_and_the_rest_follows_in_order() {
         rig.owner.queues.figures(),
         (0, 0, 0),
         "every place is given back"
+    );
+}
+
+#[test]
+fn what_is_out_and_what_became_of_it_is_counted() {
+    let mut rig = narrow(2);
+    let ids: Vec<_> = (0..6).map(|n| rig.started(&format!("e{n}"))).collect();
+    let counted = |rig: &Rig| rig.owner.figures(Latencies::default());
+    let figures = counted(&rig);
+    let target = rig.sent[0].task.target.clone();
+    let at = &figures.targets[&(target.kind, target.address)];
+    assert_eq!((at.waiting, at.out), (4, 2));
+    let definition = figures.executions.keys().next().expect("one").0.clone();
+    let of = |status| (definition.clone(), status);
+    assert_eq!(figures.executions[&of(Status::Running)], 6);
+    assert_eq!(figures.resident, 6);
+    drop(rig.stop(ids[2]));
+    let generation = rig.invocation(ids[0]).expect("it is out").generation;
+    rig.finish(ids[0], generation, Output::Succeeded { result: None });
+    rig.commit();
+    let figures = counted(&rig);
+    assert_eq!(figures.executions[&of(Status::Stopped)], 1);
+    assert_eq!(figures.executions[&of(Status::Succeeded)], 1);
+    assert_eq!(
+        figures.executions[&of(Status::Running)],
+        6,
+        "starts, not a level"
     );
 }
 

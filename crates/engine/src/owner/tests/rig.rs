@@ -18,9 +18,10 @@ use tokio::sync::oneshot;
 use crate::dispatcher::{Work, WorkPayload};
 use crate::exchange::Message;
 use crate::group::Release;
-use crate::input::{Input, ReplyTo, Snapshot, Started};
+use crate::input::{Input, Outside, ReplyTo, Snapshot, Started, What};
+use crate::letter::Letter;
 use crate::owner::Owner;
-use crate::{Error, Late, Options, Reply, Request};
+use crate::{Error, Late, Options, Reply, Request, Source};
 
 pub type Asked<T> = oneshot::Receiver<Result<T, Error>>;
 pub const RETENTION_MS: u64 = 60_000;
@@ -42,6 +43,8 @@ pub struct Rig {
     /// What went to other executions, in order.
     pub exchanged: Vec<Message>,
     pub purged: Vec<ExecutionId>,
+    /// What was on its way to the outside, in order.
+    pub letters: Vec<Letter>,
     shards: Vec<Shard>,
     chance: u64,
 }
@@ -77,6 +80,7 @@ impl Rig {
             sent: Vec::new(),
             exchanged: Vec::new(),
             purged: Vec::new(),
+            letters: Vec::new(),
             shards,
             chance: 0,
         }
@@ -94,6 +98,7 @@ impl Rig {
             sent,
             exchanged,
             purged,
+            letters,
             shards,
         } = self;
         drop(owner);
@@ -117,6 +122,7 @@ impl Rig {
             sent,
             exchanged,
             purged,
+            letters,
             shards,
             chance,
         }
@@ -159,6 +165,7 @@ impl Rig {
                 Release::Reply(reply) => reply(Ok(())),
                 Release::Dispatch(work) => self.sent.push(*work),
                 Release::Exchange(message) => self.exchanged.push(*message),
+                Release::Deliver(letter) => self.letters.push(*letter),
                 Release::Purged(id) => self.purged.push(id),
             }
         }
@@ -297,6 +304,28 @@ impl Rig {
             reply,
         });
         beat.expect("a beat's answer")
+    }
+
+    /// Does something from outside.
+    pub fn outside(
+        &mut self,
+        id: ExecutionId,
+        operation: u32,
+        what: What,
+        source: Source,
+    ) -> Settlement {
+        let asked = Box::new(Outside {
+            operation: Operation(operation),
+            generation: Generation(0),
+            what,
+            source,
+        });
+        let answer = self.answer(|reply| Input::Outside {
+            execution: id,
+            asked,
+            reply,
+        });
+        answer.expect("a settlement")
     }
 
     pub fn stop(&mut self, id: ExecutionId) -> Asked<Answer<Reply>> {

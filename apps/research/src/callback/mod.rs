@@ -1,0 +1,333 @@
+//! The callback handler on AWS: an API Gateway proxy event in, the seed's answers out.
+//!
+//! A callback is kept under the hash of its token, then handed to the durable execution service, which decides whether anybody waits for
+//! it. Whatever the service says, the agent gets its 200: an agent that is refused goes on trying. Only a callback that could not be kept
+//! or handed over is answered with 500, so that the agent sends it again. On Everstep the server receives callbacks itself.
+
+mod items;
+mod metrics;
+mod request;
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+pub use items::{
+    CallbackItems, CallbackPage, Content, Delivery, Kept, KeptByServer, Received, Wait,
+};
+pub use metrics::{Counts, NAMESPACE};
+pub use request::{AgentFailure, Answer, Invalid, Outcome};
+
+use crate::artifact::{LARGE_PAYLOAD_BYTES, reference};
+use crate::error::{Kind, WorkflowError};
+use crate::log::{Level, token_hash};
+use crate::message::{hex_digest, is_workflow_id};
+use crate::record::{Change, now};
+use crate::services::Services;
+use crate::table::change_status;
+
+/// Who is called, as Lambda tells it.
+#[derive(Debug, Clone, Copy)]
+pub struct Invocation<'a> {
+    /// Request id.
+    pub request_id: &'a str,
+    /// Name of the function: the dimension of its metrics.
+    pub function: &'a str,
+}
+
+/// A message of an agent's error that is longer than this is cut; the whole of it lies in the artifact store.
+const ERROR_MESSAGE_BYTES: usize = 4096;
+
+/// What is answered, and what it counts for.
+struct Reply {
+    status: u16,
+    body: Value,
+}
+
+/// Answers one proxy event.
+pub async fn callback_handler(
+    services: &Services,
+    event: &Value,
+    invocation: Invocation<'_>,
+) -> Value {
+    let began = Instant::now();
+    let mut counts = Counts::default();
+    let source = [
+        "/requestContext/identity/sourceIp",
+        "/requestContext/http/sourceIp",
+    ]
+    .iter()
+    .find_map(|place| event.pointer(place));
+    services.log.event_type(
+        "callback_received",
+        json!({ "request_id": invocation.request_id, "source_ip": source }),
+    );
+    let reply = match read(services, event) {
+        Ok(answer) => deliver(services, event, &answer, &mut counts).await,
+        Err(invalid) => refused(&invalid.to_string(), 400),
+    };
+    counts.client_errors = u32::from((400..500).contains(&reply.status));
+    counts.server_errors = u32::from(reply.status >= 500);
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let line = metrics::line(invocation.function, counts, began.elapsed(), now_ms);
+    services.log.line(line);
+    json!({
+        "statusCode": reply.status,
+        "headers": {
+            "Content-Type": "application/json",
+            "Access-Control-Allow-Origin": services.settings.callback_allow_origin,
+        },
+        "body": reply.body.to_string(),
+    })
+}
+
+fn refused(error: &str, status: u16) -> Reply {
+    Reply {
+        status,
+        body: json!({ "error": error }),
+    }
+}
+
+/// What a token is known by wherever callbacks are kept: its SHA-256.
+#[must_use]
+pub fn key_of(token: &str) -> String {
+    hex_digest(Sha256::digest(token.as_bytes()).as_slice())
+}
+
+/// The body may hold a token even when it is no JSON, so that no log shows any of it.
+fn read(services: &Services, event: &Value) -> Result<Answer, Invalid> {
+    let body = request::body(event);
+    let bytes = body.as_ref().map_or(0, |body| body.len());
+    let answer = body.and_then(|body| request::parse(&body));
+    if let Err(invalid) = &answer {
+        let fields = json!({ "error": invalid.to_string(), "body_bytes": bytes });
+        let event = match invalid {
+            Invalid::NotJson => "parse_error",
+            _ => "validation_error",
+        };
+        services.log.event_type(event, fields);
+    }
+    answer
+}
+
+async fn deliver(
+    services: &Services,
+    event: &Value,
+    answer: &Answer,
+    counts: &mut Counts,
+) -> Reply {
+    let token = answer.token.as_str();
+    let succeeded = matches!(answer.outcome, Outcome::Success(_));
+    services.log.event_type(
+        "callback_processing",
+        json!({ "token": token_hash(token), "status": answer.outcome.status(),
+                "has_result": succeeded, "has_error": !succeeded }),
+    );
+    match settle(services, event, answer, counts).await {
+        Ok(marks) => {
+            let mut body =
+                json!({ "status": "callback_delivered", "token": token, "timestamp": now() });
+            if let (Some(members), Some(mark)) = (body.as_object_mut(), marks.word()) {
+                members.insert(mark.to_owned(), true.into());
+            }
+            services.log.event_type(
+                "callback_completed",
+                json!({ "token": token_hash(token), "outcome": marks.word().unwrap_or("delivered") }),
+            );
+            Reply { status: 200, body }
+        }
+        Err(error) => {
+            counts.storage_failures = 1;
+            services.log.event_type(
+                "storage_error",
+                json!({ "token": token_hash(token), "error": error.to_string(), "error_type": error.type_name() }),
+            );
+            services.log.event_type(
+                "callback_failed",
+                json!({ "token": token_hash(token), "reason": "storage_failed" }),
+            );
+            refused("Failed to store callback result", 500)
+        }
+    }
+}
+
+/// How a callback that was taken differs from one that settled its wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Settled,
+    Duplicate,
+    Conflict,
+    Late,
+    Orphan,
+}
+
+impl Taken {
+    /// The member that the answer has more; nobody is told that a token is unknown.
+    fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Settled | Self::Orphan => None,
+            Self::Duplicate => Some("duplicate"),
+            Self::Conflict => Some("conflict"),
+            Self::Late => Some("late"),
+        }
+    }
+}
+
+async fn settle(
+    services: &Services,
+    event: &Value,
+    answer: &Answer,
+    counts: &mut Counts,
+) -> Result<Taken, WorkflowError> {
+    let key = key_of(&answer.token);
+    let wait = services.callbacks.awaited(&key).await?;
+    let (content, sent) = content(services, &key, &answer.outcome).await?;
+    let known = wait.as_ref().map(|wait| wait.workflow_id.clone());
+    let received = Received {
+        workflow_id: known.or_else(|| named_in_path(event)),
+        status: answer.outcome.status(),
+        content,
+        digest: digest(&answer.outcome),
+        timestamp: now(),
+        seconds: jiff::Timestamp::now().as_second(),
+        token_hash: key,
+    };
+    match services.callbacks.keep(&received).await? {
+        Kept::Contradicts => {
+            counts.late = 1;
+            return Ok(Taken::Conflict);
+        }
+        Kept::Again { delivered: true } => {
+            counts.duplicates = 1;
+            return Ok(Taken::Duplicate);
+        }
+        Kept::First | Kept::Again { delivered: false } => {}
+    }
+    let fields = json!({ "token": token_hash(&answer.token), "status": received.status });
+    services.log.event_type("callback_stored", fields);
+    let told = services.engine.answer(&answer.token, &sent).await;
+    let delivery = match told {
+        Ok(()) => Delivery::Delivered,
+        Err(error) if error.kind.is_transient() => return Err(error.into()),
+        Err(error) if wait.is_some() || error.kind == Kind::Conflict => Delivery::Late,
+        Err(_) => Delivery::Orphan,
+    };
+    // The service has decided; that the item does not say so costs a second look at a repetition and nothing else.
+    if let Err(error) = services
+        .callbacks
+        .mark(&received.token_hash, delivery)
+        .await
+    {
+        counts.storage_failures = 1;
+        let fields = json!({ "token": token_hash(&answer.token), "error": error.message });
+        services.log.event_type("storage_error", fields);
+    }
+    Ok(match delivery {
+        Delivery::Delivered => {
+            if let Some(wait) = &wait {
+                update_workflow(services, wait, &received, counts).await;
+            }
+            Taken::Settled
+        }
+        Delivery::Late => {
+            counts.late = 1;
+            Taken::Late
+        }
+        Delivery::Orphan => {
+            counts.orphans = 1;
+            let fields = json!({ "token": token_hash(&answer.token) });
+            services.log.event_type("workflow_not_found", fields);
+            Taken::Orphan
+        }
+    })
+}
+
+/// What the item keeps, and what the workflow is told: the outcome itself, or a reference to it when it is large.
+async fn content(
+    services: &Services,
+    token_hash: &str,
+    outcome: &Outcome,
+) -> Result<(Content, Outcome), WorkflowError> {
+    let text = outcome.text();
+    let inline = serde_json::from_str(text).unwrap_or(Value::Null);
+    if text.len() <= LARGE_PAYLOAD_BYTES && services.callbacks.holds(&inline) {
+        return Ok((Content::Inline(inline), outcome.clone()));
+    }
+    let key = format!("callbacks/{token_hash}/result.json");
+    let value = Value::String(text.to_owned());
+    let stored = services.store("", &key, &value, "application/json").await?;
+    let fields = json!({ "s3_key": key, "size": text.len() });
+    services.log.event_type("result_stored_s3", fields);
+    let sent = match outcome {
+        Outcome::Success(text) if text.len() <= LARGE_PAYLOAD_BYTES => outcome.clone(),
+        Outcome::Success(_) => {
+            Outcome::Success(reference(&stored, text.len(), &now(), None).to_string())
+        }
+        Outcome::Failure(_) => {
+            let mut cut = text.len().min(ERROR_MESSAGE_BYTES);
+            while !text.is_char_boundary(cut) {
+                cut -= 1;
+            }
+            let begin = text.get(..cut).unwrap_or_default();
+            Outcome::Failure(
+                Value::from(format!("{begin}… (whole in {})", stored.s3_uri)).to_string(),
+            )
+        }
+    };
+    Ok((Content::Location(stored.s3_uri), sent))
+}
+
+fn digest(outcome: &Outcome) -> String {
+    let digest = Sha256::new()
+        .chain_update(outcome.status())
+        .chain_update([0])
+        .chain_update(outcome.text());
+    hex_digest(digest.finalize().as_slice())
+}
+
+/// The id in `/callbacks/{id}`: the only hint at a workflow when nobody waits for the token.
+fn named_in_path(event: &Value) -> Option<String> {
+    let path = ["/path", "/rawPath"]
+        .iter()
+        .find_map(|place| event.pointer(place)?.as_str())?;
+    let (_, id) = path.split_once("/callbacks/")?;
+    let id = id.trim_end_matches('/');
+    is_workflow_id(id).then(|| id.to_owned())
+}
+
+/// Best effort, as in the seed: the workflow has its answer already.
+async fn update_workflow(
+    services: &Services,
+    wait: &Wait,
+    received: &Received,
+    counts: &mut Counts,
+) {
+    let change = Change::Answered {
+        step: wait.step.clone(),
+        status: received.status.to_owned(),
+        at: received.timestamp.clone(),
+    };
+    let id = wait.workflow_id.as_str();
+    match change_status(&*services.records, id, &change, &services.log).await {
+        Ok((record, _)) => services.log.event_type(
+            "workflow_updated",
+            json!({ "workflow_id": id, "new_status": record.status }),
+        ),
+        Err(error) => {
+            counts.update_failures = 1;
+            let fields = json!({ "workflow_id": id, "error": error.message });
+            services.log.event_type("workflow_update_error", fields);
+            services.log.write(
+                Level::Warning,
+                "workflow_update_warning",
+                id,
+                json!({ "event_type": "workflow_update_warning",
+                        "message": "Callback stored but workflow update failed" }),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! Notifications: events that are told to people and systems outside, one file per kind of sink.
+//!
+//! Each sink makes its request of an [`Event`] by a function that neither waits nor looks at a clock; sending is another matter. Repetition is the
+//! engine's: a sink says whether it is worth to try again, and gives every try the same id.
+//!
+//! - [`event`]: what is told; [`words`]: the same for people; [`seeds`]: in the research workflow's shapes.
+//! - [`outgoing`]: sending by HTTP, with guarded addresses.
+
+#[cfg(feature = "aws")]
+mod aws;
+mod event;
+#[cfg(feature = "aws")]
+mod eventbridge;
+mod local;
+mod outgoing;
+mod pagerduty;
+#[cfg(feature = "aws")]
+mod seeds;
+mod slack;
+mod smtp;
+#[cfg(feature = "aws")]
+mod sns;
+mod webhook;
+mod words;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use everstep_agent::{Network, NotASecret};
+use reqwest::Url;
+
+#[cfg(feature = "aws")]
+pub use aws::Account;
+pub use event::{Event, Unreadable};
+#[cfg(feature = "aws")]
+pub use eventbridge::EventBridge;
+pub use local::File;
+pub use outgoing::Outgoing;
+pub use pagerduty::{ENQUEUE, PagerDuty};
+pub use slack::Slack;
+pub use smtp::{Mail, MailOptions, MailSecurity};
+#[cfg(feature = "aws")]
+pub use sns::Sns;
+pub use webhook::Webhook;
+
+/// Where events go.
+#[derive(Clone, Debug)]
+pub enum Sink {
+    Webhook(Webhook),
+    Mail(Box<Mail>),
+    Slack(Slack),
+    PagerDuty(PagerDuty),
+    #[cfg(feature = "aws")]
+    Sns(Box<Sns>),
+    #[cfg(feature = "aws")]
+    EventBridge(Box<EventBridge>),
+    File(File),
+    Log,
+}
+
+/// Options that make no sink.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WrongSink {
+    #[error("its address is no http or https URL")]
+    NotAUrl,
+    #[error("its secret is no key: {0}")]
+    Key(#[from] NotASecret),
+    #[error("{text} is no mail address: {why}")]
+    NotAMailbox { text: String, why: String },
+    #[error("it names nobody who is told")]
+    NobodyTold,
+    #[error("it has a username without a password, or a password without a username")]
+    HalfACredential,
+    #[error("its password would travel in the clear: say security = \"starttls\" or \"tls\"")]
+    PasswordInTheClear,
+    #[error("the mail server {server} can't be used: {why}")]
+    MailServer { server: String, why: String },
+}
+
+/// Why an event was not told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Undelivered {
+    /// Another try may succeed.
+    pub again: bool,
+    pub reason: String,
+}
+
+impl Undelivered {
+    pub(crate) fn not_yet(reason: impl Into<String>) -> Self {
+        Self {
+            again: true,
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn never(reason: impl Into<String>) -> Self {
+        Self {
+            again: false,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// The sinks of a server by their names.
+#[derive(Clone, Debug)]
+pub struct Sinks {
+    all: Arc<BTreeMap<String, Sink>>,
+    post: outgoing::Post,
+}
+
+impl Default for Sinks {
+    fn default() -> Self {
+        Self::new(BTreeMap::new(), &[])
+    }
+}
+
+impl Sinks {
+    /// Requests go to public addresses and to the networks that are allowed.
+    #[must_use]
+    pub fn new(all: BTreeMap<String, Sink>, allowed: &[Network]) -> Self {
+        Self {
+            all: Arc::new(all),
+            post: outgoing::Post::new(allowed),
+        }
+    }
+
+    /// Tells an event to one sink. `seconds` since 1970 is the present time.
+    ///
+    /// # Errors
+    /// [`Undelivered`]; a sink that is not configured any more will not come back by waiting.
+    pub async fn tell(&self, name: &str, event: &Event, seconds: i64) -> Result<(), Undelivered> {
+        let Some(sink) = self.all.get(name) else {
+            return Err(Undelivered::never(format!(
+                "there is no notification sink {name} in the configuration"
+            )));
+        };
+        match sink {
+            Sink::Webhook(webhook) => self.post.send(webhook.request(event, seconds)).await,
+            Sink::Slack(slack) => match slack.request(event) {
+                Ok(outgoing) => self.post.send(outgoing).await,
+                Err(wrong) => Err(Undelivered::never(wrong.to_string())),
+            },
+            Sink::PagerDuty(pagerduty) => self.post.send(pagerduty.request(event)).await,
+            Sink::Mail(mail) => mail.send(event).await,
+            #[cfg(feature = "aws")]
+            Sink::Sns(sns) => sns.send(event).await,
+            #[cfg(feature = "aws")]
+            Sink::EventBridge(bus) => bus.send(event).await,
+            Sink::File(file) => file.write(event).await,
+            Sink::Log => {
+                local::log(name, event);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// An address of HTTP.
+///
+/// # Errors
+/// [`WrongSink::NotAUrl`].
+pub fn http_url(text: &str) -> Result<Url, WrongSink> {
+    match Url::parse(text) {
+        Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => Ok(url),
+        Ok(_) | Err(_) => Err(WrongSink::NotAUrl),
+    }
+}
+
+/// An event of a test.
+#[cfg(test)]
+fn case(name: &str, data: &str) -> Event {
+    Event {
+        id: "letter-1".to_owned(),
+        name: name.to_owned(),
+        at: "2026-01-02T03:04:05Z".to_owned(),
+        data: serde_json::from_str(data).expect("an object"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

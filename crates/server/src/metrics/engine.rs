@@ -1,0 +1,168 @@
+//! What the engine counts, in the words of metrics.
+
+use everstep_core::TargetKind;
+use everstep_engine::{Figures, Handle, Latencies};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::registry::Registry;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfDefinition {
+    definition: String,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfTarget {
+    kind: &'static str,
+    target: String,
+}
+
+const fn kind(kind: TargetKind) -> &'static str {
+    match kind {
+        TargetKind::Function => "function",
+        TargetKind::Execution => "execution",
+        TargetKind::Queue => "queue",
+        TargetKind::Agent => "agent",
+        TargetKind::Http => "http",
+        TargetKind::Parent => "parent",
+        TargetKind::Destination => "destination",
+        TargetKind::Service => "service",
+        TargetKind::Log => "log",
+    }
+}
+
+pub(super) fn register(registry: &mut Registry, handle: &Handle, figures: &Figures) {
+    let (syncs, disk_bytes) = handle.store_figures();
+    registry.register(
+        "store_syncs",
+        "Synced writes since the server was started",
+        ConstCounter::new(syncs),
+    );
+    registry.register(
+        "store_disk_bytes",
+        "Bytes of disk that the store uses",
+        ConstGauge::new(saturated(disk_bytes)),
+    );
+    registry.register(
+        "commands_waiting",
+        "Commands that wait for the engine's loop or for their commit",
+        ConstGauge::new(gauge(handle.waiting())),
+    );
+    registry.register(
+        "executions_resident",
+        "Executions in memory",
+        ConstGauge::new(gauge(figures.resident)),
+    );
+    executions(registry, figures);
+    targets(registry, figures);
+    registry.register_collector(Box::new(Commits(figures.commits.clone())));
+}
+
+fn executions(registry: &mut Registry, figures: &Figures) {
+    let executions = Family::<OfDefinition, Counter>::default();
+    for ((definition, status), count) in &figures.executions {
+        let of = OfDefinition {
+            definition: definition.clone(),
+            status: status.as_str(),
+        };
+        executions.get_or_create(&of).inc_by(*count);
+    }
+    registry.register(
+        "executions",
+        "Executions by definition and by what they became since the server was started; RUNNING is a start",
+        executions,
+    );
+}
+
+fn targets(registry: &mut Registry, figures: &Figures) {
+    let waiting = Family::<OfTarget, Gauge>::default();
+    let out = Family::<OfTarget, Gauge>::default();
+    for ((target_kind, address), figures) in &figures.targets {
+        let of = OfTarget {
+            kind: kind(*target_kind),
+            target: address.clone(),
+        };
+        waiting.get_or_create(&of).set(gauge(figures.waiting));
+        out.get_or_create(&of).set(gauge(figures.out));
+    }
+    registry.register(
+        "tasks_waiting",
+        "Tasks that wait for a place at their target",
+        waiting,
+    );
+    registry.register("tasks_out", "Tasks that are out at their target", out);
+}
+
+fn gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn saturated(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The engine's own histogram.
+#[derive(Debug)]
+struct Commits(Latencies);
+
+impl Collector for Commits {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let bounds = Latencies::BOUNDS.iter().map(|bound| bound.as_secs_f64());
+        let bounds = bounds.chain([f64::INFINITY]);
+        let buckets: Vec<(f64, u64)> = bounds.zip(self.0.counts).collect();
+        let count = self.0.counts.iter().sum();
+        let mut metric = encoder.encode_descriptor(
+            "commit_seconds",
+            "Time until a group of writes was durable",
+            None,
+            MetricType::Histogram,
+        )?;
+        metric.encode_histogram::<NoLabelSet>(self.0.sum.as_secs_f64(), count, &buckets, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::time::Duration;
+
+    use everstep_core::Status;
+    use everstep_engine::TargetFigures;
+    use prometheus_client::encoding::text;
+
+    #[test]
+    fn figures_are_told_in_prometheus_words() {
+        let mut figures = Figures::default();
+        let name = "shop".to_owned();
+        figures.executions.insert((name, Status::TimedOut), 3);
+        let target = (TargetKind::Function, "arn:f".to_owned());
+        figures
+            .targets
+            .insert(target, TargetFigures { waiting: 2, out: 5 });
+        figures.commits.counts = [1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 4];
+        figures.commits.sum = Duration::from_millis(1_500);
+        let mut registry = Registry::with_prefix("everstep");
+        executions(&mut registry, &figures);
+        targets(&mut registry, &figures);
+        registry.register_collector(Box::new(Commits(figures.commits)));
+        let mut told = String::new();
+        text::encode(&mut told, &registry).expect("encoded");
+        for line in [
+            "everstep_executions_total{definition=\"shop\",status=\"TIMED_OUT\"} 3",
+            "everstep_tasks_waiting{kind=\"function\",target=\"arn:f\"} 2",
+            "everstep_tasks_out{kind=\"function\",target=\"arn:f\"} 5",
+            "everstep_commit_seconds_bucket{le=\"0.00025\"} 1",
+            "everstep_commit_seconds_bucket{le=\"0.005\"} 3",
+            "everstep_commit_seconds_bucket{le=\"+Inf\"} 7",
+            "everstep_commit_seconds_sum 1.5",
+        ] {
+            assert!(told.contains(line), "{line}\n{told}");
+        }
+    }
+}
