@@ -99,11 +99,7 @@ impl Resolved {
     }
 }
 
-/// An execution in memory, whatever its machine.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "they are large, and a box would cost every turn"
-)]
+/// An execution in memory, whatever its machine. All are large, and a box would cost every turn.
 pub(crate) enum AnyCell {
     Durable(Cell<Durable>),
     Asl(Cell<Asl>),
