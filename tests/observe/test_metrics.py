@@ -48,7 +48,7 @@ def test_what_happens_is_counted(serve: Callable[..., Server]) -> None:
     assert server.ended("one")["status"] == "SUCCEEDED"
     after = Scrape(server)
     assert after.value("everstep_executions_total", definition="waits", status="SUCCEEDED") == 1
-    assert after.value("everstep_executions_open") == 0
+    until(lambda: Scrape(server).value("everstep_executions_open") == 0, "the walk through open executions")
     assert after.value("everstep_callback_events_total", event_type="callback_completed") == 1
     assert after.value("everstep_callback_events_total", event_type="validation_error") == 1
     assert after.value("everstep_callback_events_total", event_type="storage_error") == 0

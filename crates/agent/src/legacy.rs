@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::a2a::{reading, rpc, shape};
+use crate::a2a::{exact, reading, rpc, shape};
 use crate::agent::{Completion, Dialect};
 use crate::client::Call;
 use crate::error::Error;
@@ -72,14 +72,29 @@ pub(crate) fn understood(call: &Call<'_>, task: &Task, answer: &Answer) -> Resul
     let Ok(mut value) = serde_json::from_slice::<Value>(&answer.body) else {
         return words(task, answer, dialect);
     };
-    if value.get("jsonrpc").is_some() {
-        value = rpc::result(answer)?;
+    let is_task = |value: &Value| {
+        value.pointer("/status/state").is_some() || value.get("task").is_some_and(Value::is_object)
+    };
+    let is_envelope = value.get("jsonrpc").is_some();
+    if is_envelope {
+        // A refusal is one; a task is read like those of A2A.
+        let inner = rpc::result(answer)?;
+        if is_task(&inner) {
+            return known(reading::answer(inner, dialect)?, task);
+        }
+        value = value.get_mut("result").map(Value::take).unwrap_or_default();
+    } else if is_task(&value)
+        && let Ok(exact) = exact::parse(&answer.body)
+    {
+        return known(reading::answer(exact, dialect)?, task);
     }
-    if value.pointer("/status/state").is_some() || value.get("task").is_some_and(Value::is_object) {
-        return known(reading::answer(value, dialect)?, task);
-    }
+    // Where it is the whole answer, the result keeps its text.
+    let result = |value: Value| match is_envelope {
+        true => done(value),
+        false => Said::new(None, State::Done(Output::Json(answer.body.clone()))),
+    };
     if completion == Completion::Reply {
-        return Ok(done(value));
+        return Ok(result(value));
     }
     let status = reading::text(&value, "status").unwrap_or_default();
     let status = status.to_ascii_lowercase();
@@ -95,7 +110,7 @@ pub(crate) fn understood(call: &Call<'_>, task: &Task, answer: &Answer) -> Resul
             .map_or_else(|| error.to_string(), str::to_owned);
         return Ok(Said::new(None, State::Failed { message }));
     }
-    Ok(done(value))
+    Ok(result(value))
 }
 
 /// A task of A2A in such an answer can't be asked for: while it works, its callback is waited for.

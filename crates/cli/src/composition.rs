@@ -8,18 +8,21 @@ use anyhow::{Context as _, Result};
 use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions, host};
 use everstep_engine::{ClockMode, Engine, Handle, Options, Storage};
 use everstep_logs::Logs;
-use everstep_server::{BindError, Callbacks, Code, Door, Key, Keys, Tls, Worker, Workers};
+use everstep_server::{BindError, Callbacks, Code, Door, Key, Keys, Metrics, Tls, Worker, Workers};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::{self, ArtifactArguments};
 use crate::bounds::Bounds;
+#[cfg(feature = "aws")]
+use crate::cloudwatch::CloudWatchSettings;
 use crate::error::Failed;
 use crate::functions::Functions;
 use crate::host::{FunctionEnvironment, HostArguments};
 use crate::notifications::Notifications;
 use crate::services::ServiceArguments;
 use crate::settings::Settings;
+use crate::telemetry::Telemetry;
 use crate::{keys, output, parent};
 
 /// How often files of keys and certificates are looked at.
@@ -36,16 +39,35 @@ pub fn run(server: impl Future<Output = Result<()>>) -> Result<()> {
 /// What the settings say.
 pub struct Wanted {
     pub callbacks: Callbacks,
-    pub notifications: Notifications,
+    notifications: Notifications,
+    #[cfg(feature = "aws")]
+    cloudwatch: Option<CloudWatchSettings>,
+    metrics: Metrics,
 }
 
 impl Wanted {
     /// # Errors
     /// E0190 with what is wrong and where.
-    pub fn read(settings: &Settings) -> Result<Self> {
+    pub fn read(settings: &Settings, telemetry: &Telemetry) -> Result<Self> {
+        let metrics = telemetry.metrics.clone();
+        Self::with(settings, Notifications::read(settings)?, metrics)
+    }
+
+    /// All but the sinks, which may be wrong one by one.
+    ///
+    /// # Errors
+    /// E0190 with what is wrong and where.
+    pub fn with(
+        settings: &Settings,
+        notifications: Notifications,
+        metrics: Metrics,
+    ) -> Result<Self> {
         Ok(Self {
             callbacks: crate::callbacks::read(settings)?,
-            notifications: Notifications::read(settings)?,
+            notifications,
+            #[cfg(feature = "aws")]
+            cloudwatch: CloudWatchSettings::read(settings)?,
+            metrics,
         })
     }
 }
@@ -60,7 +82,7 @@ pub struct Ground<'a> {
     pub environment: &'a FunctionEnvironment,
     pub host: &'a HostArguments,
     pub services: &'a ServiceArguments,
-    pub notifications: &'a Notifications,
+    pub wanted: &'a Wanted,
     pub artifacts: &'a ArtifactArguments,
 }
 
@@ -83,11 +105,12 @@ impl Ground<'_> {
     pub fn dispatcher(&self, host: &FunctionHost) -> FunctionDispatcher {
         let code = self.data.join("code");
         let mut services = self.services.options(self.data, self.logs);
-        services.sinks = self.notifications.sinks.clone();
+        services.sinks = self.wanted.notifications.sinks.clone();
         FunctionDispatcher::with_services(host.clone(), self.url.to_owned(), code, services)
     }
 
-    /// Registers the functions of the folder, and again when something changes, until what is returned is dropped.
+    /// Registers the functions of the folder, and again when something changes, and tells figures to whom the settings name, until what is returned
+    /// is dropped.
     pub async fn functions(
         &self,
         handle: &Handle,
@@ -95,6 +118,10 @@ impl Ground<'_> {
         host: &FunctionHost,
     ) -> Result<JoinSet<()>> {
         let mut watching = JoinSet::new();
+        #[cfg(feature = "aws")]
+        if let Some(cloudwatch) = self.wanted.cloudwatch.clone() {
+            watching.spawn(cloudwatch.run(self.wanted.metrics.clone(), handle.clone()));
+        }
         if let Some(folder) = &self.host.functions {
             let with = (handle, dispatcher, host);
             let mut functions = Functions::new(folder, self.data, &self.environment.region, with)?;
@@ -120,6 +147,7 @@ impl Ground<'_> {
         let options = Options {
             clock,
             state_machines: bounds.of_state_machines(),
+            subscriptions: self.wanted.notifications.subscribed.clone(),
             artifacts: kept.clone(),
             ..Options::default()
         };

@@ -82,8 +82,10 @@ impl ClockArgument {
 impl Dev {
     pub fn run(self) -> Result<()> {
         let settings = self.settings.read()?;
-        let telemetry = self.telemetry.begin();
-        composition::run(self.serve(telemetry, settings))
+        let telemetry = self.telemetry.begin(&settings)?;
+        let outcome = composition::run(self.serve(telemetry.clone(), settings));
+        telemetry.end();
+        outcome
     }
 
     async fn serve(self, telemetry: Telemetry, settings: Settings) -> Result<()> {
@@ -94,7 +96,7 @@ impl Dev {
             ))
             .into());
         }
-        let wanted = Wanted::read(&settings)?;
+        let wanted = Wanted::read(&settings, &telemetry)?;
         let data = Ground::folder(&self.data)?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -108,7 +110,7 @@ impl Dev {
             host: &self.host,
             // What listens on this machine is reached by functions, too.
             services: &self.services.clone().with_loopback(),
-            notifications: &wanted.notifications,
+            wanted: &wanted,
             artifacts: &self.artifacts,
         };
         let host = ground.host().await?;
@@ -128,7 +130,7 @@ impl Dev {
             logs: Some(logs.clone()),
             metrics: telemetry.metrics,
             door: ring.door(&host, keys == 0),
-            callbacks: wanted.callbacks,
+            callbacks: wanted.callbacks.clone(),
             ..Default::default()
         };
         self.bounds.apply(&mut options.limits);

@@ -6,8 +6,11 @@ mod artifacts;
 mod bounds;
 mod callbacks;
 mod client;
+#[cfg(feature = "aws")]
+mod cloudwatch;
 mod composition;
 mod dev;
+mod doctor;
 mod error;
 mod follow;
 mod functions;
@@ -97,10 +100,17 @@ enum Command {
     /// See and decide what people are asked
     #[command(subcommand)]
     Approvals(verbs::Approvals),
+    /// Show an execution's callbacks, and what was tried on them
+    Callbacks(verbs::Callbacks),
+    /// List, show, send again and throw away what nobody wanted or took
+    #[command(subcommand)]
+    DeadLetters(verbs::DeadLetters),
     /// Approve what a workflow waits for
     Approve(verbs::Approve),
     /// Reject what a workflow waits for
     Reject(verbs::Reject),
+    /// Find what stands in the way of a server: settings, sinks, agents, missing variables
+    Doctor(doctor::Doctor),
     /// Explain an error code or a rule of a language
     Explain(verbs::Explain),
     /// Check, compile, format and draw Agent Flow Language; `everstep afl --help` tells more
@@ -165,8 +175,11 @@ fn main() -> ExitCode {
         Command::Replay(verb) => verb.run(&context),
         Command::Callback(verb) => verb.run(&context),
         Command::Approvals(verb) => verb.run(&context),
+        Command::Callbacks(verb) => verb.run(&context),
+        Command::DeadLetters(verb) => verb.run(&context),
         Command::Approve(verb) => verb.run(&context),
         Command::Reject(verb) => verb.run(&context),
+        Command::Doctor(doctor) => doctor.run(&context),
         Command::Explain(verb) => verb.run(),
         Command::States(states) => states.run(&context),
         Command::Afl { words } => return afl::run(words),

@@ -79,12 +79,14 @@ pub struct Serve {
 impl Serve {
     pub fn run(self) -> Result<()> {
         let settings = self.settings.read()?;
-        let telemetry = self.telemetry.begin();
-        composition::run(self.serve(telemetry, settings))
+        let telemetry = self.telemetry.begin(&settings)?;
+        let outcome = composition::run(self.serve(telemetry.clone(), settings));
+        telemetry.end();
+        outcome
     }
 
     async fn serve(self, telemetry: Telemetry, settings: Settings) -> Result<()> {
-        let wanted = Wanted::read(&settings)?;
+        let wanted = Wanted::read(&settings, &telemetry)?;
         let data = Ground::folder(&self.place.data)?;
         let fixed = self.admin_key.as_deref().map(keys::from_text).transpose()?;
         let alone = fixed.is_none();
@@ -107,7 +109,7 @@ impl Serve {
             environment: &self.environment,
             host: &self.host,
             services: &self.services,
-            notifications: &wanted.notifications,
+            wanted: &wanted,
             artifacts: &self.artifacts,
         };
         let host = ground.host().await?;

@@ -9,9 +9,11 @@ use bytes::Bytes;
 use everstep_asl::machine::Late as StatesLate;
 use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind, Task};
 use everstep_durable::{ErrorClass, Invocation, Mode, Output};
+use everstep_engine::letter::topic;
+use everstep_engine::trace::{self, Span, SpanKind, Trace};
 use everstep_engine::{
-    Call, Called, Code, Dispatcher, Error, Handle, Late, Pending, Request, Revision, ServiceAnswer,
-    ServiceCall, Work, WorkPayload,
+    Call, Called, Code, Dispatcher, Error, Handle, Late, Letter, Pending, Request, Revision,
+    ServiceAnswer, ServiceCall, Undelivered, Work, WorkPayload,
 };
 use everstep_logs::Logs;
 
@@ -95,12 +97,6 @@ impl FunctionDispatcher {
         }
     }
 
-    /// Where events are told.
-    #[must_use]
-    pub fn sinks(&self) -> &Sinks {
-        &self.inner.sinks
-    }
-
     /// Makes a function's latest revision known to the host before its first call: see [`FunctionHost::prepare`]. `arn` is that of `$LATEST`.
     ///
     /// # Errors
@@ -138,9 +134,31 @@ impl Dispatcher for FunctionDispatcher {
                 tracing::info!(%execution, "work that is under way was not begun again");
                 return;
             }
+            let span = span(&handle, execution).await;
             inner.run(&handle, &work).await;
             inner.end(running);
+            if let Some(span) = span {
+                let attributes = [
+                    ("everstep.execution", &*execution.to_string()),
+                    ("everstep.operation", &*work.task.operation.to_string()),
+                    ("everstep.target", &*work.task.target.address),
+                ];
+                span.end("task", SpanKind::Client, false, &attributes);
+            }
         });
+    }
+
+    fn deliver(&self, handle: &Handle, letter: Letter) -> Pending<Result<(), Undelivered>> {
+        let (inner, now) = (Arc::clone(&self.inner), handle.clock().now());
+        Box::pin(async move {
+            match letter.topic.as_str() {
+                topic::NOTIFY => inner.sinks.deliver(&letter, now).await,
+                other => Err(Undelivered {
+                    again: false,
+                    reason: format!("nothing here delivers letters of topic {other}"),
+                }),
+            }
+        })
     }
 
     fn perform(&self, handle: &Handle, call: ServiceCall) -> Pending<Result<ServiceAnswer, Error>> {
@@ -177,6 +195,15 @@ impl Dispatcher for FunctionDispatcher {
             })
         })
     }
+}
+
+/// The span of a task, where somebody listens.
+async fn span(handle: &Handle, execution: ExecutionId) -> Option<Span> {
+    if !trace::is_on() {
+        return None;
+    }
+    let row = handle.row(execution).await.ok()?;
+    Some(Span::begin(Trace::of(&row)))
 }
 
 impl Inner {

@@ -5,6 +5,7 @@
 //! - `remote`: functions that run elsewhere, by Lambda's Invoke.
 //! - `log`: the logs of state machines.
 //! - [`notify`]: events that are told to people and systems outside.
+//! - [`telemetry`]: spans and figures, to those who watch.
 //! - `services`: what the Task states of state machines call.
 //!
 //! Not its business: what a task means, when it is repeated, where its result is stored.
@@ -22,6 +23,7 @@ mod log;
 pub mod notify;
 mod remote;
 mod services;
+pub mod telemetry;
 
 pub use everstep_agent::{Network, NotANetwork, Signer};
 pub use functions::{FunctionDispatcher, ServiceOptions};

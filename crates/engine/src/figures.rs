@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use everstep_core::{Status, TargetKind};
 
+use crate::Attempt;
+
 /// Definitions and targets that are counted apart; all others are counted together, under [`OTHERS`].
 const APART_MAX: usize = 200;
 
@@ -21,7 +23,12 @@ pub struct Figures {
     /// Executions in memory.
     pub resident: usize,
     pub commits: Latencies,
+    /// Tries from outside, by way, verb and outcome.
+    pub attempts: BTreeMap<Tried, u64>,
 }
+
+/// The way, the verb and the outcome of a try, each by its name.
+pub type Tried = (&'static str, &'static str, &'static str);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TargetFigures {
@@ -69,6 +76,7 @@ impl Latencies {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     counts: HashMap<String, BTreeMap<Status, u64>>,
+    attempts: BTreeMap<Tried, u64>,
 }
 
 impl Tally {
@@ -84,6 +92,19 @@ impl Tally {
             None => self.counts.entry(name.to_owned()).or_default(),
         };
         *counts.entry(status).or_default() += 1;
+    }
+
+    pub(crate) fn tried(&mut self, attempt: &Attempt) {
+        let tried = (
+            attempt.source.via.as_str(),
+            attempt.verb.as_str(),
+            attempt.outcome.as_str(),
+        );
+        *self.attempts.entry(tried).or_default() += 1;
+    }
+
+    pub(crate) fn attempts(&self) -> BTreeMap<Tried, u64> {
+        self.attempts.clone()
     }
 
     pub(crate) fn all(&self) -> BTreeMap<(String, Status), u64> {

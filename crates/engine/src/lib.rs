@@ -33,6 +33,7 @@ mod run;
 mod start;
 mod storage;
 mod sweep;
+pub mod trace;
 
 pub use attempt::{Attempt, Source, Verb, Via};
 pub use catalogue::{

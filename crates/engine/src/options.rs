@@ -35,7 +35,7 @@ pub struct Subscription {
     pub sink: String,
     /// Each is a whole name, such as `execution.failed`, or ends with `*`, such as `approval.*` or `*`.
     pub events: Vec<String>,
-    /// Only of executions of these definitions; empty: of all.
+    /// Only of executions of these definitions, each named as events are; empty: of all.
     pub definitions: Vec<String>,
 }
 
@@ -43,20 +43,23 @@ impl Subscription {
     /// Whether it wants an event, from some execution at least.
     #[must_use]
     pub fn wants(&self, event: &str) -> bool {
-        self.events
-            .iter()
-            .any(|wanted| match wanted.strip_suffix('*') {
-                Some(beginning) => event.starts_with(beginning),
-                None => event == wanted,
-            })
+        self.events.iter().any(|wanted| fits(wanted, event))
     }
 
     /// Whether it wants an event from executions of this definition.
     #[must_use]
     pub fn wants_from(&self, event: &str, definition: &str) -> bool {
         let definitions = &self.definitions;
-        (definitions.is_empty() || definitions.iter().any(|wanted| wanted == definition))
+        (definitions.is_empty() || definitions.iter().any(|wanted| fits(wanted, definition)))
             && self.wants(event)
+    }
+}
+
+/// Whether a name is the one that is wanted, or begins as is wanted.
+fn fits(wanted: &str, name: &str) -> bool {
+    match wanted.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == wanted,
     }
 }
 

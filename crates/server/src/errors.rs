@@ -58,7 +58,6 @@ pub enum Code {
     UnknownCallback,
     CallbackAnswered,
     TooManyRequests,
-    UnknownLetter,
     UnusableEncoding,
     TooDeep,
     UnknownApproval,
@@ -282,7 +281,6 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         "E0193",
         "Too many requests in a short time",
     ),
-    (Code::UnknownLetter, "E0194", "There is no such dead letter"),
     (
         Code::UnusableEncoding,
         "E0195",

@@ -10,12 +10,13 @@ use http_body_util::BodyExt as _;
 use hyper::header::HOST;
 
 use crate::Options;
+use crate::callbacks;
 use crate::door::Refusal;
 use crate::logs::Queries;
 use crate::states::Redrives;
 
 /// How much of a body that is too long is still read, so that its sender hears the answer instead of a closed connection.
-const DRAIN_BYTES_MAX: usize = 32 << 20;
+pub(crate) const DRAIN_BYTES_MAX: usize = 32 << 20;
 
 /// What every protocol works with.
 #[derive(Clone)]
@@ -25,6 +26,7 @@ pub(crate) struct App {
     /// What our own addresses begin with, without a slash at the end.
     pub base: Arc<str>,
     pub queries: Arc<Queries>,
+    pub callbacks: Arc<callbacks::State>,
     pub redrives: Arc<Redrives>,
 }
 

@@ -49,11 +49,12 @@ mod start;
 mod states;
 mod stream;
 mod tls;
+mod trace;
 
-pub use callbacks::Callbacks;
+pub use callbacks::{Callbacks, InvalidWebhookKey, Policy, Rate, Rates, WebhookKey};
 pub use door::{AccessKey, Door, Key, Keys, Role, Worker, Workers, fingerprint};
 pub use errors::{Code, EXPLANATIONS};
-pub use metrics::Metrics;
+pub use metrics::{CallbackFigures, Metrics};
 pub use options::{Limits, Options, Route};
 pub use server::{BindError, Server};
 pub use tls::{Tls, TlsError};

@@ -10,6 +10,7 @@ use everstep_engine::catalogue::Resolved;
 
 use crate::http::App;
 use crate::lambda::arn::function_arn;
+use crate::trace;
 
 const DAY_MS: u64 = 24 * 3_600_000;
 
@@ -37,8 +38,14 @@ pub(crate) struct Running {
 }
 
 /// Starts an execution of a resolved function: a durable one, or a plain one that is called once.
-pub(crate) async fn start(app: &App, resolved: &Resolved, start: Start) -> Result<Running, Error> {
-    let mut settings = settings(app, resolved, start.trace_header, start.tenant_id);
+pub(crate) async fn start(
+    app: &App,
+    resolved: &Resolved,
+    mut start: Start,
+) -> Result<Running, Error> {
+    trace::inherit(&mut start.attributes);
+    let trace_header = start.trace_header.or_else(trace::x_ray);
+    let mut settings = settings(app, resolved, trace_header, start.tenant_id);
     settings.execution_timeout_s = start.execution_timeout_s.or(settings.execution_timeout_s);
     settings.retention_days = start.retention_days.unwrap_or(settings.retention_days);
     let name = start.name.clone();

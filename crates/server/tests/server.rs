@@ -18,14 +18,22 @@ mod codes;
 mod defects;
 #[path = "server/executions.rs"]
 mod executions;
+#[path = "server/follow.rs"]
+mod follow;
 #[path = "server/functions.rs"]
 mod functions;
 #[path = "server/gateway.rs"]
 mod gateway;
 #[path = "server/harness.rs"]
 mod harness;
+#[path = "server/large.rs"]
+mod large;
+#[path = "server/letters.rs"]
+mod letters;
 #[path = "server/logs.rs"]
 mod logs;
+#[path = "server/native.rs"]
+mod native;
 #[path = "server/rest.rs"]
 mod rest;
 #[path = "server/states.rs"]

@@ -2,9 +2,10 @@
 //!
 //! - `jsonrpc`, `rest`: version 1.0; `v03`: version 0.3.
 //! - `rpc`: the envelope of JSON-RPC; `shape`: what is sent; `reading`, `value`: what is understood of an answer.
-//! - `events`: the stream of a task.
+//! - `events`: the stream of a task; `exact`: JSON whose data keep their digits.
 
 pub(crate) mod events;
+pub(crate) mod exact;
 pub(crate) mod jsonrpc;
 pub(crate) mod reading;
 pub(crate) mod rest;

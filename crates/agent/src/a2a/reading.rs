@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::exact;
 use super::value::{self, Artifact};
 use super::{ID_CHARS_MAX, WORDS_CHARS_MAX};
 use crate::agent::Dialect;
@@ -165,10 +166,10 @@ fn question(status: &Value, words: Option<String>) -> Question {
         .and_then(Value::as_array)
         .into_iter()
         .flatten();
-    let data = parts.find_map(|part| part.get("data").filter(|data| !data.is_null()));
+    let data = parts.find_map(exact::data);
     Question {
         text: words.unwrap_or_default(),
-        data: data.map(|data| Bytes::from(data.to_string())),
+        data: data.map(|data| Bytes::from(data.to_owned())),
     }
 }
 
@@ -186,12 +187,12 @@ fn words(status: &Value) -> Option<String> {
 /// How much is done, where an agent says it in one of the usual places.
 fn percent(status: &Value) -> Option<u8> {
     let parts = status.pointer("/message/parts").and_then(Value::as_array);
-    let data = parts
-        .into_iter()
-        .flatten()
-        .filter_map(|part| part.get("data"));
+    let data = parts.into_iter().flatten().filter_map(exact::data);
+    let data: Vec<Value> = data
+        .filter_map(|data| serde_json::from_str(data).ok())
+        .collect();
     let metadata = [status.get("metadata"), status.pointer("/message/metadata")];
-    let mut places = data.chain(metadata.into_iter().flatten());
+    let mut places = data.iter().chain(metadata.into_iter().flatten());
     places.find_map(|place| {
         let found = ["percent", "progress_percent", "progress"];
         let number = found.iter().find_map(|name| place.get(name)?.as_f64())?;

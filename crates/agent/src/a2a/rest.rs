@@ -6,7 +6,7 @@ use reqwest::{Method, Url};
 use serde_json::Value;
 
 use super::jsonrpc::{LISTED, among, lost, traced};
-use super::{reading, rpc, shape};
+use super::{exact, reading, rpc, shape};
 use crate::agent::Dialect;
 use crate::client::{Call, Found, Updates};
 use crate::error::{Error, PUSH_NOT_SUPPORTED, TASK_NOT_CANCELABLE, TASK_NOT_FOUND};
@@ -163,8 +163,7 @@ fn refusal(answer: &Answer) -> Error {
 }
 
 fn json(answer: &Answer) -> Result<Value, Error> {
-    serde_json::from_slice(&answer.body)
-        .map_err(|error| Error::nonsense(format!("no JSON: {error}")))
+    exact::parse(&answer.body).map_err(|error| Error::nonsense(format!("no JSON: {error}")))
 }
 
 fn segment(text: &str) -> String {

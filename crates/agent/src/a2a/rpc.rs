@@ -2,10 +2,9 @@
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::reading;
+use super::{exact, reading};
 use crate::client::Call;
 use crate::error::{Error, TASK_NOT_FOUND};
 use crate::http::Answer;
@@ -15,12 +14,6 @@ use crate::http::Answer;
 pub(crate) struct Answered {
     pub result: Value,
     pub headers: HeaderMap,
-}
-
-#[derive(Deserialize)]
-struct Envelope {
-    result: Option<Value>,
-    error: Option<Value>,
 }
 
 pub(crate) fn request(method: &str, params: Value, id: &str) -> Bytes {
@@ -48,17 +41,22 @@ pub(crate) const JSON: &str = "application/json";
 /// Reads an envelope. Some servers put a refusal of JSON-RPC under a status of HTTP, so the body comes first.
 pub(crate) fn result(answer: &Answer) -> Result<Value, Error> {
     let is_success = (200..300).contains(&answer.status);
-    match serde_json::from_slice(&answer.body) {
-        Ok(Envelope {
-            error: Some(error), ..
-        }) if error.is_object() => Err(refused(&error)),
+    let envelope = match exact::parse(&answer.body) {
+        Ok(Value::Object(envelope)) => Ok(envelope),
+        Ok(_) => Err("no object".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    match envelope {
+        Ok(envelope) if envelope.get("error").is_some_and(Value::is_object) => {
+            let error = envelope.get("error").unwrap_or(&Value::Null);
+            Err(refused(error))
+        }
         Ok(_) | Err(_) if !is_success => Err(answer.refusal()),
-        Ok(Envelope {
-            result: Some(result),
-            ..
-        }) => Ok(result),
-        Ok(_) => Err(Error::nonsense("neither a result nor an error")),
-        Err(error) => Err(Error::nonsense(format!("no JSON-RPC: {error}"))),
+        Ok(mut envelope) => match envelope.remove("result") {
+            None | Some(Value::Null) => Err(Error::nonsense("neither a result nor an error")),
+            Some(result) => Ok(result),
+        },
+        Err(why) => Err(Error::nonsense(format!("no JSON-RPC: {why}"))),
     }
 }
 

@@ -4,14 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use reqwest::Url;
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
 
+use super::exact;
 use super::reading::text;
 use crate::error::Error;
 use crate::task::{File, Link, Output};
-
-/// Whole numbers up to here are the same as floats.
-const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Something that a task has produced, as it grows.
 #[derive(Clone, Debug, Default)]
@@ -40,20 +38,17 @@ impl Artifact {
 
     /// What it comes to: its data, else its text in one piece, else its file.
     pub(crate) fn output(&self) -> Result<Option<Output>, Error> {
-        let data: Vec<&Value> = self.members("data");
+        let data: Vec<&str> = self.parts.iter().filter_map(exact::data).collect();
         match data[..] {
             [] => {}
-            [one] => return Ok(Some(json(restored(one.clone())))),
+            [one] => return Ok(Some(Output::Json(one.to_owned().into()))),
             _ => {
-                let all = data.into_iter().cloned().map(restored).collect();
-                return Ok(Some(json(Value::Array(all))));
+                let all = format!("[{}]", data.join(","));
+                return Ok(Some(Output::Json(all.into())));
             }
         }
-        let texts: Vec<&str> = self
-            .members("text")
-            .iter()
-            .filter_map(|text| text.as_str())
-            .collect();
+        let texts = self.parts.iter().filter_map(|part| text(part, "text"));
+        let texts: Vec<&str> = texts.collect();
         if !texts.is_empty() {
             return Ok(Some(plain(texts.concat())));
         }
@@ -65,15 +60,8 @@ impl Artifact {
         Ok(None)
     }
 
-    fn members(&self, name: &str) -> Vec<&Value> {
-        let parts = self.parts.iter();
-        parts
-            .filter_map(|part| part.get(name).filter(|member| !member.is_null()))
-            .collect()
-    }
-
     fn has_data(&self) -> bool {
-        !self.members("data").is_empty()
+        self.parts.iter().any(|part| exact::data(part).is_some())
     }
 
     fn is_result(&self) -> bool {
@@ -164,31 +152,4 @@ pub(crate) fn of_bytes(bytes: Vec<u8>, name: Option<String>, media_type: Option<
 fn decoded(text: &str) -> Option<Vec<u8>> {
     let engines = [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD];
     engines.iter().find_map(|engine| engine.decode(text).ok())
-}
-
-/// Numbers as they were meant. On its way through protobuf's `Struct`, as A2A 1.0 has it, every number has become a float: 1 arrives as
-/// 1.0, and the same result over another binding as 1.
-pub(crate) fn restored(value: Value) -> Value {
-    match value {
-        Value::Number(number) => Value::Number(whole(number)),
-        Value::Array(items) => Value::Array(items.into_iter().map(restored).collect()),
-        Value::Object(members) => {
-            let members = members.into_iter();
-            let members: Map<String, Value> = members
-                .map(|(name, value)| (name, restored(value)))
-                .collect();
-            Value::Object(members)
-        }
-        other @ (Value::Null | Value::Bool(_) | Value::String(_)) => other,
-    }
-}
-
-fn whole(number: Number) -> Number {
-    match number.as_f64() {
-        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < EXACT => {
-            // Exact by the check.
-            Number::from(float as i64)
-        }
-        _ => number,
-    }
 }

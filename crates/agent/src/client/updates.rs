@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::a2a::events::Events;
+use crate::a2a::exact;
 use crate::a2a::reading;
 use crate::a2a::rpc;
 use crate::a2a::value::Artifact;
@@ -79,7 +80,7 @@ impl Updates {
 
     /// One event; `None` when it changes nothing that is told.
     fn read(&mut self, event: &[u8]) -> Result<Option<Said>, Error> {
-        let value: Value = serde_json::from_slice(event)
+        let value = exact::parse(event)
             .map_err(|error| Error::nonsense(format!("an event is no JSON: {error}")))?;
         let Value::Object(mut members) = value else {
             return Err(Error::nonsense("an event is no object"));

@@ -9,9 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use everstep_dispatch::notify::Sink;
+use everstep_engine::Subscription;
 use serde::Deserialize;
 
 use crate::settings::Settings;
+pub use secret::Guarded;
 use sink::SinkSettings;
 
 const SECTION: &str = "notify";
@@ -69,21 +71,11 @@ enum Definitions {
     Several(Vec<String>),
 }
 
-/// Which events a sink is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscribed {
-    pub sink: String,
-    /// `approval.requested`, `execution.*`, `*`.
-    pub on: Vec<String>,
-    /// Names of definitions; empty: all.
-    pub definitions: Vec<String>,
-}
-
 /// Where events are told, and which.
 #[derive(Debug, Default)]
 pub struct Notifications {
     pub sinks: BTreeMap<String, Sink>,
-    pub subscribed: Vec<Subscribed>,
+    pub subscribed: Vec<Subscription>,
 }
 
 /// A sink that can't be made, and why.
@@ -138,7 +130,7 @@ impl Notifications {
     }
 }
 
-fn one(mut table: toml::Table) -> Result<(Subscribed, Sink), String> {
+fn one(mut table: toml::Table) -> Result<(Subscription, Sink), String> {
     let mut own = toml::Table::new();
     for member in ["name", "on", "definition"] {
         if let Some((key, value)) = table.remove_entry(member) {
@@ -150,9 +142,9 @@ fn one(mut table: toml::Table) -> Result<(Subscribed, Sink), String> {
     check_name(&entry.name)?;
     check_events(&entry.on)?;
     let settings: SinkSettings = table.try_into().map_err(told)?;
-    let subscribed = Subscribed {
+    let subscribed = Subscription {
         sink: entry.name,
-        on: entry.on,
+        events: entry.on,
         definitions: match entry.definition {
             Definitions::All => Vec::new(),
             Definitions::One(name) => vec![name],

@@ -5,13 +5,14 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{Context, read_json, segment};
+use crate::client::Client;
 use crate::output::{self, Format};
 
 #[derive(Subcommand)]
 pub enum Callback {
     /// It is done
     Succeed {
-        /// The callback's id
+        /// The callback's id, or its token
         id: String,
         /// The result as JSON: text, @FILE, or - for standard input
         #[arg(long)]
@@ -19,7 +20,7 @@ pub enum Callback {
     },
     /// It failed
     Fail {
-        /// The callback's id
+        /// The callback's id, or its token
         id: String,
         /// A name for the error
         #[arg(long)]
@@ -30,40 +31,123 @@ pub enum Callback {
     },
     /// It is still being worked on
     Heartbeat {
-        /// The callback's id
+        /// The callback's id, or its token
         id: String,
     },
+    /// How far it is
+    Progress {
+        /// The callback's id, or its token
+        id: String,
+        /// Of a hundred
+        #[arg(long)]
+        percent: Option<f64>,
+        /// What is being done
+        #[arg(long)]
+        message: Option<String>,
+    },
+    /// Make a token for somebody who may answer it, or do a part of that
+    Token {
+        /// The callback's id
+        id: String,
+        /// For whom
+        #[arg(long)]
+        audience: String,
+        /// What it is good for: succeed, fail, heartbeat, progress; without this for all of them
+        #[arg(long = "verb", value_name = "VERB")]
+        verbs: Vec<String>,
+        /// Seconds that it is good for
+        #[arg(long, default_value_t = 3_600, value_name = "SECONDS")]
+        expires_in: u64,
+    },
 }
+
+/// For how long a token lives that one command needs.
+const MOMENT_SECONDS: u64 = 60;
 
 impl Callback {
     pub fn run(self, context: &Context) -> Result<()> {
         let client = context.client()?;
-        let path = |id: &str, verb: &str| {
-            format!(
-                "/2025-12-01/durable-execution-callbacks/{}/{verb}",
-                segment(id)
-            )
-        };
         match self {
             Self::Succeed { id, result } => {
-                let body = result
-                    .map(|result| read_json(&result))
-                    .transpose()?
-                    .map(|value| value.get().to_owned());
-                client.post_raw(&path(&id, "succeed"), body)?;
+                let result = result.map(|result| read_json(&result)).transpose()?;
+                let body = result.map(|value| value.get().to_owned());
+                answer(&client, &id, "succeed", body)
+            }
+            Self::Fail { id, error, message } if is_public(&id) => {
+                let body = json!({ "kind": error, "message": message });
+                answer(&client, &id, "fail", Some(body.to_string()))
             }
             Self::Fail { id, error, message } => {
-                client.post(
-                    &path(&id, "fail"),
-                    &json!({ "ErrorType": error, "ErrorMessage": message }),
-                )?;
+                let body = json!({ "ErrorType": error, "ErrorMessage": message });
+                answer(&client, &id, "fail", Some(body.to_string()))
             }
-            Self::Heartbeat { id } => {
-                client.post_raw(&path(&id, "heartbeat"), None)?;
+            Self::Heartbeat { id } => answer(&client, &id, "heartbeat", None),
+            Self::Progress {
+                id,
+                percent,
+                message,
+            } => {
+                let mut note = serde_json::Map::new();
+                note.extend(percent.map(|percent| ("percent".to_owned(), percent.into())));
+                note.extend(message.map(|message| ("message".to_owned(), message.into())));
+                let note = Some(Value::Object(note).to_string());
+                if is_public(&id) {
+                    return answer(&client, &id, "progress", note);
+                }
+                client.post_as(&id, "/callbacks/self/progress", note)?;
+                Ok(())
+            }
+            Self::Token {
+                id,
+                audience,
+                verbs,
+                expires_in,
+            } => {
+                let made = token(&client, &id, &audience, &verbs, expires_in)?;
+                match context.format {
+                    Format::Json => output::json(&made),
+                    Format::Table => {
+                        output::line(output::text(made.get("token").unwrap_or(&Value::Null)))
+                    }
+                }
             }
         }
-        Ok(())
     }
+}
+
+/// Whether this is a callback's public id: a token has no point in it.
+fn is_public(id: &str) -> bool {
+    id.contains('.')
+}
+
+fn token(
+    client: &Client,
+    id: &str,
+    audience: &str,
+    verbs: &[String],
+    expires_in: u64,
+) -> Result<Value> {
+    let verbs = (!verbs.is_empty()).then_some(verbs);
+    let body = json!({ "audience": audience, "verbs": verbs, "expires_in": expires_in });
+    client.post(&format!("/callbacks/{}/tokens", segment(id)), &body)
+}
+
+/// By a token that is made for it, or by the one that was given.
+fn answer(client: &Client, id: &str, verb: &str, body: Option<String>) -> Result<()> {
+    if !is_public(id) {
+        let id = segment(id);
+        let path = format!("/2025-12-01/durable-execution-callbacks/{id}/{verb}");
+        client.post_raw(&path, body)?;
+        return Ok(());
+    }
+    let made = token(client, id, "everstep", &[verb.to_owned()], MOMENT_SECONDS)?;
+    let token = made
+        .get("token")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let path = format!("/callbacks/{}/{verb}", segment(id));
+    client.post_as(token, &path, body)?;
+    Ok(())
 }
 
 #[derive(Args)]

@@ -87,24 +87,13 @@ impl Describe {
     }
 }
 
-/// One line about something that is waited for.
+/// One line about something that is waited for: the server's sentence, and until when.
 fn waits_for(waiting: &Value) -> String {
-    let text = |member: &str| {
-        waiting
-            .get(member)
-            .filter(|value| !value.is_null())
-            .map(output::text)
-    };
-    let mut line = format!("for a {}", text("what").unwrap_or_default());
-    for (word, member) in [
-        ("", "name"),
-        ("since ", "since"),
-        ("until ", "until"),
-        ("last heartbeat ", "last_heartbeat_at"),
-    ] {
-        if let Some(text) = text(member) {
-            line.push_str(&format!(", {word}{text}"));
-        }
+    let text = |member: &str| waiting.get(member).and_then(Value::as_str);
+    let sentence = text("text").unwrap_or_default();
+    let mut line = sentence.trim_start_matches("waiting ").to_owned();
+    if let Some(until) = text("until") {
+        line.push_str(&format!(", until {until}"));
     }
     line
 }

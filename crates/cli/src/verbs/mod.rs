@@ -2,6 +2,7 @@
 
 mod answer;
 mod approvals;
+mod callbacks;
 mod fork;
 mod inspect;
 mod list;
@@ -23,6 +24,7 @@ use crate::output::{self, Format};
 
 pub use answer::{Approve, Callback, Reject};
 pub use approvals::Approvals;
+pub use callbacks::{Callbacks, DeadLetters};
 pub use fork::Fork;
 pub use inspect::{Describe, History, Stop};
 pub use list::List;

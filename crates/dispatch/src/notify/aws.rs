@@ -3,7 +3,7 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sns::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
-use super::Undelivered;
+use super::{Undelivered, never, not_yet};
 
 /// Where a service is and whose credentials reach it; without any of it the environment says so, as AWS's tools have it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Account {
 }
 
 impl Account {
-    pub(super) async fn load(&self) -> SdkConfig {
+    pub(crate) async fn load(&self) -> SdkConfig {
         let mut loader = aws_config::defaults(BehaviorVersion::latest());
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));
@@ -51,8 +51,8 @@ where
     let reason = DisplayErrorContext(error).to_string();
     let SdkError::ServiceError(refused) = error else {
         return match error {
-            SdkError::ConstructionFailure(_) => Undelivered::never(reason),
-            _ => Undelivered::not_yet(reason),
+            SdkError::ConstructionFailure(_) => never(reason),
+            _ => not_yet(reason),
         };
     };
     match refused.err().code() {
@@ -63,7 +63,7 @@ where
             | "ValidationError"
             | "ResourceNotFoundException"
             | "ValidationException",
-        ) => Undelivered::never(reason),
-        _ => Undelivered::not_yet(reason),
+        ) => never(reason),
+        _ => not_yet(reason),
     }
 }

@@ -5,7 +5,7 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde_json::Value;
 
 use super::aws::{self, Account};
-use super::{Event, Undelivered, seeds};
+use super::{Event, Undelivered, never, not_yet, seeds};
 
 #[derive(Clone, Debug)]
 pub struct EventBridge {
@@ -52,9 +52,9 @@ impl EventBridge {
         match put.entries().iter().find_map(|entry| entry.error_code()) {
             None => Ok(()),
             Some(code) if code == "InternalFailure" || code == "ThrottlingException" => {
-                Err(Undelivered::not_yet(code))
+                Err(not_yet(code))
             }
-            Some(code) => Err(Undelivered::never(code)),
+            Some(code) => Err(never(code)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
-use super::{Event, Undelivered};
+use super::{Event, Undelivered, not_yet};
 
 /// Appends events to a file, for development.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ impl File {
     pub(super) async fn write(&self, event: &Event) -> Result<(), Undelivered> {
         let told = json!({ "id": event.id, "type": event.name, "timestamp": event.at, "data": event.data });
         let wrong = |error: std::io::Error| {
-            Undelivered::not_yet(format!("{} can't be written: {error}", self.path.display()))
+            not_yet(format!("{} can't be written: {error}", self.path.display()))
         };
         let mut options = tokio::fs::OpenOptions::new();
         let opened = options.create(true).append(true).open(&self.path).await;

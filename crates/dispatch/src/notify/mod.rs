@@ -27,6 +27,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use everstep_agent::{Network, NotASecret};
+use everstep_core::Timestamp;
+use everstep_engine::{Letter, Undelivered};
 use reqwest::Url;
 
 #[cfg(feature = "aws")]
@@ -77,28 +79,19 @@ pub enum WrongSink {
     MailServer { server: String, why: String },
 }
 
-/// Why an event was not told.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct Undelivered {
-    /// Another try may succeed.
-    pub again: bool,
-    pub reason: String,
+/// Another try may succeed.
+pub(crate) fn not_yet(reason: impl Into<String>) -> Undelivered {
+    Undelivered {
+        again: true,
+        reason: reason.into(),
+    }
 }
 
-impl Undelivered {
-    pub(crate) fn not_yet(reason: impl Into<String>) -> Self {
-        Self {
-            again: true,
-            reason: reason.into(),
-        }
-    }
-
-    pub(crate) fn never(reason: impl Into<String>) -> Self {
-        Self {
-            again: false,
-            reason: reason.into(),
-        }
+/// Another try would end in the same way.
+pub(crate) fn never(reason: impl Into<String>) -> Undelivered {
+    Undelivered {
+        again: false,
+        reason: reason.into(),
     }
 }
 
@@ -125,13 +118,25 @@ impl Sinks {
         }
     }
 
+    /// Tells what a letter is about to the sink that it names.
+    ///
+    /// # Errors
+    /// As [`Sinks::tell`]; a letter that is no event is never delivered.
+    pub(crate) async fn deliver(&self, letter: &Letter, now: Timestamp) -> Result<(), Undelivered> {
+        let (id, at) = (letter.id.to_string(), time(letter.created));
+        let (sink, event) = Event::read(&id, &at, &letter.body)
+            .map_err(|why| never(format!("the letter is no event: {why}")))?;
+        let seconds = i64::try_from(now.0 / 1_000).unwrap_or(i64::MAX);
+        self.tell(&sink, &event, seconds).await
+    }
+
     /// Tells an event to one sink. `seconds` since 1970 is the present time.
     ///
     /// # Errors
     /// [`Undelivered`]; a sink that is not configured any more will not come back by waiting.
     pub async fn tell(&self, name: &str, event: &Event, seconds: i64) -> Result<(), Undelivered> {
         let Some(sink) = self.all.get(name) else {
-            return Err(Undelivered::never(format!(
+            return Err(never(format!(
                 "there is no notification sink {name} in the configuration"
             )));
         };
@@ -139,7 +144,7 @@ impl Sinks {
             Sink::Webhook(webhook) => self.post.send(webhook.request(event, seconds)).await,
             Sink::Slack(slack) => match slack.request(event) {
                 Ok(outgoing) => self.post.send(outgoing).await,
-                Err(wrong) => Err(Undelivered::never(wrong.to_string())),
+                Err(wrong) => Err(never(wrong.to_string())),
             },
             Sink::PagerDuty(pagerduty) => self.post.send(pagerduty.request(event)).await,
             Sink::Mail(mail) => mail.send(event).await,
@@ -154,6 +159,15 @@ impl Sinks {
             }
         }
     }
+}
+
+/// RFC 3339 in UTC.
+fn time(moment: Timestamp) -> String {
+    let moment = i64::try_from(moment.0)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .unwrap_or_default();
+    moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// An address of HTTP.

@@ -8,7 +8,7 @@ use everstep_agent::{Guard, Network};
 use reqwest::redirect::Policy;
 use reqwest::{StatusCode, Url};
 
-use super::Undelivered;
+use super::{Undelivered, never, not_yet};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(10);
@@ -58,8 +58,8 @@ impl Post {
         let host = outgoing.url.host_str().unwrap_or_default();
         self.guard
             .check_literal(host)
-            .map_err(|guarded| Undelivered::never(guarded.to_string()))?;
-        let client = self.client.as_ref().map_err(Undelivered::never)?;
+            .map_err(|guarded| never(guarded.to_string()))?;
+        let client = self.client.as_ref().map_err(never)?;
         let mut request = client.post(outgoing.url).body(outgoing.body);
         for (name, value) in outgoing.headers {
             request = request.header(name, value);
@@ -68,7 +68,7 @@ impl Post {
         let answer = request
             .send()
             .await
-            .map_err(|error| Undelivered::not_yet(crate::remote::describe(&error.without_url())))?;
+            .map_err(|error| not_yet(crate::remote::describe(&error.without_url())))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());
@@ -76,9 +76,9 @@ impl Post {
         let said = said(answer).await;
         let reason = format!("it answered {status}{said}");
         Err(if is_passing(status) {
-            Undelivered::not_yet(reason)
+            not_yet(reason)
         } else {
-            Undelivered::never(reason)
+            never(reason)
         })
     }
 }

@@ -8,7 +8,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::time::Duration;
 
-use super::{Event, Undelivered, WrongSink, words};
+use super::{Event, Undelivered, WrongSink, never, not_yet, words};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -71,11 +71,11 @@ impl Mail {
     }
 
     pub(super) async fn send(&self, event: &Event) -> Result<(), Undelivered> {
-        let message = self.message(event).map_err(Undelivered::never)?;
+        let message = self.message(event).map_err(never)?;
         match self.transport.send(message).await {
             Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => Err(Undelivered::never(error.to_string())),
-            Err(error) => Err(Undelivered::not_yet(error.to_string())),
+            Err(error) if error.is_permanent() => Err(never(error.to_string())),
+            Err(error) => Err(not_yet(error.to_string())),
         }
     }
 

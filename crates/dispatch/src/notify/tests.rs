@@ -9,9 +9,6 @@ use tokio::net::TcpListener;
 use super::*;
 
 fn webhook(url: &str) -> Sink {
-    let secret = "a key that is long enough, I should think"
-        .to_owned()
-        .into();
     Sink::Webhook(Webhook {
         url: http_url(url).expect("a URL"),
         signer: Signer::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a key"),
@@ -65,7 +62,7 @@ async fn an_answer_says_whether_to_try_again() {
     let undelivered = told(busy).await.expect_err("busy");
     assert_eq!(
         undelivered,
-        Undelivered::not_yet("it answered 503 Service Unavailable: busy")
+        not_yet("it answered 503 Service Unavailable: busy")
     );
     let gone = "HTTP/1.1 410 Gone\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     assert!(!told(gone).await.expect_err("gone").again);

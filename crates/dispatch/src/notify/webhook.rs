@@ -30,7 +30,8 @@ impl Webhook {
             ("webhook-timestamp", seconds.to_string()),
             ("webhook-signature", signature),
         ]);
-        if let Some(traceparent) = event.text(&["traceparent"]) {
+        if let Some(traceparent) = event.text(&["traceparent", "execution/attributes/traceparent"])
+        {
             outgoing
                 .headers
                 .push(("traceparent", traceparent.to_owned()));

@@ -21,6 +21,8 @@ pub struct HistoryCursor {
 /// One event with its number and time.
 #[derive(Clone, Debug)]
 pub struct HistoryItem {
+    /// The batch that it stands in.
+    pub sequence: Sequence,
     pub id: EventId,
     pub at: Timestamp,
     pub event: HistoryEvent,
@@ -119,6 +121,7 @@ impl Handle {
                         });
                     }
                     items.push(HistoryItem {
+                        sequence: row.sequence,
                         id: event_id,
                         at,
                         event,

@@ -85,6 +85,7 @@ impl Owner {
             times: 1,
             digest,
         };
+        self.tally.tried(&attempt);
         self.processed(now, id, &attempt);
         let is_new = self.tried(now, id, attempt.clone());
         if is_new && let Some(kept) = kept {

@@ -30,6 +30,7 @@ use crate::figures::{Figures, Latencies, Tally};
 use crate::group::{Group, Release};
 use crate::input::{Input, ReplyTo, Snapshot};
 use crate::registry::{AnyCell, Definitions, Recorded};
+use crate::trace::{self, Span, SpanKind, Trace};
 use crate::{Error, Options, Reply, Request};
 use attempts::Tails;
 use crash::Crashes;
@@ -146,6 +147,7 @@ impl Owner {
             executions: self.tally.all(),
             targets: self.queues.targets().into_all(),
             resident: self.cells.len(),
+            attempts: self.tally.attempts(),
             commits,
         }
     }
@@ -283,9 +285,11 @@ impl Owner {
         self.load(id)?;
         let noted = self.cells.get(&id).map(|slot| events::noted(&slot.cell));
         let answered = events::answers(&input);
+        let span = self.span(id);
         let (answer, recorded) = self.run(now, id, input)?;
         if let Some(recorded) = recorded {
             self.record(now, id, recorded, (noted.unwrap_or_default(), answered));
+            self.end_span(id, span);
         }
         Ok(answer)
     }
@@ -325,6 +329,24 @@ impl Owner {
             }
             Err(panic) => Err(self.crashed(now, id, &crate::panics::describe(panic.as_ref()))),
         }
+    }
+
+    /// The span of a turn, where somebody listens.
+    fn span(&self, id: ExecutionId) -> Option<Span> {
+        let slot = self.cells.get(&id).filter(|_| trace::is_on())?;
+        Some(Span::begin(Trace::of(&slot.row)))
+    }
+
+    fn end_span(&self, id: ExecutionId, span: Option<Span>) {
+        let (Some(span), Some(slot)) = (span, self.cells.get(&id)) else {
+            return;
+        };
+        let attributes = [
+            ("everstep.execution", &*id.to_string()),
+            ("everstep.definition", &*slot.row.definition),
+            ("everstep.status", slot.row.status.as_str()),
+        ];
+        span.end("turn", SpanKind::Internal, false, &attributes);
     }
 
     /// When the next timer of an execution in memory fires.

@@ -147,6 +147,7 @@ impl Owner {
             tails: super::Tails::default(),
         };
         self.cells.insert(id, slot);
+        let span = self.span(id);
         let ran = match self.run(now, id, new.first) {
             Ok((Answer::Refused(why), _)) => Err(Error::Refused { id, why }),
             Ok((_, recorded)) => Ok(recorded),
@@ -166,6 +167,7 @@ impl Owner {
         for batch in new.beginning.into_iter().chain(recorded) {
             self.record(now, id, batch, (Vec::new(), None));
         }
+        self.end_span(id, span);
         Ok(Started {
             id,
             existing: false,

@@ -17,6 +17,7 @@ use crate::http::App;
 use crate::rest::Problem;
 
 pub(crate) use link::link;
+pub(crate) use objects::paced;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()

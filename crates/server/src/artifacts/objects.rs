@@ -142,7 +142,7 @@ pub(super) async fn put(
 }
 
 /// A body whose every piece has to arrive in time, and that must not come drop by drop; the whole may take long.
-fn paced(
+pub(crate) fn paced(
     body: Body,
     limits: Limits,
 ) -> impl futures_util::Stream<Item = std::io::Result<bytes::Bytes>> + Send {

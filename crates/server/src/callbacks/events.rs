@@ -2,21 +2,17 @@
 
 use std::net::SocketAddr;
 
-use sha2::{Digest as _, Sha256};
+use everstep_core::ExecutionId;
+use everstep_engine::Source;
 
+use super::intake::Kept;
 use super::request::Outcome;
+use crate::http::App;
 
 /// A request that is being handled; all its lines carry its id.
 pub(super) struct Received {
+    pub peer: Option<SocketAddr>,
     request_id: String,
-}
-
-fn hash_prefix(token: &str) -> String {
-    Sha256::digest(token.as_bytes())
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 impl Received {
@@ -24,15 +20,15 @@ impl Received {
         let request_id = uuid::Uuid::new_v4().to_string();
         let source_ip = peer.map(|peer| peer.ip().to_string());
         tracing::info!(event_type = "callback_received", request_id, source_ip);
-        Self { request_id }
+        Self { peer, request_id }
     }
 
-    /// The seeds' line shows the beginning of the body, where the token may stand: its length has to do.
-    pub(super) fn parse_error(&self, body_bytes: usize) {
+    /// The seeds' line shows the beginning of the body, where the token may stand: what is wrong with it has to do.
+    pub(super) fn parse_error(&self, error: &str) {
         tracing::warn!(
             event_type = "parse_error",
             request_id = self.request_id,
-            body_bytes
+            error
         );
     }
 
@@ -49,11 +45,10 @@ impl Received {
             Outcome::Success(_) => ("SUCCESS", true, false),
             Outcome::Failure(_) => ("FAILURE", false, true),
         };
-        let token_hash = hash_prefix(token);
         tracing::info!(
             event_type = "callback_processing",
             request_id = self.request_id,
-            token_hash,
+            token_hash = Source::token_hash(token),
             status,
             has_result,
             has_error
@@ -64,7 +59,17 @@ impl Received {
         tracing::debug!(
             event_type = "callback_heartbeat",
             request_id = self.request_id,
-            token_hash = hash_prefix(token)
+            token_hash = Source::token_hash(token)
+        );
+    }
+
+    /// A large result lies in the artifact store.
+    pub(super) fn result_stored(&self, kept: &Kept) {
+        tracing::info!(
+            event_type = "result_stored_s3",
+            request_id = self.request_id,
+            s3_key = kept.key,
+            size = kept.meta.size
         );
     }
 
@@ -72,26 +77,63 @@ impl Received {
         tracing::info!(
             event_type = "callback_stored",
             request_id = self.request_id,
-            token_hash = hash_prefix(token)
+            token_hash = Source::token_hash(token)
         );
     }
 
-    pub(super) fn completed(&self, token: &str, duplicate: bool, late: bool) {
-        let token_hash = hash_prefix(token);
+    /// The end of a callback's way: `outcome` says what it was.
+    pub(super) fn completed(&self, token: &str, outcome: &str) {
         tracing::info!(
             event_type = "callback_completed",
             request_id = self.request_id,
-            token_hash,
-            duplicate,
-            late
+            token_hash = Source::token_hash(token),
+            outcome
         );
     }
 
+    /// A token of ours whose execution is gone.
     pub(super) fn workflow_not_found(&self, token: &str) {
         tracing::warn!(
             event_type = "workflow_not_found",
             request_id = self.request_id,
-            token_hash = hash_prefix(token)
+            token_hash = Source::token_hash(token)
+        );
+    }
+
+    /// A token that leads to no execution.
+    pub(super) fn workflow_id_missing(&self, token: &str) {
+        tracing::warn!(
+            event_type = "workflow_id_missing",
+            request_id = self.request_id,
+            token_hash = Source::token_hash(token)
+        );
+    }
+
+    /// What the workflow is now that a callback has been applied to it: both were written at once, this only looks.
+    pub(super) async fn updated(&self, app: &App, execution: ExecutionId) {
+        if !tracing::enabled!(tracing::Level::INFO) {
+            return;
+        }
+        match app.handle.row(execution).await {
+            Ok(row) => tracing::info!(
+                event_type = "workflow_updated",
+                request_id = self.request_id,
+                workflow_id = row.name,
+                execution = %execution,
+                new_status = row.status.as_str()
+            ),
+            Err(error) => self.not_told(&error),
+        }
+    }
+
+    /// The callback is kept; what was to follow did not.
+    pub(super) fn not_told(&self, error: &everstep_engine::Error) {
+        let request_id = &self.request_id;
+        tracing::error!(event_type = "workflow_update_error", request_id, %error);
+        tracing::warn!(
+            event_type = "workflow_update_warning",
+            request_id,
+            "Callback stored but workflow update failed"
         );
     }
 
@@ -99,20 +141,24 @@ impl Received {
         tracing::warn!(
             event_type = "callback_failed",
             request_id = self.request_id,
-            token_hash = hash_prefix(token),
+            token_hash = Source::token_hash(token),
             reason
         );
     }
 
     pub(super) fn storage_error(&self, token: &str, error: &everstep_engine::Error) {
-        let token_hash = hash_prefix(token);
         let error_code = crate::errors::Code::of(error).as_str();
+        self.storage_failed(token, error, error_code);
+    }
+
+    pub(super) fn storage_failed(
+        &self,
+        token: &str,
+        error: &dyn std::fmt::Display,
+        error_code: &str,
+    ) {
+        let token_hash = Source::token_hash(token);
         tracing::error!(event_type = "storage_error", request_id = self.request_id, token_hash, %error, error_code);
-        tracing::error!(
-            event_type = "callback_failed",
-            request_id = self.request_id,
-            token_hash,
-            reason = "storage_failed"
-        );
+        self.refused(token, "storage_failed");
     }
 }

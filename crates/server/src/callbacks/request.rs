@@ -21,6 +21,20 @@ pub(super) enum Outcome {
     Failure(Bytes),
 }
 
+impl Outcome {
+    pub(super) const fn bytes(&self) -> &Bytes {
+        match self {
+            Self::Success(bytes) | Self::Failure(bytes) => bytes,
+        }
+    }
+
+    pub(super) fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Success(bytes) | Self::Failure(bytes) => bytes,
+        }
+    }
+}
+
 /// The first thing that is wrong with a body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Invalid {

@@ -19,6 +19,7 @@ mod sigv4;
 mod tests;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -31,6 +32,7 @@ use hyper::http::request::Parts;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::http::{self, App};
+use crate::server::Peer;
 
 pub(crate) use caller::Caller;
 use credentials::Presented;
@@ -112,12 +114,24 @@ pub(crate) fn refuse_json(refusal: &Refusal) -> Response {
 /// Admits a request or answers it; what is behind finds a [`Caller`] among its extensions.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let surface = Surface::of(&request);
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     match admit(&app, request, surface).await {
         Ok(request) => next.run(request).await,
         Err(refusal) => {
             tracing::debug!(reason = %refusal, "a request was refused at the door");
-            surface.answer(&refusal)
+            surface.answer(&counted(&app, peer, refusal))
         }
+    }
+}
+
+/// Whoever shows too many wrong credentials hears nothing of them any more for a while.
+fn counted(app: &App, peer: Option<SocketAddr>, refusal: Refusal) -> Refusal {
+    if !refusal.is_wrong_credential() {
+        return refusal;
+    }
+    match app.callbacks.limiter.failure(peer) {
+        Ok(()) => refusal,
+        Err(too_many) => Refusal::TooMany(too_many),
     }
 }
 
@@ -151,7 +165,9 @@ async fn identify(
 ) -> Result<(Caller, Body), Refusal> {
     let door = &app.options.door;
     // Functions behind addresses and links ask in their own ways, or not at all.
-    let otherwise = if permission::asks_itself(head) {
+    let otherwise = if door.open && permission::makes_tokens(head) {
+        Some(Caller::Anyone)
+    } else if permission::asks_itself(head) {
         Some(Caller::Nobody)
     } else {
         door.open.then_some(Caller::Anyone)

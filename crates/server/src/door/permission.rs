@@ -35,13 +35,21 @@ pub(super) fn is_public(app: &App, head: &Parts) -> bool {
     path == "/health"
         || path == "/callbacks"
         || approvals::is_page(path)
-        || path.starts_with("/callbacks/")
+        || (path.starts_with("/callbacks/") && !makes_tokens(head))
+        || path.starts_with("/a2a/push/")
         || (path == "/metrics" && app.options.door.open_metrics)
 }
 
-/// Whether what is behind the door decides by itself whom it answers: functions with addresses of their own, and signed links.
+/// Whether what is behind the door decides by itself whom it answers: functions with addresses of their own, signed links, and callbacks whose own
+/// token is shown.
 pub(super) fn asks_itself(head: &Parts) -> bool {
-    head.uri.path().starts_with(function_urls::PREFIX) || is_link(head)
+    head.uri.path().starts_with(function_urls::PREFIX) || is_link(head) || makes_tokens(head)
+}
+
+/// Whether a request asks for a token that is to answer a callback: keys of the door are good for it, and the callback's own token.
+pub(super) fn makes_tokens(head: &Parts) -> bool {
+    let path = head.uri.path();
+    head.method == Method::POST && path.starts_with("/callbacks/") && path.ends_with("/tokens")
 }
 
 /// Whether a request reads one artifact by a signed link. It speaks for itself: `artifacts` looks at it.
@@ -64,7 +72,12 @@ fn reads(head: &Parts) -> bool {
 
 /// Whether a request intervenes in one execution: the same callers as in AWS's API may.
 fn supervises(head: &Parts) -> bool {
-    let Some(rest) = head.uri.path().strip_prefix("/executions/") else {
+    let path = head.uri.path();
+    // What a letter holds is done, or thrown away.
+    if path.starts_with("/dead-letters/") {
+        return true;
+    }
+    let Some(rest) = path.strip_prefix("/executions/") else {
         return false;
     };
     match rest.split_once('/') {

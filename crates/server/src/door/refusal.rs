@@ -5,11 +5,12 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use hyper::StatusCode;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use serde_json::json;
 
 use crate::aws_json;
+use crate::callbacks::TooMany;
 use crate::errors::Code;
 use crate::http::BodyError;
 use crate::rest::Problem;
@@ -46,11 +47,18 @@ pub(crate) enum Refusal {
     Ambiguous(&'static str),
     #[error("{0}")]
     Body(BodyError),
+    #[error("Rate exceeded: too many wrong credentials")]
+    TooMany(TooMany),
 }
 
 impl Refusal {
     pub(super) fn incomplete(text: impl Into<String>) -> Self {
         Self::Incomplete(text.into())
+    }
+
+    /// Whether somebody tried credentials that are not good.
+    pub(super) const fn is_wrong_credential(&self) -> bool {
+        matches!(self, Self::Unknown | Self::Signature)
     }
 
     pub(super) const fn is_of_signature(&self) -> bool {
@@ -68,6 +76,7 @@ impl Refusal {
             Self::Denied { .. } | Self::Foreign => "AccessDeniedException",
             Self::Ambiguous(_) => "InvalidRequestException",
             Self::Body(BodyError::TooLong { .. }) => "RequestTooLargeException",
+            Self::TooMany(_) => "ThrottlingException",
             Self::Body(_) => "RequestNotReceivedException",
         }
     }
@@ -83,6 +92,7 @@ impl Refusal {
             Self::Denied { .. } | Self::Foreign => Code::NotAllowed,
             Self::Ambiguous(_) => Code::AmbiguousRequest,
             Self::Body(BodyError::TooLong { .. }) => Code::TooLarge,
+            Self::TooMany(_) => Code::TooManyRequests,
             Self::Body(_) => Code::TooSlow,
         }
     }
@@ -145,6 +155,10 @@ impl Surface {
             }
             Self::Aws | Self::AwsJson => self.aws(refusal),
         };
+        if let Refusal::TooMany(too_many) = refusal {
+            let headers = response.headers_mut();
+            headers.insert(RETRY_AFTER, too_many.retry_after_s.into());
+        }
         if matches!(refusal, Refusal::Ambiguous(_)) {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
@@ -157,6 +171,7 @@ impl Surface {
             Refusal::Ambiguous(_) => StatusCode::BAD_REQUEST,
             Refusal::Body(BodyError::TooLong { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Body(_) => StatusCode::BAD_REQUEST,
+            Refusal::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::FORBIDDEN,
         };
         let mut body = json!({ "Type": "User", "message": refusal.to_string() });

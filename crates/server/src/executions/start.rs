@@ -10,7 +10,7 @@ use crate::errors::Code;
 use crate::http::App;
 use crate::rest::Problem;
 use crate::start::{Running, Start as StartFunction, start as start_function};
-use crate::{attributes, states};
+use crate::{attributes, states, trace};
 
 /// What a start says beside the definition.
 #[derive(Debug, Default)]
@@ -86,15 +86,17 @@ async fn state_machine(app: &App, machine: &Definition, start: Start) -> Result<
     let resolved = handle.resolve_state_machine(&machine.name, machine.qualifier.as_deref(), name);
     let resolved = resolved.await.map_err(refused)?;
     let fresh = || uuid::Uuid::new_v4().to_string();
+    let mut attributes = start.attributes;
+    trace::inherit(&mut attributes);
     let begin = StartMachine {
         home: states::home(&app.options),
         name: start.name.unwrap_or_else(fresh),
         id: fresh(),
         input: start.input,
         sync: false,
-        trace: None,
+        trace: trace::x_ray(),
         parent: None,
-        attributes: start.attributes,
+        attributes,
         // One that has ended is the one that was asked for, too.
         repeated: true,
     };

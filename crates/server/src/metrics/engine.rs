@@ -1,7 +1,7 @@
 //! What the engine counts, in the words of metrics.
 
 use everstep_core::TargetKind;
-use everstep_engine::{Figures, Handle, Latencies};
+use everstep_engine::{Figures, Handle, Latencies, LetterFigures};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -22,6 +22,23 @@ struct OfTarget {
     target: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfAttempt {
+    via: &'static str,
+    verb: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfState {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfOutcome {
+    outcome: &'static str,
+}
+
 const fn kind(kind: TargetKind) -> &'static str {
     match kind {
         TargetKind::Function => "function",
@@ -33,6 +50,9 @@ const fn kind(kind: TargetKind) -> &'static str {
         TargetKind::Destination => "destination",
         TargetKind::Service => "service",
         TargetKind::Log => "log",
+        TargetKind::Token => "token",
+        TargetKind::Watch => "watch",
+        TargetKind::Watcher => "watcher",
     }
 }
 
@@ -58,9 +78,57 @@ pub(super) fn register(registry: &mut Registry, handle: &Handle, figures: &Figur
         "Executions in memory",
         ConstGauge::new(gauge(figures.resident)),
     );
+    attempts(registry, figures);
+    letters(registry, &handle.letter_figures());
     executions(registry, figures);
     targets(registry, figures);
     registry.register_collector(Box::new(Commits(figures.commits.clone())));
+}
+
+fn attempts(registry: &mut Registry, figures: &Figures) {
+    let attempts = Family::<OfAttempt, Counter>::default();
+    for ((via, verb, outcome), count) in &figures.attempts {
+        let of = OfAttempt { via, verb, outcome };
+        attempts.get_or_create(&of).inc_by(*count);
+    }
+    registry.register(
+        "attempts",
+        "Tries from outside to settle, beat or note, by way, verb and outcome, since the server was started",
+        attempts,
+    );
+}
+
+fn letters(registry: &mut Registry, figures: &LetterFigures) {
+    let letters = Family::<OfState, Gauge>::default();
+    for (state, count) in [("waiting", figures.waiting), ("dead", figures.dead)] {
+        letters
+            .get_or_create(&OfState { state })
+            .set(saturated(count));
+    }
+    registry.register(
+        "letters",
+        "What is to be told to the outside and waits, and what could not be told or was not wanted",
+        letters,
+    );
+    let ends = Family::<OfOutcome, Counter>::default();
+    for (outcome, count) in [
+        ("delivered", figures.delivered),
+        ("failed", figures.failed),
+        ("died", figures.died),
+        ("dropped", figures.dropped),
+    ] {
+        ends.get_or_create(&OfOutcome { outcome }).inc_by(count);
+    }
+    registry.register(
+        "letter_deliveries",
+        "How deliveries of letters ended since the server was started; a failed one is tried again",
+        ends,
+    );
+    registry.register(
+        "dead_letter_bytes",
+        "Bytes of dead letters with what came with them",
+        ConstGauge::new(saturated(figures.dead_bytes)),
+    );
 }
 
 fn executions(registry: &mut Registry, figures: &Figures) {

@@ -14,7 +14,7 @@ mod requests;
 mod waits;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
@@ -36,7 +36,7 @@ pub(crate) use requests::measure;
 /// What OpenMetrics is called in a header.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// So long the walk through open executions is good for further scrapes.
-const WAITS_KEPT: Duration = Duration::from_secs(10);
+const WAITS_KEPT: Duration = Duration::from_secs(2);
 
 /// The log events of the callback service, by the names that the seeds gave them. Others are not counted.
 const CALLBACK_EVENTS: [&str; 17] = [
@@ -92,6 +92,20 @@ struct Counters {
     storage_failures: Counter,
     update_failures: Counter,
     waits: Mutex<Option<(Instant, waits::Waits)>>,
+    callbacks: std::sync::Mutex<CallbackFigures>,
+}
+
+/// What became of callbacks since the server was started.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallbackFigures {
+    pub requests: u64,
+    /// Refused for what they were, and failed for what we are.
+    pub refused: u64,
+    pub failed: u64,
+    pub storage_failures: u64,
+    pub update_failures: u64,
+    /// Upper bounds in seconds, and how many took so long and no less.
+    pub latency: Vec<(f64, u64)>,
 }
 
 impl fmt::Debug for Metrics {
@@ -101,11 +115,14 @@ impl fmt::Debug for Metrics {
 }
 
 /// From what a warm callback takes to what nobody should wait; 3 s, which an alarm asks for, is a bound of its own.
+const BUCKETS: [f64; 16] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 60.0,
+];
+/// What stands for all that took longer than the last of them.
+const LONGEST_S: f64 = 120.0;
+
 fn buckets() -> Histogram {
-    Histogram::new([
-        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0,
-        60.0,
-    ])
+    Histogram::new(BUCKETS)
 }
 
 impl Default for Metrics {
@@ -156,6 +173,7 @@ impl Default for Metrics {
                 storage_failures,
                 update_failures,
                 waits: Mutex::default(),
+                callbacks: std::sync::Mutex::default(),
             }),
         }
     }
@@ -189,6 +207,42 @@ impl Metrics {
             .latency
             .get_or_create(&OfProtocol { protocol });
         latency.observe(took.as_secs_f64());
+        if protocol == "callbacks" {
+            self.callback(status, took);
+        }
+    }
+
+    fn callback(&self, status: u16, took: Duration) {
+        let seconds = took.as_secs_f64();
+        let place = BUCKETS.partition_point(|bound| *bound < seconds);
+        let bound = BUCKETS.get(place).copied().unwrap_or(LONGEST_S);
+        let callbacks = self.counters.callbacks.lock();
+        let mut callbacks = callbacks.unwrap_or_else(PoisonError::into_inner);
+        callbacks.requests += 1;
+        match status {
+            400..500 => callbacks.refused += 1,
+            500.. => callbacks.failed += 1,
+            _ => {}
+        }
+        let latency = &mut callbacks.latency;
+        match latency
+            .iter_mut()
+            .find(|(known, _)| known.total_cmp(&bound).is_eq())
+        {
+            Some((_, count)) => *count += 1,
+            None => latency.push((bound, 1)),
+        }
+    }
+
+    /// What became of callbacks, for those who are told instead of asking.
+    #[must_use]
+    pub fn callbacks(&self) -> CallbackFigures {
+        let callbacks = self.counters.callbacks.lock();
+        CallbackFigures {
+            storage_failures: self.counters.storage_failures.get(),
+            update_failures: self.counters.update_failures.get(),
+            ..callbacks.unwrap_or_else(PoisonError::into_inner).clone()
+        }
     }
 
     /// All that is counted, as text.
@@ -266,6 +320,37 @@ mod tests {
             assert!(text.contains(line), "{line}\n{text}");
         }
         assert!(!text.contains("own"), "{text}");
+    }
+
+    #[test]
+    fn callbacks_are_counted_by_what_became_of_them() {
+        let metrics = Metrics::default();
+        for (status, seconds) in [
+            (200, 0.02),
+            (200, 0.02),
+            (409, 0.3),
+            (500, 4.0),
+            (200, 99.0),
+        ] {
+            metrics.request(
+                "callbacks",
+                "POST",
+                status,
+                Duration::from_secs_f64(seconds),
+            );
+        }
+        metrics.request("rest", "GET", 500, Duration::from_secs(1));
+        metrics.count_event("storage_error");
+        let callbacks = metrics.callbacks();
+        assert_eq!(
+            (callbacks.requests, callbacks.refused, callbacks.failed),
+            (5, 1, 1)
+        );
+        assert_eq!(callbacks.storage_failures, 1);
+        assert_eq!(
+            callbacks.latency,
+            [(0.025, 2), (0.5, 1), (5.0, 1), (LONGEST_S, 1)]
+        );
     }
 
     #[test]

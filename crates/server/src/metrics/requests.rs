@@ -5,9 +5,11 @@ use std::time::Instant;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use everstep_engine::trace::SpanKind;
 use hyper::Method;
 
 use crate::http::App;
+use crate::trace::Begun;
 use crate::{aws_json, function_urls, lambda, states};
 
 /// Each is a label of metrics.
@@ -71,11 +73,27 @@ fn method(method: &Method) -> &'static str {
 pub(crate) async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let (protocol, method) = (protocol(&request), method(request.method()));
-    let answer = next.run(request).await;
-    let status = answer.status().as_u16();
+    let begun = Begun::of(request.headers());
+    let answer = begun.run(next.run(request)).await;
+    let status = answer.status();
+    if let Some(span) = begun.span {
+        // No path: those of callbacks hold what nobody else should know.
+        let attributes = [
+            ("http.request.method", method),
+            ("http.response.status_code", status.as_str()),
+            ("everstep.protocol", protocol),
+        ];
+        let failed = status.is_server_error();
+        span.end(
+            &format!("{method} {protocol}"),
+            SpanKind::Server,
+            failed,
+            &attributes,
+        );
+    }
     app.options
         .metrics
-        .request(protocol, method, status, began.elapsed());
+        .request(protocol, method, status.as_u16(), began.elapsed());
     answer
 }
 

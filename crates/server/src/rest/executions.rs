@@ -9,14 +9,13 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use everstep_core::{
-    EventId, Failure, OperationStatus, Sequence, Status, Timestamp, ViewOperation,
-};
+use everstep_core::{EventId, Failure, Sequence, Status, Timestamp, ViewOperation};
 use everstep_engine::catalogue::machine_definition;
 use everstep_engine::{Cursor, Direction, ExecutionRow, HistoryCursor, ListFilter, Snapshot};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::waiting::{last_beat, waiting};
 use super::{Problem, time};
 use crate::door::Caller;
 use crate::errors::Code;
@@ -222,12 +221,7 @@ pub(super) async fn get(
         .iter()
         .map(|operation| show(&snapshot, operation))
         .collect();
-    let waiting: Vec<_> = snapshot
-        .view
-        .operations
-        .iter()
-        .filter_map(|operation| waits_for(&snapshot, operation))
-        .collect();
+    let waiting = waiting(&snapshot, app.handle.clock().now());
     let forked_from = snapshot.fork.map(
         |fork| json!({ "execution": fork.execution.to_string(), "operation": fork.operation.0 }),
     );
@@ -244,14 +238,6 @@ pub(super) async fn get(
     Ok(Json(answer).into_response())
 }
 
-fn last_beat(snapshot: &Snapshot, operation: &ViewOperation) -> Option<String> {
-    let beat = snapshot
-        .beats
-        .iter()
-        .find(|(beaten, _)| *beaten == operation.operation);
-    beat.map(|(_, at)| time(everstep_core::Timestamp(*at)))
-}
-
 pub(super) fn show<'a>(snapshot: &Snapshot, operation: &'a ViewOperation) -> OperationOut<'a> {
     OperationOut {
         number: operation.operation.0,
@@ -265,32 +251,9 @@ pub(super) fn show<'a>(snapshot: &Snapshot, operation: &'a ViewOperation) -> Ope
         ended_at: operation.ended.map(time),
         attempts: operation.attempts,
         due_at: operation.due.map(time),
-        last_heartbeat_at: last_beat(snapshot, operation),
+        last_heartbeat_at: last_beat(snapshot, operation.operation).map(time),
         error: operation.failure.clone().map(Into::into),
     }
-}
-
-/// What an open operation that nobody works on waits for.
-fn waits_for(snapshot: &Snapshot, operation: &ViewOperation) -> Option<Value> {
-    if snapshot.row.status.is_closed() || operation.status.is_closed() {
-        return None;
-    }
-    let what = match (operation.kind, operation.status) {
-        ("CALLBACK", _) => "callback",
-        ("WAIT", _) => "time",
-        ("CHAINED_INVOKE", _) => "function",
-        ("STEP" | "TASK" | "PARALLEL" | "MAP", OperationStatus::Pending) => "retry",
-        ("TASK", _) => "task",
-        _ => return None,
-    };
-    Some(json!({
-        "what": what,
-        "number": operation.operation.0,
-        "name": operation.name,
-        "since": time(operation.started),
-        "until": operation.due.map(time),
-        "last_heartbeat_at": last_beat(snapshot, operation),
-    }))
 }
 
 pub(super) async fn history(
@@ -327,7 +290,7 @@ pub(super) async fn history(
     Ok(Json(json!({ "events": events, "next": next })).into_response())
 }
 
-fn read_cursor(cursor: &str) -> Option<HistoryCursor> {
+pub(super) fn read_cursor(cursor: &str) -> Option<HistoryCursor> {
     let (sequence, event) = cursor.split_once('-')?;
     Some(HistoryCursor {
         sequence: Sequence(sequence.parse().ok()?),

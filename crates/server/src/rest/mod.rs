@@ -3,6 +3,7 @@
 mod agents;
 mod definitions;
 mod executions;
+mod follow;
 mod fork;
 mod logs;
 mod pauses;
@@ -10,6 +11,7 @@ mod problem;
 mod recording;
 mod redrive;
 mod sam;
+mod waiting;
 
 use axum::Router;
 use axum::body::Body;
@@ -24,6 +26,7 @@ use crate::http::{self, App};
 use crate::lambda::arn::is_word;
 
 pub(crate) use problem::Problem;
+pub(crate) use waiting::note;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -34,6 +37,8 @@ pub(crate) fn routes() -> Router<App> {
             "/executions/{id}",
             get(executions::get).delete(pauses::delete),
         )
+        .route("/executions/{id}/events", get(follow::events))
+        .route("/workflows/{id}/events", get(follow::of_workflow))
         .route("/executions/{id}/history", get(executions::history))
         .route("/executions/{id}/stop", post(executions::stop))
         .route("/executions/{id}/pause", post(pauses::pause))
@@ -97,7 +102,7 @@ fn of_functions_alone(done: &str) -> Problem {
 }
 
 /// Reads a body that is a JSON object, or is not there.
-async fn read_json_or_default<T: DeserializeOwned + Default>(
+pub(crate) async fn read_json_or_default<T: DeserializeOwned + Default>(
     app: &App,
     body: Body,
 ) -> Result<T, Problem> {

@@ -77,7 +77,6 @@ impl Problem {
             | Code::UnknownArtifact
             | Code::UnknownApproval
             | Code::UnknownCallback
-            | Code::UnknownLetter
             | Code::UnknownAgent => StatusCode::NOT_FOUND,
             Code::TooSlow | Code::StillRunning => StatusCode::REQUEST_TIMEOUT,
             Code::StaleDecision

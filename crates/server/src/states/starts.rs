@@ -19,6 +19,7 @@ use super::errors::Error;
 use super::executions;
 use super::shown::IncludedData;
 use super::{Call, Seconds, answer, deletion, document};
+use crate::trace;
 
 /// Bytes of an input.
 pub(crate) const INPUT_MAX: usize = 262_144;
@@ -114,15 +115,17 @@ async fn begin(
     sync: bool,
 ) -> Result<StartedMachine, Error> {
     let input = request.input.clone().unwrap_or_else(|| "{}".to_owned());
+    let mut attributes = BTreeMap::new();
+    trace::inherit(&mut attributes);
     let start = StartMachine {
         home: arn::home(call.options()),
         name: request.name(),
         id: uuid::Uuid::new_v4().to_string(),
         input: Bytes::from(input),
         sync,
-        trace: request.trace_header.clone(),
+        trace: request.trace_header.clone().or_else(trace::x_ray),
         parent: None,
-        attributes: BTreeMap::new(),
+        attributes,
         repeated: false,
     };
     let started = call.handle().start_state_machine(machine, start);

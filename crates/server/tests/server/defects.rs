@@ -79,12 +79,8 @@ async fn defect_07_the_first_callback_wins_and_later_ones_hear_of_it() {
     );
     let (status, answer) = callback(&world, "/callbacks", &token, json!("first")).await;
     assert_eq!((status, &answer["duplicate"]), (200, &json!(true)));
-    assert_eq!(
-        callback(&world, "/callbacks", &token, json!("second"))
-            .await
-            .0,
-        409
-    );
+    let (status, answer) = callback(&world, "/callbacks", &token, json!("second")).await;
+    assert_eq!((status, &answer["conflict"]), (200, &json!(true)));
     let path = format!(
         "/executions/{}/history",
         arn.rsplit('/').next().expect("an id")
@@ -118,4 +114,27 @@ async fn defect_08_both_routes_reach_the_callback() {
             .0,
         200
     );
+}
+
+/// Also observed: a body that is no object crashed the callback handler.
+#[tokio::test(flavor = "multi_thread")]
+async fn also_observed_a_body_that_is_no_object_is_answered() {
+    let world = World::new().await;
+    for body in ["7", "\"t\"", "[1]", "true", "1.5e300"] {
+        let answer = world
+            .send(reqwest::Method::POST, "/callbacks", &[], body)
+            .await;
+        let text = json!({ "error": "Missing required field: token" });
+        assert_eq!((answer.status, answer.json()), (400, text), "{body}");
+    }
+}
+
+/// Defect 6: the first SUCCESS set the whole workflow COMPLETED.
+#[tokio::test(flavor = "multi_thread")]
+async fn defect_06_a_callback_settles_its_wait_and_never_the_workflow() {
+    let world = World::new().await;
+    let (arn, token, mut jobs) = world.waiting("puppet", json!({})).await;
+    callback(&world, "/callbacks", &token, json!(1)).await;
+    jobs.recv().await.expect("it is invoked again");
+    assert_eq!(world.describe(&arn).await["Status"], "RUNNING");
 }

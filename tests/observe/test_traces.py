@@ -1,0 +1,101 @@
+"""Traces: the starter's context is kept with the execution, reaches functions and webhooks, and spans reach a collector by OTLP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from conftest import Receiver, Server, until
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+CONTEXT = f"00-{TRACE}-{SPAN}-01"
+X_RAY = f"Root=1-{TRACE[:8]}-{TRACE[8:]}"
+
+
+def spans(receiver: Receiver) -> list[Any]:
+    """All spans that the collector has."""
+    found = []
+    for path, headers, body in list(receiver.requests):
+        assert path == "/v1/traces" and headers["content-type"] == "application/x-protobuf"
+        export = ExportTraceServiceRequest.FromString(body)
+        for resource in export.resource_spans:
+            names = {a.key: a.value.string_value for a in resource.resource.attributes}
+            assert names["service.name"] == "test"
+            found += [span for scope in resource.scope_spans for span in scope.spans]
+    return found
+
+
+def kept(server: Server, name: str) -> str | None:
+    """The context that stands with an execution, once it has ended."""
+    return server.ended(name).get("attributes", {}).get("traceparent")
+
+
+def test_spans_of_requests_turns_and_tasks_hang_together(serve: Callable[..., Server], receiver: Receiver, tmp_path: Path) -> None:
+    settings = f'[telemetry]\nendpoint = "{receiver.url}"\nservice = "test"\nheaders = {{ x-key = {{ env = "COLLECTOR_KEY" }} }}\n'
+    server = serve(settings, COLLECTOR_KEY="hush", OTEL_BSP_SCHEDULE_DELAY="200")
+    server.function("waits")
+    token = server.waiting("traced", traceparent=CONTEXT)
+    server.answer(token, status="SUCCESS", result=1)
+    server.ended("traced")
+    # The process sends what waits when it ends.
+    server.end()
+    all_spans = [span for span in spans(receiver) if span.trace_id.hex() == TRACE]
+    assert receiver.requests[0][1]["x-key"] == "hush"
+    by_name: dict[str, list[Any]] = {}
+    for span in all_spans:
+        by_name.setdefault(span.name, []).append(span)
+    (request,) = by_name["POST lambda"]
+    assert request.parent_span_id.hex() == SPAN
+    assert request.kind == request.SPAN_KIND_SERVER
+    assert len(by_name["turn"]) >= 3 and len(by_name["task"]) >= 2
+    for below in by_name["turn"] + by_name["task"]:
+        assert below.parent_span_id == request.span_id
+        assert below.start_time_unix_nano <= below.end_time_unix_nano
+    attributes = {a.key: a.value.string_value for a in by_name["turn"][0].attributes}
+    assert attributes["everstep.definition"] == "waits"
+    assert (tmp_path / "traced.trace").read_text().startswith(X_RAY)
+
+
+def test_the_context_is_durable_and_reaches_functions_and_webhooks(serve: Callable[..., Server], receiver: Receiver, tmp_path: Path) -> None:
+    settings = f'[[notify]]\nname = "a"\nto = "webhook"\non = ["execution.succeeded"]\nurl = "{receiver.url}"\nsecret = {{ env = "S" }}\n'
+    server = serve(settings, S="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    server.function("waits")
+    token = server.waiting("traced", traceparent=CONTEXT)
+    assert (tmp_path / "traced.trace").read_text() == f"{X_RAY};Parent={SPAN};Sampled=1"
+    server.kill()
+    server.start()
+    server.answer(token, status="SUCCESS", result=1)
+    assert kept(server, "traced") == CONTEXT
+    until(lambda: receiver.requests, "the webhook")
+    assert receiver.requests[0][1]["traceparent"] == CONTEXT
+
+
+def test_a_context_that_is_none_is_not_kept(serve: Callable[..., Server]) -> None:
+    server = serve()
+    server.machine("m", {"A": {"Type": "Pass", "End": True}})
+    for number, context in enumerate(["00-0-0-0", "nonsense", f"00-{'0' * 32}-{SPAN}-01"]):
+        answer = requests.post(
+            f"{server.url}/definitions/m/start",
+            data=json.dumps({"name": f"n{number}"}),
+            headers={"traceparent": context},
+            timeout=30,
+        )
+        assert answer.status_code == 201, answer.text
+        assert kept(server, f"n{number}") is None
+    good = requests.post(f"{server.url}/definitions/m/start", data=b'{"name": "good"}', headers={"traceparent": CONTEXT}, timeout=30)
+    assert good.status_code == 201
+    assert kept(server, "good") == CONTEXT
+
+
+def test_a_collector_that_does_not_answer_holds_nothing_up(serve: Callable[..., Server]) -> None:
+    server = serve('[telemetry]\nendpoint = "http://127.0.0.1:9"\n')
+    server.machine("m", {"A": {"Type": "Pass", "End": True}})
+    answer = requests.post(f"{server.url}/definitions/m/start", data=b'{"name": "n"}', timeout=30)
+    assert answer.status_code == 201
+    assert server.ended("n")["status"] == "SUCCEEDED"
+    assert server.end() == 0
