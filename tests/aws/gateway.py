@@ -13,10 +13,11 @@ STAGE = "v1"
 
 
 class Gateway:
-    """Passes `/v1/...` to functions as proxy events of payload format 2, and takes `/runtimes/{arn}/invocations` as an agent does."""
+    """Passes `/v1/...` to functions as proxy events of payload format 2, and takes calls of `/runtimes/{arn}` as agents do."""
 
     def __init__(self) -> None:
         self.dispatched: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.stopped: list[tuple[str, str]] = []
         self.client: Any = None
         gateway = self
 
@@ -75,6 +76,9 @@ class Gateway:
         """An agent of the seed's kind: it takes the task and calls back later, which is what a test does for it."""
         arn = urllib.parse.unquote(path.split("/")[2])
         lower = {name.lower(): value for name, value in headers.items()}
+        if path.endswith("/stopruntimesession"):
+            self.stopped.append((arn, lower["x-amzn-bedrock-agentcore-runtime-session-id"]))
+            return 200, "{}"
         request = json.loads(body)
         if request.get("method") != "tasks/send":
             return 200, json.dumps({"jsonrpc": "2.0", "id": request.get("id"), "error": {"code": -32601, "message": "Method not found"}})

@@ -172,7 +172,7 @@ NEEDED: dict[str, set[tuple[str, str]]] = {
     "ResearchWorkflow": {(f"lambda:{verb}", on) for verb in DURABLE for on in BOTH}
     | {(f"dynamodb:{verb}", "table") for verb in ("GetItem", "PutItem", "UpdateItem")}
     | {("s3:GetObject", "objects"), ("s3:PutObject", "objects"), ("sns:Publish", "topic"), ("events:PutEvents", "bus")}
-    | {("bedrock-agentcore:InvokeAgentRuntime", "agent"), ("bedrock-agentcore:InvokeAgentRuntime", "agent endpoints")},
+    | {(f"bedrock-agentcore:{verb}", on) for verb in ("InvokeAgentRuntime", "StopRuntimeSession") for on in ("agent", "agent endpoints")},
     "DurableControllerFunction": START,
     "ResearchApi": START
     | {("dynamodb:Query", "index status-index"), ("dynamodb:Scan", "index status-index"), ("dynamodb:Query", "index callback-index")}

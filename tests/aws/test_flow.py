@@ -181,8 +181,11 @@ def test_large_results_travel_through_the_bucket(stage: Stage) -> None:
 def test_a_failed_agent_fails_the_workflow_with_its_words(stage: Stage) -> None:
     workflow = "flow-failure"
     start(stage, workflow)
-    call_back(stage.dispatched(), status="FAILURE", error="Agent timeout after 8 hours")
+    task = stage.dispatched()
+    call_back(task, status="FAILURE", error="Agent timeout after 8 hours")
     record = stage.status(workflow, "FAILED")
+    session = (task["arn"], task["headers"]["x-amzn-bedrock-agentcore-runtime-session-id"])
+    assert session in stage.gateway.stopped, "nobody waits for the agent any more"
     assert record["current_step"] == "error"
     assert "Agent timeout after 8 hours" in record["error"]["error_message"]
     [item] = stage.cloud.callbacks(workflow)

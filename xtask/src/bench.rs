@@ -12,6 +12,7 @@ type Member = fn(&Path, &[String]) -> Result<()>;
 const MEMBERS: &[(&str, Member)] = &[
     ("afl", crate::bench_afl::run),
     ("asl", crate::bench_asl::run),
+    ("callbacks", crate::bench_callbacks::run),
     ("durable", crate::bench_durable::run),
     ("engine", crate::bench_engine::run),
     ("idle", crate::bench_idle::run),

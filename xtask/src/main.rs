@@ -13,6 +13,7 @@
 mod bench;
 mod bench_afl;
 mod bench_asl;
+mod bench_callbacks;
 mod bench_durable;
 mod bench_engine;
 mod bench_idle;

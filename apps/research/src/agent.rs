@@ -53,6 +53,9 @@ pub enum Progress {
 pub struct Dispatched {
     /// Absent when the agent answered with a result instead of a task, and when its task can't be asked for.
     pub task_id: Option<String>,
+    /// Whether the task can only be cancelled: how far it is, nobody but its callback tells.
+    #[serde(default)]
+    pub untold: bool,
     /// Usually [`Progress::Working`].
     pub progress: Progress,
 }

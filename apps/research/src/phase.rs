@@ -167,7 +167,7 @@ pub async fn invoke_agent_with_callback(
             let (poll_services, poll_task) = (services.clone(), task.clone());
             let first = dispatched.clone();
             // An agent that names no task can only call back: there is nothing to look at.
-            let waited = if dispatched.task_id.is_none() {
+            let waited = if dispatched.untold || dispatched.task_id.is_none() {
                 callback.result().await
             } else {
                 let polled = ctx

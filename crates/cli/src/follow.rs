@@ -12,15 +12,31 @@ use crate::verbs::segment;
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Asks until the execution is closed; returns its description.
+/// Asks until the execution is closed; returns its description. Invocations that fail meanwhile are told of on standard error.
 pub fn until_closed(client: &Client, id: &str) -> Result<Value> {
+    let mut told = 0;
     loop {
         let described = client.get(&format!("/executions/{}", segment(id)))?;
         if !is_open(&described) {
             return Ok(described);
         }
+        if let Some((attempts, error)) =
+            failing(&described).filter(|(attempts, _)| *attempts > told)
+        {
+            told = attempts;
+            output::note(format!("invocation {attempts} has failed: {error}"));
+        }
         std::thread::sleep(PAUSE);
     }
+}
+
+/// How often in a row the function's invocation has failed, and why it did at last.
+fn failing(described: &Value) -> Option<(u64, String)> {
+    let waiting = described.get("waiting_for")?.as_array()?;
+    let of = |waiting: &Value| waiting.get("what").and_then(Value::as_str) == Some("invocation");
+    let failing = waiting.iter().find(|waiting| of(waiting))?;
+    let attempts = failing.get("attempts")?.as_u64()?;
+    Some((attempts, output::text(failing.get("last_error")?)))
 }
 
 /// Prints the result of a closed execution, or fails with its error.

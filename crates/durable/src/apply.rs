@@ -56,6 +56,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: Stamp) {
                 pause.interrupted |= error.is_some();
             }
             count_failure(state, error.as_ref().map(|error| error.class));
+            state.failed_because = error.as_ref().map(|error| error.failure.clone());
         }
         Event::Answered {
             position,

@@ -105,8 +105,8 @@ impl Machine for Durable {
         state.error.clone().unwrap_or_default()
     }
 
-    fn view(_execution: &Execution, state: &State) -> View {
-        view::view(state)
+    fn view(execution: &Execution, state: &State) -> View {
+        view::view(execution, state)
     }
 }
 

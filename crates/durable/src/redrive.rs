@@ -162,6 +162,7 @@ pub(crate) fn submitters(state: &State, callback: &OperationSnapshot) -> Vec<Ope
 pub(crate) fn apply(state: &mut State, operations: &[Operation], at: Timestamp) {
     (state.result, state.error) = (None, None);
     (state.failed_immediate, state.failed_delayed) = (0, 0);
+    state.failed_because = None;
     (state.invocation, state.stirred, state.overlooked) = (None, false, false);
     state.change(EXECUTION, |snapshot| {
         (snapshot.status, snapshot.ended) = (OperationStatus::Started, None);

@@ -55,6 +55,8 @@ pub struct State {
     pub(crate) failed_immediate: u32,
     /// Failed invocations in a row that were, or are, tried again after a delay.
     pub(crate) failed_delayed: u32,
+    /// Why the last of them did.
+    pub(crate) failed_because: Option<Failure>,
     pub(crate) answers: VecDeque<Given>,
     pub(crate) result: Option<Payload>,
     pub(crate) error: Option<Failure>,

@@ -1,21 +1,22 @@
 //! The common operation tree.
 
-use everstep_core::{Failure, View, ViewOperation};
+use everstep_core::{Execution, Failure, View, ViewOperation};
 
+use crate::machine::{EXECUTION, INVOCATION_RETRY};
 use crate::model::{Details, OperationSnapshot};
 use crate::state::State;
 
-pub(crate) fn view(state: &State) -> View {
+pub(crate) fn view(execution: &Execution, state: &State) -> View {
     View {
         operations: state
             .operations
             .iter()
-            .map(|snapshot| show(state, snapshot))
+            .map(|snapshot| show(execution, state, snapshot))
             .collect(),
     }
 }
 
-fn show(state: &State, snapshot: &OperationSnapshot) -> ViewOperation {
+fn show(execution: &Execution, state: &State, snapshot: &OperationSnapshot) -> ViewOperation {
     let waiting = snapshot.is_waiting();
     let (attempts, due) = match &snapshot.details {
         Details::Step {
@@ -30,9 +31,14 @@ fn show(state: &State, snapshot: &OperationSnapshot) -> ViewOperation {
             let due = timeout_s.map(|seconds| since.after_seconds(u64::from(seconds)));
             (0, due)
         }
-        Details::Execution { .. } | Details::Context { .. } | Details::ChainedInvoke { .. } => {
-            (0, None)
-        }
+        // Invocations that have failed in a row, and when the next one is tried.
+        Details::Execution { .. } => (
+            state.failed_immediate.saturating_add(state.failed_delayed),
+            execution
+                .timer(EXECUTION, INVOCATION_RETRY)
+                .map(|timer| timer.due),
+        ),
+        Details::Context { .. } | Details::ChainedInvoke { .. } => (0, None),
     };
     ViewOperation {
         operation: snapshot.operation,
@@ -50,14 +56,14 @@ fn show(state: &State, snapshot: &OperationSnapshot) -> ViewOperation {
         started: snapshot.started,
         ended: snapshot.ended,
         attempts,
-        due: due.filter(|_| waiting),
+        due: due.filter(|_| waiting || snapshot.operation == EXECUTION),
         failure: failure(state, snapshot),
     }
 }
 
 fn failure(state: &State, snapshot: &OperationSnapshot) -> Option<Failure> {
     match &snapshot.details {
-        Details::Execution { .. } => state.error.clone(),
+        Details::Execution { .. } => state.error.clone().or_else(|| state.failed_because.clone()),
         Details::Context { error, .. }
         | Details::Step { error, .. }
         | Details::Callback { error, .. }

@@ -144,7 +144,7 @@ class Research(Stack):
             self.allow(["s3:GetObject", "s3:PutObject"], self.bucket.arn_for_objects("*")),
             self.allow(["sns:Publish"], self.approvals.topic_arn),
             self.allow(["events:PutEvents"], self.format_arn(service="events", resource="event-bus/default")),
-            self.allow(["bedrock-agentcore:InvokeAgentRuntime"], *runtimes),
+            self.allow(["bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:StopRuntimeSession"], *runtimes),
         ]
         environment = {f"{name.upper()}_AGENT_ARN": arn for name, arn in self.agents.items()}
         environment |= {"CALLBACK_API_URL": self.own, "APPROVAL_TIMEOUT_HOURS": "24", "APPROVAL_SNS_TOPIC_ARN": self.approvals.topic_arn}

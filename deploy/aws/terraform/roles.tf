@@ -21,7 +21,7 @@ locals {
       { actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.artifacts}/*"] },
       { actions = ["sns:Publish"], resources = [local.topic] },
       { actions = ["events:PutEvents"], resources = [local.bus] },
-      { actions = ["bedrock-agentcore:InvokeAgentRuntime"], resources = local.agent_arns },
+      { actions = ["bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:StopRuntimeSession"], resources = local.agent_arns },
     ]
     DurableControllerFunction = local.start_rights
     ResearchApi = concat(local.start_rights, [

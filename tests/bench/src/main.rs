@@ -1,6 +1,6 @@
 //! Measures the release binary from outside, on loopback, beside something simple in the same run.
 //!
-//! `cargo xtask bench engine`, `durable` and `asl` build and run it; `docs/measurements.md` holds what it printed. Load is bounded in count and time.
+//! `cargo xtask bench engine`, `callbacks`, `durable` and `asl` build and run it; `docs/measurements.md` holds what it printed. Load is bounded in count and time.
 
 mod bare;
 mod http;
@@ -27,9 +27,10 @@ async fn main() -> Result<()> {
         Some("bare") => bare::run().await,
         Some("asl") => scenarios::asl(arguments.get(1).map(String::as_str)).await,
         Some("engine") => scenarios::engine(arguments.get(1).map(String::as_str)).await,
+        Some("callbacks") => scenarios::callbacks(arguments.get(1).map(String::as_str)).await,
         Some("durable") => scenarios::durable(arguments.get(1).map(String::as_str)).await,
         _ => bail!(
-            "usage: everstep-bench engine [SCENARIO] | durable [SYSTEM] | asl [SYSTEM], with EVERSTEP_BIN set"
+            "usage: everstep-bench engine [SCENARIO] | callbacks [SCENARIO] | durable [SYSTEM] | asl [SYSTEM], with EVERSTEP_BIN set"
         ),
     }
 }

@@ -3,10 +3,12 @@
 mod asl;
 mod callbacks;
 mod checkpoints;
+mod cycles;
 mod durable;
 mod suspended;
 
 pub use asl::asl;
+pub use cycles::callbacks;
 pub use durable::durable;
 
 use std::path::{Path, PathBuf};
@@ -81,6 +83,18 @@ impl Bench {
         ensure!(
             status == 202,
             "not started: {status} {}",
+            String::from_utf8_lossy(&text)
+        );
+        Ok(())
+    }
+
+    /// Starts an execution and returns when it has ended.
+    pub async fn complete(&self, connection: &mut Connection) -> Result<()> {
+        let path = "/2015-03-31/functions/bench/invocations?Qualifier=%24LATEST";
+        let (status, text) = connection.send("POST", path, "", b"{}").await?;
+        ensure!(
+            status == 200,
+            "not completed: {status} {}",
             String::from_utf8_lossy(&text)
         );
         Ok(())

@@ -142,8 +142,11 @@ impl A2aAgents {
         };
         let task_id = said.task.as_ref();
         let task_id = task_id.filter(|task| task.dialect.has_look_up());
+        // A runtime knows a task by the session that it runs in, which is made of its context.
+        let session = matches!(agent.address, Address::Arn(_)).then(|| dispatch.context_id.clone());
         Ok(Dispatched {
-            task_id: task_id.map(|task| task.id.clone()),
+            untold: task_id.is_none() && session.is_some(),
+            task_id: task_id.map(|task| task.id.clone()).or(session),
             progress: self.progress_of(&agent, said).await?,
         })
     }
@@ -159,7 +162,10 @@ impl A2aAgents {
     async fn stop(&self, named: &str, task_id: &str) -> Result<(), AgentInvocationError> {
         let agent = self.agent(named).await?;
         let noted = |error: Error| self.noted(named, &error);
-        let task = self.task_of(&agent, task_id).await.map_err(noted)?;
+        let mut task = self.task_of(&agent, task_id).await.map_err(noted)?;
+        if matches!(agent.address, Address::Arn(_)) {
+            task.context_id = Some(task_id.to_owned());
+        }
         let said = self.client.cancel(&agent, &task).await.map_err(noted)?;
         match said.state {
             State::Lost => Err(AgentInvocationError {

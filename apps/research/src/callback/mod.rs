@@ -63,9 +63,12 @@ pub async fn callback_handler(
         "callback_received",
         json!({ "request_id": invocation.request_id, "source_ip": source }),
     );
-    let reply = match read(services, event) {
-        Ok(answer) => deliver(services, event, &answer, &mut counts).await,
-        Err(invalid) => refused(&invalid.to_string(), 400),
+    let reply = match request::push_token(event) {
+        Some(token) => pushed(services, event, token),
+        None => match read(services, event) {
+            Ok(answer) => deliver(services, event, &answer, &mut counts).await,
+            Err(invalid) => refused(&invalid.to_string(), 400),
+        },
     };
     counts.client_errors = u32::from((400..500).contains(&reply.status));
     counts.server_errors = u32::from(reply.status >= 500);
@@ -93,6 +96,21 @@ fn refused(error: &str, status: u16) -> Reply {
 #[must_use]
 pub fn key_of(token: &str) -> String {
     hex_digest(Sha256::digest(token.as_bytes()).as_slice())
+}
+
+/// A push settles nothing: what a task has come to, the agent says when the workflow looks at it. The agent has done its part all the same.
+fn pushed(services: &Services, event: &Value, token: &str) -> Reply {
+    if !request::body(event).is_ok_and(|body| request::is_push(&body)) {
+        return refused("The body is no A2A push", 400);
+    }
+    services.log.event_type(
+        "callback_push",
+        json!({ "token": token_hash(token), "workflow_id": named_in_path(event) }),
+    );
+    Reply {
+        status: 200,
+        body: json!({ "status": "push_received", "timestamp": now() }),
+    }
 }
 
 /// The body may hold a token even when it is no JSON, so that no log shows any of it.

@@ -102,6 +102,26 @@ pub enum Invalid {
     NoError,
 }
 
+/// The token of an A2A push: agents of that kind show it in a header, and the body tells how their task stands.
+#[must_use]
+pub fn push_token(event: &Value) -> Option<&str> {
+    let headers = event.get("headers")?.as_object()?;
+    let names = ["x-a2a-notification-token", "a2a-notification-token"];
+    headers
+        .iter()
+        .find(|(name, _)| names.iter().any(|known| name.eq_ignore_ascii_case(known)))
+        .and_then(|(_, value)| value.as_str())
+        .filter(|token| !token.is_empty())
+}
+
+/// Whether a body is an A2A push, of 1.0 or of 0.3.
+#[must_use]
+pub fn is_push(body: &str) -> bool {
+    let members = ["task", "statusUpdate", "artifactUpdate", "message", "kind"];
+    serde_json::from_str::<Value>(body)
+        .is_ok_and(|body| members.iter().any(|name| body.get(name).is_some()))
+}
+
 /// The body of a proxy event as JSON text: text, base64 text, or a value that somebody has parsed already.
 ///
 /// # Errors

@@ -289,6 +289,25 @@ async fn the_threshold_is_strict_and_what_no_item_can_hold_is_stored_beside_it()
 }
 
 #[tokio::test]
+async fn a_push_is_taken_and_settles_nothing() {
+    let (world, services) = World::waiting();
+    let push =
+        json!({ "statusUpdate": { "taskId": "t", "status": { "state": "TASK_STATE_COMPLETED" } } });
+    let mut sent = event(&push);
+    sent["headers"] = json!({ "X-A2A-Notification-Token": TOKEN });
+    let (code, body) = post(&services, &sent).await;
+    assert_eq!((code, &body["status"]), (200, &json!("push_received")));
+    assert!(
+        world.lock().answered.is_empty(),
+        "the workflow asks the agent"
+    );
+    assert!(world.lock().kept.is_empty(), "a push is no answer");
+    sent["body"] = json!("{}");
+    let refused = (400, json!({ "error": "The body is no A2A push" }));
+    assert_eq!(post(&services, &sent).await, refused);
+}
+
+#[tokio::test]
 async fn no_token_gets_into_a_log_even_from_what_is_no_json() {
     let (_, services) = World::waiting();
     post(&services, &event(&success(json!(1)))).await;

@@ -1,5 +1,7 @@
 //! What others want to hear of: from the kernel's events to letters.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bytes::Bytes;
 use everstep_core::{
     ExecutionId, Failure, Generation, KernelEvent, Operation, Outcome, Status, Target, Timestamp,
@@ -98,6 +100,16 @@ fn attempted(attempt: &Attempt) -> Value {
     })
 }
 
+/// Why a closed execution has not succeeded. A machine that panics over it is found when its end is read.
+fn failure(cell: &AnyCell) -> Option<Failure> {
+    match catch_unwind(AssertUnwindSafe(|| cell.outcome())).ok()? {
+        Outcome::Succeeded(_) => None,
+        Outcome::Failed(failure) | Outcome::TimedOut(failure) | Outcome::Stopped(failure) => {
+            Some(failure)
+        }
+    }
+}
+
 /// What is kept of a result that came too late or too often.
 pub(super) fn unwanted(attempt: &Attempt, failure: Option<&Failure>) -> Bytes {
     let mut body = attempted(attempt);
@@ -134,13 +146,10 @@ impl Owner {
             "closed": row.closed.map(|closed| closed.0),
             "attributes": row.attributes,
         });
-        if let (
-            Some(about),
-            Outcome::Failed(failure) | Outcome::TimedOut(failure) | Outcome::Stopped(failure),
-        ) = (
-            about.as_object_mut().filter(|_| row.status.is_closed()),
-            slot.cell.outcome(),
-        ) {
+        if row.status.is_closed()
+            && let Some(failure) = failure(&slot.cell)
+            && let Some(about) = about.as_object_mut()
+        {
             about.insert("error".to_owned(), error(&failure));
         }
         let definition = row.definition.clone();

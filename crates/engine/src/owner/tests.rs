@@ -1,6 +1,7 @@
 //! The owner as a function: inputs in, groups out, no thread and no clock.
 
 mod attempts;
+mod callback_crashes;
 mod crashes;
 mod deletions;
 mod exchange;

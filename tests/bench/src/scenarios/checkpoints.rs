@@ -66,7 +66,7 @@ async fn measure(bench: &Bench, connections: usize) -> Result<(f64, Latencies)> 
     Ok((all.len() as f64 / begun.elapsed().as_secs_f64(), all))
 }
 
-async fn measure_bare(server: &Server, connections: usize) -> Result<f64> {
+pub async fn measure_bare(server: &Server, connections: usize) -> Result<f64> {
     let begun = Instant::now();
     let mut running = tokio::task::JoinSet::new();
     for _ in 0..connections {

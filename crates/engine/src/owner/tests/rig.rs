@@ -103,6 +103,8 @@ impl Rig {
         } = self;
         drop(owner);
         drop(store);
+        // No two owners draw the same lots.
+        let chance = chance + 1_000_000;
         let store: Arc<dyn Store> = Arc::new(Memory::open(&disk).expect("the store again"));
         let owner = Owner::open(
             Arc::clone(&store),
