@@ -1,14 +1,16 @@
-"""Agents as processes, and a listener that takes their pushes."""
+"""Agents as processes, a listener that takes their pushes, and a server that calls agents."""
 
 import json
 import os
 import pathlib
 import queue
 import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from served import PEERS, Everstep, Peer
 
 ROOT = pathlib.Path(__file__).parents[2]
 CORPUS = ROOT / "apps/agents/corpus"
@@ -87,3 +89,39 @@ def start_agent(tmp_path, listener):
     for agent in started:
         if agent.process.returncode is None:
             agent.close()
+
+
+@pytest.fixture(scope="module")
+def everstep(tmp_path_factory):
+    server = Everstep(tmp_path_factory.mktemp("everstep"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def peer():
+    """Starts peers of `peers/`; each runs until the module's tests have ended."""
+    started = {}
+
+    def start(script, *arguments, python=sys.executable):
+        key = (script, *arguments)
+        if key not in started:
+            started[key] = Peer(PEERS / script, *arguments, python=python)
+        return started[key]
+
+    yield start
+    for one in started.values():
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def python_of_a2a03():
+    """The Python that has the SDK of A2A 0.3, made where the other virtual environment is."""
+    wanted = (ROOT / "tests/agents/a2a03.txt").read_text()
+    folder = ROOT / ".xtask/venv-a2a03"
+    python, mark = folder / "bin/python", folder / "installed.txt"
+    if not mark.exists() or mark.read_text() != wanted:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "-r", ROOT / "tests/agents/a2a03.txt"], check=True)
+        mark.write_text(wanted)
+    return str(python)

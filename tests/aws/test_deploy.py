@@ -165,8 +165,9 @@ def test_what_a_workflow_waits_for_is_durable(sam: dict[str, Any], cdk: dict[str
 # Rights by hand: whoever gives a function a new one says so here.
 EVERY_ROLE = {("logs:CreateLogStream", "logs"), ("logs:PutLogEvents", "logs")}
 BOTH = ("workflow", "workflow qualified")
-START = {(f"lambda:{verb}", on) for verb in ("InvokeFunction", "GetDurableExecutionHistory", "SendDurableExecutionCallbackSuccess") for on in BOTH}
-START |= {("dynamodb:GetItem", "table")}
+FRONT = ("InvokeFunction", "GetDurableExecutionHistory", "SendDurableExecutionCallbackSuccess", "StopDurableExecution")
+START = {(f"lambda:{verb}", on) for verb in FRONT for on in BOTH} | {("dynamodb:GetItem", "table"), ("dynamodb:UpdateItem", "table")}
+START |= {("events:PutEvents", "bus"), ("bedrock-agentcore:StopRuntimeSession", "agent"), ("bedrock-agentcore:StopRuntimeSession", "agent endpoints")}
 DURABLE = ("CheckpointDurableExecution", "GetDurableExecutionState", "SendDurableExecutionCallbackSuccess")
 NEEDED: dict[str, set[tuple[str, str]]] = {
     "ResearchWorkflow": {(f"lambda:{verb}", on) for verb in DURABLE for on in BOTH}
@@ -228,7 +229,7 @@ def test_storage_is_encrypted_kept_and_cleared(sam: dict[str, Any], cdk: dict[st
 def test_only_callbacks_are_open(sam: dict[str, Any], cdk: dict[str, Any]) -> None:
     for template in (sam, cdk):
         routes = {route["RouteKey"]: route["AuthorizationType"] for route in of_type(template, "AWS::ApiGatewayV2::Route")}
-        assert len(routes) == 8
+        assert len(routes) == 10
         assert {key for key, kind in routes.items() if kind == "NONE"} == {"POST /callbacks", "POST /callbacks/{id}"}
         assert set(routes.values()) == {"NONE", "AWS_IAM"}
 

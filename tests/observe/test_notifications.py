@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import email
+import gzip
 import json
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import boto3
+import cbor2
 import pytest
 import requests
 from standardwebhooks import Webhook
@@ -142,9 +147,13 @@ def test_an_incident_begins_with_a_failure_and_ends_with_what_follows(serve: Cal
     assert (began["event_action"], began["payload"]["severity"]) == ("trigger", "error")
     assert began["payload"]["summary"] == "Execution order-1 of shop failed"
     states.redrive_execution(executionArn=execution)
-    told(receiver, 2)
-    actions = [(json.loads(body)["event_action"], json.loads(body)["dedup_key"]) for _, _, body in receiver.requests]
-    assert ("resolve", began["dedup_key"]) in actions
+
+    def actions() -> list[tuple[str, str]]:
+        events = [json.loads(body) for _, _, body in list(receiver.requests)]
+        return [(event["event_action"], event["dedup_key"]) for event in events]
+
+    # It fails again, and which of the two is told first is not promised.
+    until(lambda: ("resolve", began["dedup_key"]) in actions(), "the end of the incident")
 
 
 def test_a_file_and_the_log_hear_of_everything(serve: Callable[..., Server], tmp_path: Path) -> None:
@@ -153,10 +162,16 @@ def test_a_file_and_the_log_hear_of_everything(serve: Callable[..., Server], tmp
     run(server, DONE)
     until(lambda: file.exists() and file.read_text().count("\n") >= 2, "two events in the file")
     events = [json.loads(line) for line in file.read_text().splitlines()]
-    assert [event["type"] for event in events] == ["execution.started", "execution.succeeded"]
+    assert sorted(event["type"] for event in events) == ["execution.started", "execution.succeeded"]
     until(lambda: [line for line in server.log() if line.get("event_type") == "notification"], "the line in the log")
     line = [line for line in server.log() if line.get("event_type") == "notification"][0]
     assert (line["event"], line["workflow_id"]) == ("execution.succeeded", "order-1")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def test_a_mail_arrives(serve: Callable[..., Server]) -> None:
@@ -169,10 +184,10 @@ def test_a_mail_arrives(serve: Callable[..., Server]) -> None:
             self.letters.append(envelope.content)
             return "250 taken"
 
-    controller = Controller(Box(), hostname="127.0.0.1", port=0)
+    port = free_port()
+    controller = Controller(Box(), hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        port = controller.server.sockets[0].getsockname()[1]
         settings = sink(
             "smtp", ["execution.failed"], server="127.0.0.1", port=port, security="none",
             **{"from": "Everstep <everstep@example.org>", "recipients": '["ops@example.org"]'},
@@ -191,11 +206,7 @@ def test_a_mail_arrives(serve: Callable[..., Server]) -> None:
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
     """A server of AWS's services in this machine's memory."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -268,8 +279,40 @@ def test_sns_and_eventbridge_are_told_in_the_workflows_shapes(serve: Callable[..
     assert set(completed["detail"]) == {"workflow_id", "report_url", "completed_at"}
 
 
-def test_figures_reach_cloudwatch(serve: Callable[..., Server], moto: str) -> None:
-    settings = f'[metrics.cloudwatch]\nnamespace = "Test"\nevery = 1\nregion = "{REGION}"\nendpoint = "{moto}"\n'
+@pytest.fixture
+def cloudwatch(moto: str) -> Iterator[str]:
+    """CloudWatch as today's SDKs speak to it (RPC v2 in CBOR, compressed where it is worth it), in front of the AWS server, which speaks the older
+    protocol alone."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if self.headers.get("content-encoding") == "gzip":
+                body = gzip.decompress(body)
+            assert self.path == "/service/GraniteServiceVersion20100801/operation/PutMetricData", self.path
+            assert self.headers["smithy-protocol"] == "rpc-v2-cbor"
+            assert "/monitoring/aws4_request" in self.headers["authorization"]
+            said = cbor2.loads(body)
+            aws(moto, "cloudwatch").put_metric_data(Namespace=said["Namespace"], MetricData=said["MetricData"])
+            self.send_response(200)
+            self.send_header("smithy-protocol", "rpc-v2-cbor")
+            self.send_header("content-type", "application/cbor")
+            self.send_header("content-length", "1")
+            self.end_headers()
+            self.wfile.write(cbor2.dumps({}))
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_figures_reach_cloudwatch(serve: Callable[..., Server], moto: str, cloudwatch: str) -> None:
+    settings = f'[metrics.cloudwatch]\nnamespace = "Test"\nevery = 1\nregion = "{REGION}"\nendpoint = "{cloudwatch}"\n'
     settings += 'dimensions = { Stage = "test" }\n'
     server = serve(settings, **CREDENTIALS)
     for body in (b"{", b"{}", b"[]"):

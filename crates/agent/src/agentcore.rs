@@ -41,7 +41,7 @@ pub(crate) async fn send(
     task: &Task,
     listener: &dyn Listener,
 ) -> Result<Said, Error> {
-    let payload = Bytes::from(legacy::payload(task)?.to_string());
+    let payload = Bytes::from(legacy::payload(call, task)?.to_string());
     let (headers, body) = match &call.agent.address {
         Address::Arn(arn) => open(call, arn, payload).await?,
         Address::Url(_) | Address::Process { .. } => {

@@ -24,7 +24,7 @@ const TAKEN: [&str; 9] = [
 ];
 
 pub(crate) async fn send(call: &Call<'_>, task: &Task) -> Result<Said, Error> {
-    let payload = payload(task)?;
+    let payload = payload(call, task)?;
     // The text of a text is itself.
     let text = match &payload {
         Value::String(text) => text.clone(),
@@ -41,11 +41,12 @@ pub(crate) async fn send(call: &Call<'_>, task: &Task) -> Result<Said, Error> {
     understood(call, task, &answer)
 }
 
-/// The payload, with where its result is to be told, unless it says so itself.
-pub(crate) fn payload(task: &Task) -> Result<Value, Error> {
+/// The payload, with where its result is to be told, unless it says so itself or the answer is to be the result.
+pub(crate) fn payload(call: &Call<'_>, task: &Task) -> Result<Value, Error> {
     use secrecy::ExposeSecret as _;
     let mut payload = shape::payload(&task.payload)?;
     if let (Value::Object(members), Some(push)) = (&mut payload, &task.push)
+        && call.agent.completion != Completion::Reply
         && !members.contains_key("callback_url")
     {
         members.insert("callback_url".to_owned(), push.url.as_str().into());

@@ -2,6 +2,7 @@
 
 use everstep_store::blobs::ArtifactOptions;
 
+use crate::catalogue::machine_name;
 use crate::{ClockMode, LetterOptions, StateMachineLimits};
 
 /// How an engine runs.
@@ -50,7 +51,9 @@ impl Subscription {
     #[must_use]
     pub fn wants_from(&self, event: &str, definition: &str) -> bool {
         let definitions = &self.definitions;
-        (definitions.is_empty() || definitions.iter().any(|wanted| fits(wanted, definition)))
+        // A function and a state machine are named in the same way; where both have one name, both are meant.
+        let name = machine_name(definition).unwrap_or(definition);
+        (definitions.is_empty() || definitions.iter().any(|wanted| fits(wanted, name)))
             && self.wants(event)
     }
 }

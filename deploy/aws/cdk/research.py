@@ -87,8 +87,23 @@ class Research(Stack):
         return [arn, f"{arn}:*"]
 
     def start_rights(self) -> list[iam.PolicyStatement]:
-        verbs = ["lambda:InvokeFunction", "lambda:GetDurableExecutionHistory", "lambda:SendDurableExecutionCallbackSuccess"]
-        return [self.allow(verbs, *self.executions()), self.allow(["dynamodb:GetItem"], self.table.table_arn)]
+        """To start a workflow, to decide about it, and to end it with its agents."""
+        verbs = ["InvokeFunction", "GetDurableExecutionHistory", "SendDurableExecutionCallbackSuccess", "StopDurableExecution"]
+        return [
+            self.allow([f"lambda:{verb}" for verb in verbs], *self.executions()),
+            self.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self.table.table_arn),
+            self.allow(["events:PutEvents"], self.bus()),
+            self.allow(["bedrock-agentcore:StopRuntimeSession"], *self.runtimes()),
+        ]
+
+    def bus(self) -> str:
+        return self.format_arn(service="events", resource="event-bus/default")
+
+    def runtimes(self) -> list[str]:
+        return [arn for agent in self.agents.values() for arn in (agent, f"{agent}/runtime-endpoint/*")]
+
+    def agent_variables(self) -> dict[str, str]:
+        return {f"{name.upper()}_AGENT_ARN": arn for name, arn in self.agents.items()}
 
     def list_rights(self) -> list[iam.PolicyStatement]:
         return [
@@ -137,22 +152,21 @@ class Research(Stack):
 
     def make_workflow(self) -> functions.Function:
         verbs = ["lambda:CheckpointDurableExecution", "lambda:GetDurableExecutionState", "lambda:SendDurableExecutionCallbackSuccess"]
-        runtimes = [arn for agent in self.agents.values() for arn in (agent, f"{agent}/runtime-endpoint/*")]
         rights = [
             self.allow(verbs, *self.executions()),
             self.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], self.table.table_arn),
             self.allow(["s3:GetObject", "s3:PutObject"], self.bucket.arn_for_objects("*")),
             self.allow(["sns:Publish"], self.approvals.topic_arn),
-            self.allow(["events:PutEvents"], self.format_arn(service="events", resource="event-bus/default")),
-            self.allow(["bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:StopRuntimeSession"], *runtimes),
+            self.allow(["events:PutEvents"], self.bus()),
+            self.allow(["bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:StopRuntimeSession"], *self.runtimes()),
         ]
-        environment = {f"{name.upper()}_AGENT_ARN": arn for name, arn in self.agents.items()}
-        environment |= {"CALLBACK_API_URL": self.own, "APPROVAL_TIMEOUT_HOURS": "24", "APPROVAL_SNS_TOPIC_ARN": self.approvals.topic_arn}
+        environment = {**self.agent_variables(), "CALLBACK_API_URL": self.own, "APPROVAL_TIMEOUT_HOURS": "24", "APPROVAL_SNS_TOPIC_ARN": self.approvals.topic_arn}
         lasting = functions.DurableConfig(execution_timeout=Duration.days(365), retention_period=Duration.days(14))
         return self.make_function(WORKFLOW, "research.handler", rights, environment, memory=1024, timeout=Duration.seconds(900), durable=lasting)
 
     def make_front(self, name: str, handler: str, rights: list[iam.PolicyStatement]) -> functions.Function:
-        return self.make_function(name, handler, rights, {"CALLBACK_API_URL": self.own, "WORKFLOW_FUNCTION": f"{WORKFLOW}:live"})
+        environment = {**self.agent_variables(), "CALLBACK_API_URL": self.own, "WORKFLOW_FUNCTION": f"{WORKFLOW}:live"}
+        return self.make_function(name, handler, rights, environment)
 
     def make_callback(self) -> functions.Function:
         rights = [
@@ -164,14 +178,15 @@ class Research(Stack):
 
     def make_routes(self, api: functions.Function, callback: functions.Function) -> None:
         """Callbacks are open, for the token in the body decides; everything else needs a signature."""
-        get, post = gateway.HttpMethod.GET, gateway.HttpMethod.POST
+        get, post, delete = gateway.HttpMethod.GET, gateway.HttpMethod.POST, gateway.HttpMethod.DELETE
         to_api, to_callback = integrations.HttpLambdaIntegration("ToApi", api), integrations.HttpLambdaIntegration("ToCallback", callback)
         signed = authorizers.HttpIamAuthorizer()
         paths = {
             "/workflows": [get, post],
-            "/workflows/{id}": [get],
+            "/workflows/{id}": [get, delete],
             "/workflows/{id}/callbacks": [get],
             "/workflows/{id}/approve": [post],
+            "/workflows/{id}/cancel": [post],
             "/approve/{id}": [post],
         }
         for path, methods in paths.items():

@@ -7,6 +7,8 @@ locals {
     "GET /workflows/{id}"           = "ResearchApi"
     "GET /workflows/{id}/callbacks" = "ResearchApi"
     "POST /workflows/{id}/approve"  = "ResearchApi"
+    "POST /workflows/{id}/cancel"   = "ResearchApi"
+    "DELETE /workflows/{id}"        = "ResearchApi"
     "POST /approve/{id}"            = "ResearchApi"
     "POST /callbacks"               = "CallbackHandler"
     "POST /callbacks/{id}"          = "CallbackHandler"

@@ -46,7 +46,7 @@ resource "aws_lambda_alias" "live" {
 }
 
 locals {
-  front = { CALLBACK_API_URL = local.own_url, WORKFLOW_FUNCTION = "ResearchWorkflow:live" }
+  front = merge(local.agents, { CALLBACK_API_URL = local.own_url, WORKFLOW_FUNCTION = "ResearchWorkflow:live" })
   small = {
     DurableControllerFunction = { handler = "research.DurableControllerFunction", zip = "research.zip", environment = local.front }
     ResearchApi               = { handler = "research.api_handler", zip = "research.zip", environment = local.front }

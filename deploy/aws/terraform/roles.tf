@@ -5,10 +5,17 @@ locals {
   agent_arns = flatten([for arn in values(local.agents) : [arn, "${arn}/runtime-endpoint/*"]])
   start_rights = [
     {
-      actions   = ["lambda:InvokeFunction", "lambda:GetDurableExecutionHistory", "lambda:SendDurableExecutionCallbackSuccess"]
+      actions = [
+        "lambda:InvokeFunction",
+        "lambda:GetDurableExecutionHistory",
+        "lambda:SendDurableExecutionCallbackSuccess",
+        "lambda:StopDurableExecution",
+      ]
       resources = local.executions
     },
-    { actions = ["dynamodb:GetItem"], resources = [local.table] },
+    { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [local.table] },
+    { actions = ["events:PutEvents"], resources = [local.bus] },
+    { actions = ["bedrock-agentcore:StopRuntimeSession"], resources = local.agent_arns },
   ]
 
   rights = {

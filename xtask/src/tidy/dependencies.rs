@@ -37,6 +37,17 @@ const ANYWHERE: &[(&str, &str)] = &[
 /// One major version of these (for 0.x, one minor): two of them in a binary do not understand each other.
 const ONCE: &[&str] = &["axum", "h2", "http", "hyper", "rustls", "tokio"];
 
+/// Second majors that nobody can do without, and why.
+const BORNE: &[(&str, &str, &str)] = &[(
+    "http",
+    "0.2",
+    "types alone: aws-sdk-cloudwatch, which compresses its requests, asks for the old body trait; nothing is sent through it",
+)];
+
+fn is_borne(name: &str, major: &str) -> bool {
+    BORNE.iter().any(|(n, m, _)| *n == name && *m == major)
+}
+
 pub fn forbidden(subject: &Subject) -> Vec<Finding> {
     let mut findings = Vec::new();
     for package in &subject.metadata.members {
@@ -80,6 +91,7 @@ pub fn majors(subject: &Subject) -> Vec<Finding> {
     let mut findings = Vec::new();
     for name in ONCE {
         let of_name = subject.metadata.others.iter().filter(|(n, _)| n == name);
+        let of_name = of_name.filter(|(name, version)| !is_borne(name, major(version)));
         let mut majors: Vec<&str> = of_name.map(|(_, version)| major(version)).collect();
         majors.sort_unstable();
         majors.dedup();

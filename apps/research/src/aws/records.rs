@@ -127,14 +127,25 @@ impl RecordTable {
             None => condition.push_str("attribute_not_exists(#revision)"),
         }
         let mut update = "SET #revision = :next".to_owned();
-        for (place, (name, value)) in members(after)?.into_iter().enumerate() {
-            if before.members.get(&name) == Some(&value) || name == KEY {
+        let after = members(after)?;
+        let gone: Vec<&String> = before
+            .members
+            .keys()
+            .filter(|name| !after.contains_key(*name))
+            .collect();
+        for (place, (name, value)) in after.iter().enumerate() {
+            if before.members.get(name) == Some(value) || name == KEY {
                 continue;
             }
             update.push_str(&format!(", #n{place} = :v{place}"));
             request = request
-                .expression_attribute_values(format!(":v{place}"), kept(&name, &value)?)
+                .expression_attribute_values(format!(":v{place}"), kept(name, value)?)
                 .expression_attribute_names(format!("#n{place}"), name);
+        }
+        for (place, name) in gone.into_iter().enumerate() {
+            update.push_str(if place == 0 { " REMOVE " } else { ", " });
+            update.push_str(&format!("#g{place}"));
+            request = request.expression_attribute_names(format!("#g{place}"), name);
         }
         let sent = request
             .update_expression(update)

@@ -53,7 +53,9 @@ pub(crate) fn result(answer: &Answer) -> Result<Value, Error> {
         }
         Ok(_) | Err(_) if !is_success => Err(answer.refusal()),
         Ok(mut envelope) => match envelope.remove("result") {
-            None | Some(Value::Null) => Err(Error::nonsense("neither a result nor an error")),
+            // Null is how some calls succeed, and some servers leave out what is null.
+            None if envelope.contains_key("jsonrpc") => Ok(Value::Null),
+            None => Err(Error::nonsense("neither a result nor an error")),
             Some(result) => Ok(result),
         },
         Err(why) => Err(Error::nonsense(format!("no JSON-RPC: {why}"))),

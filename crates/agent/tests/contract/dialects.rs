@@ -283,6 +283,19 @@ async fn the_shape_before_a2a_is_taken_by_its_words() {
 }
 
 #[tokio::test]
+async fn an_agent_that_is_to_answer_is_not_told_where_to_call() {
+    let server = Server::new().await;
+    for dialect in [Dialect::Legacy, Dialect::AgentCore] {
+        let mut agent = server.agent(Some(dialect));
+        agent.completion = Completion::Reply;
+        let said = legacy(&server, &agent, json!({ "status": "accepted" })).await;
+        assert_eq!(result(&said)["status"], "accepted");
+        let sent = String::from_utf8(server.last().body.to_vec()).expect("text");
+        assert!(!sent.contains("callback"), "{sent}");
+    }
+}
+
+#[tokio::test]
 async fn a_card_that_is_none_of_a2a_means_the_shape_before_it() {
     let server = Server::new().await;
     server.json(json!({ "name": "researcher", "communication": { "protocol": "A2A" }, "capabilities": { "research": {} } }));

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::Owner;
 use crate::attempt::{Attempt, Verb};
+use crate::catalogue::machine_name;
 use crate::letter::{LetterState, topic};
 use crate::registry::AnyCell;
 
@@ -138,7 +139,7 @@ impl Owner {
         let mut about = json!({
             "id": id.to_string(),
             "name": row.name,
-            "definition": row.definition,
+            "definition": machine_name(&row.definition).unwrap_or(&row.definition),
             "version": row.version,
             "machine": row.machine,
             "status": row.status.as_str(),

@@ -105,8 +105,18 @@ impl Scanner {
         bytes: &[u8],
         mut told: impl FnMut(Part<'_>),
     ) -> Result<(), Fault> {
-        let mut from = 0;
-        for (place, byte) in bytes.iter().copied().enumerate() {
+        let (mut from, mut place) = (0, 0);
+        while let Some(byte) = bytes.get(place).copied() {
+            // Most of what is large is plain text: it passes in one piece.
+            if self.at == At::Text && !self.in_name && self.utf8.left == 0 {
+                let rest = bytes.get(place..).unwrap_or_default();
+                let plain = rest.iter().position(|byte| !is_plain(*byte));
+                let plain = plain.unwrap_or(rest.len());
+                if plain > 0 {
+                    place += plain;
+                    continue;
+                }
+            }
             let was = self.in_member;
             let again = self.step(byte)?;
             match (was, self.in_member) {
@@ -124,6 +134,7 @@ impl Scanner {
             if again {
                 self.step(byte)?;
             }
+            place += 1;
         }
         if self.in_member {
             told(Part::Value(bytes.get(from..).unwrap_or_default()));
@@ -318,6 +329,11 @@ impl Scanner {
             }
         }
     }
+}
+
+/// Whether a byte of a text stands for itself.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, 0x20..=0x7f) && byte != b'"' && byte != b'\\'
 }
 
 /// What has to follow the first byte of a character of several (Unicode, table 3-7).

@@ -89,8 +89,9 @@ async fn asked(
     headers: &HeaderMap,
 ) -> Result<Option<(Purpose, Address)>, Problem> {
     let named: Option<Address> = id.parse().ok();
-    if *caller == Caller::Nobody {
-        let shown = Shown::of_headers(headers).filter(|shown| shown.by == By::Bearer);
+    let shown = Shown::of_headers(headers).filter(|shown| shown.by == By::Bearer);
+    // At an open door everybody may; who shows a token is taken by it.
+    if *caller == Caller::Nobody || (*caller == Caller::Anyone && shown.is_some()) {
         let own = address::of_token(&app.handle, shown.map_or("", |shown| shown.token));
         // A made token makes no further ones.
         let own = own.filter(|(_, address)| named.is_none_or(|named| named == *address));
