@@ -104,23 +104,7 @@ impl Owner {
                 self.write(shard, Write::PutTask(row));
                 self.enqueue(id, &task, false);
             }
-            KernelEvent::TaskEnded { operation } => {
-                let waits = self
-                    .cells
-                    .get(&id)
-                    .is_some_and(|slot| slot.cell.execution().open_generation(operation).is_some());
-                if !waits {
-                    self.forget_beat(id, operation);
-                }
-                self.dequeue(id, operation);
-                self.write(
-                    shard,
-                    Write::DeleteTask {
-                        execution: id,
-                        operation,
-                    },
-                );
-            }
+            KernelEvent::TaskEnded { operation } => self.end_task(id, operation),
             KernelEvent::Settled { operation, .. } | KernelEvent::Shut { operation, .. } => {
                 self.forget_beat(id, operation);
             }
@@ -134,6 +118,20 @@ impl Owner {
             | KernelEvent::Posted { .. }
             | KernelEvent::Watched(_) => {}
         }
+    }
+
+    fn end_task(&mut self, id: ExecutionId, operation: Operation) {
+        let slot = self.cells.get(&id);
+        let waits = slot.and_then(|slot| slot.cell.execution().open_generation(operation));
+        if waits.is_none() {
+            self.forget_beat(id, operation);
+        }
+        self.dequeue(id, operation);
+        let delete = Write::DeleteTask {
+            execution: id,
+            operation,
+        };
+        self.write(id.shard(), delete);
     }
 
     fn forget_beat(&mut self, id: ExecutionId, operation: Operation) {
