@@ -76,10 +76,14 @@ enum Command {
     List(verbs::List),
     /// Show an execution: where it stands and what it waits for
     Describe(verbs::Describe),
+    /// Print what an execution came to
+    Result(verbs::Outcome),
     /// Show an execution's events
     History(verbs::History),
     /// Show what a function printed or a state machine logged
     Logs(verbs::Logs),
+    /// Cancel a workflow and what its agents do
+    Cancel(verbs::Cancel),
     /// End an execution as stopped
     Stop(verbs::Stop),
     /// Hold an execution: its function is not invoked until it is resumed
@@ -164,8 +168,10 @@ fn main() -> ExitCode {
         Command::Start(verb) => verb.run(&context),
         Command::List(verb) => verb.run(&context),
         Command::Describe(verb) => verb.run(&context),
+        Command::Result(verb) => verb.run(&context),
         Command::History(verb) => verb.run(&context),
         Command::Logs(verb) => verb.run(&context),
+        Command::Cancel(verb) => verb.run(&context),
         Command::Stop(verb) => verb.run(&context),
         Command::Pause(verb) => verb.run(&context),
         Command::Resume(verb) => verb.run(&context),

@@ -3,6 +3,7 @@
 mod answer;
 mod approvals;
 mod callbacks;
+mod cancel;
 mod fork;
 mod inspect;
 mod list;
@@ -10,6 +11,7 @@ mod logs;
 mod pause;
 mod redrive;
 mod replay;
+mod result;
 mod start;
 
 use std::path::PathBuf;
@@ -25,6 +27,7 @@ use crate::output::{self, Format};
 pub use answer::{Approve, Callback, Reject};
 pub use approvals::Approvals;
 pub use callbacks::{Callbacks, DeadLetters};
+pub use cancel::Cancel;
 pub use fork::Fork;
 pub use inspect::{Describe, History, Stop};
 pub use list::List;
@@ -32,6 +35,7 @@ pub use logs::Logs;
 pub use pause::{Delete, Pause, Resume};
 pub use redrive::Redrive;
 pub use replay::Replay;
+pub use result::Outcome;
 pub use start::Start;
 
 /// What every verb knows.
