@@ -196,3 +196,16 @@ def test_a_session_is_ended(runtime):
     assert ask("cancel", task=task)["state"] == "canceled"
     (session,) = ask.peer.seen()["stopped"]
     assert len(session) >= 33
+
+
+def test_our_own_agents_in_both_of_their_dialects(speaker, start_agent):
+    researcher = start_agent("researcher")
+    payload = {"task": "research", "topic": "Long-duration energy storage", "parameters": {"max_results": 3}}
+    sent = speaker.ask("send", url=researcher.url, payload=payload, **ids())
+    new = eventually(lambda: (said := speaker.ask("get", url=researcher.url, task=sent["task"]))["state"] == "done" and said)
+    legacy = {"url": researcher.url, "dialect": "legacy", "payload": payload}
+    old = speaker.ask("send", completion="reply", **legacy, **ids())
+    assert old["state"] == "done" and new["said"]["summary"] == old["said"]["summary"]
+    # With an address for its result, it answers that it has taken the task.
+    taken = speaker.ask("send", push="http://127.0.0.1:1/callbacks/w", **legacy, **ids())
+    assert taken["state"] == "working"

@@ -68,6 +68,16 @@ impl Phase {
         }
     }
 
+    /// Who does it.
+    #[must_use]
+    pub fn agent(self) -> &'static str {
+        match self {
+            Self::Research => "researcher",
+            Self::Analysis => "analyst",
+            Self::Writing => "writer",
+        }
+    }
+
     /// What a caller is told is awaited, with the sentence for it.
     #[must_use]
     pub fn awaiting(self) -> (&'static str, &'static str) {
@@ -145,6 +155,33 @@ pub enum Change {
     AwaitApproval {
         /// Whether the analysis is more than null.
         prior_has_result: bool,
+        /// The first time, the second and so on; a person may ask for changes.
+        round: u32,
+    },
+    /// The person wants something changed; it is asked for approval again afterwards.
+    RequestChanges {
+        /// What is done again.
+        phase: Phase,
+        /// What the person wants.
+        feedback: String,
+        /// Who, if known.
+        requested_by: Option<String>,
+        /// The round that ends with it.
+        round: u32,
+    },
+    /// An agent has the task of the current phase.
+    Dispatched {
+        /// The phase.
+        phase: Phase,
+        /// Where the agent is: whoever cancels the workflow may have no agents of its own.
+        address: String,
+        /// What the agent calls it.
+        task_id: String,
+    },
+    /// Somebody ended the workflow.
+    Cancel {
+        /// Goes into `cancellation_reason`.
+        reason: String,
     },
     /// The person said no, or nobody said anything in time.
     Reject {
@@ -275,16 +312,41 @@ impl Record {
                 phase,
                 prior_has_result,
             } => self.enter(*phase, *prior_has_result, now)?,
-            Change::AwaitApproval { prior_has_result } => {
-                match (self.status.as_str(), self.current_step.as_str()) {
-                    (status::RUNNING, "analysis_phase") => {
-                        self.finish_before(Phase::Writing, *prior_has_result, now);
-                        self.move_to(status::AWAITING_APPROVAL, "human_approval");
-                    }
-                    (status::AWAITING_APPROVAL, _) => {}
-                    _ => return Err(self.refused("ask for approval")),
-                }
+            Change::AwaitApproval {
+                prior_has_result,
+                round,
+            } => self.await_approval(*prior_has_result, *round, now)?,
+            Change::RequestChanges {
+                phase,
+                feedback,
+                requested_by,
+                round,
+            } => {
+                let request = json!({ "round": round, "changes_to": phase.agent(), "feedback": feedback,
+                                      "requested_by": requested_by, "requested_at": now });
+                self.request_changes(*phase, *round, request)?;
             }
+            Change::Dispatched {
+                phase,
+                address,
+                task_id,
+            } => match self.status.as_str() {
+                status::RUNNING if self.current_step == phase.step() => {
+                    let task =
+                        json!({ "agent": phase.agent(), "address": address, "task_id": task_id });
+                    self.extra.insert("agent_task".to_owned(), task);
+                }
+                _ => return Err(self.refused("dispatch")),
+            },
+            Change::Cancel { reason } => match self.status.as_str() {
+                status::CANCELLED => {}
+                _ if self.is_terminal() => return Err(self.refused("cancel")),
+                _ => {
+                    self.extra
+                        .insert("cancellation_reason".to_owned(), reason.clone().into());
+                    self.status = status::CANCELLED.to_owned();
+                }
+            },
             Change::Reject { reason } => match self.status.as_str() {
                 status::AWAITING_APPROVAL => {
                     self.extra
@@ -298,7 +360,10 @@ impl Record {
                 report_url,
                 report_s3_key,
             } => match (self.status.as_str(), self.current_step.as_str()) {
-                (status::RUNNING, "writing_phase") => {
+                // A draft that was asked to be changed has been approved.
+                (status::RUNNING, "writing_phase") | (status::AWAITING_APPROVAL, _)
+                    if self.current_step == "writing_phase" || self.has_draft() =>
+                {
                     self.complete_step(Phase::Writing.step(), Some(summary(true)), now);
                     self.extra
                         .insert("report_url".to_owned(), report_url.clone().into());
@@ -332,6 +397,70 @@ impl Record {
                 self.extra.insert("last_callback".to_owned(), told);
             }
         }
+        Ok(())
+    }
+
+    /// The number of the approval that is asked for or was asked for last.
+    #[must_use]
+    pub fn approval_round(&self) -> u32 {
+        let round = self.extra.get("approval_round").and_then(Value::as_u64);
+        round
+            .and_then(|round| u32::try_from(round).ok())
+            .unwrap_or(1)
+    }
+
+    /// Whether there is a report already: a person asked for changes, and the writer has made them.
+    fn has_draft(&self) -> bool {
+        self.steps_completed
+            .iter()
+            .any(|entry| entry.step_name == Phase::Writing.step())
+    }
+
+    fn await_approval(
+        &mut self,
+        prior_has_result: bool,
+        round: u32,
+        now: &str,
+    ) -> Result<(), WorkflowStateError> {
+        match (self.status.as_str(), self.current_step.as_str()) {
+            (status::RUNNING, "analysis_phase") => {
+                self.finish_before(Phase::Writing, prior_has_result, now);
+            }
+            (status::RUNNING, "writing_phase") if round > 1 => {
+                let done = Some(summary(prior_has_result));
+                self.complete_step(Phase::Writing.step(), done, now);
+            }
+            (status::AWAITING_APPROVAL, _) if self.approval_round() == round => return Ok(()),
+            _ => return Err(self.refused("ask for approval")),
+        }
+        if round > 1 {
+            self.extra.insert("approval_round".to_owned(), round.into());
+        }
+        self.move_to(status::AWAITING_APPROVAL, "human_approval");
+        Ok(())
+    }
+
+    fn request_changes(
+        &mut self,
+        phase: Phase,
+        round: u32,
+        request: Value,
+    ) -> Result<(), WorkflowStateError> {
+        let known = self.extra.get("change_requests").and_then(Value::as_array);
+        let mut requests = known.cloned().unwrap_or_default();
+        if requests
+            .iter()
+            .any(|known| known.get("round") == request.get("round"))
+        {
+            return Ok(());
+        }
+        if self.status != status::AWAITING_APPROVAL || self.approval_round() != round {
+            return Err(self.refused("ask for changes"));
+        }
+        requests.push(request);
+        self.extra
+            .insert("change_requests".to_owned(), requests.into());
+        self.move_to(status::RUNNING, phase.step());
         Ok(())
     }
 

@@ -10,8 +10,8 @@
 use std::io::BufRead as _;
 
 use everstep_agent::{
-    Agent, Client, ClientOptions, Dialect, Error, Found, Network, Output, Push, Reply, Said, State,
-    Task, TaskRef,
+    Agent, Client, ClientOptions, Completion, Dialect, Error, Found, Network, Output, Push, Reply,
+    Said, State, Task, TaskRef,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -36,6 +36,8 @@ struct Line {
     verb: Verb,
     url: String,
     dialect: Option<Dialect>,
+    #[serde(default)]
+    completion: Completion,
     /// Where the API of a runtime is, if `url` is an ARN.
     endpoint: Option<String>,
     #[serde(default)]
@@ -68,6 +70,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn speak(client: &Client, line: &Line) -> Result<Value, Error> {
     let mut agent = Agent::new("agent", line.url.parse()?);
     agent.dialect = line.dialect;
+    agent.completion = line.completion;
     agent.endpoint = line.endpoint.as_ref().and_then(|url| url.parse().ok());
     let task = line.task.as_ref().ok_or(Error::Address {
         text: String::new(),

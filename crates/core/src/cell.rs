@@ -193,25 +193,12 @@ impl<M: Machine> Turn<'_, M> {
             Input::TaskLost {
                 operation,
                 generation,
-            } => {
-                let lost = Command::TaskLost {
-                    operation,
-                    generation,
-                };
-                return self.without_task(operation, generation, lost);
-            }
+            } => return self.lost(operation, generation),
             Input::Claim {
                 operation,
                 generation,
                 by,
-            } => {
-                let claimed = Command::Claimed {
-                    operation,
-                    generation,
-                    by,
-                };
-                return self.without_task(operation, generation, claimed);
-            }
+            } => return self.claimed(operation, generation, by),
             Input::Accepted {
                 operation,
                 generation,
@@ -265,6 +252,28 @@ impl<M: Machine> Turn<'_, M> {
             Reply::Refused(why) => Answer::Refused(why),
             Reply::Own(reply) => Answer::Own(reply),
         }
+    }
+
+    fn lost(&mut self, operation: Operation, generation: Generation) -> Answer<M::Reply> {
+        let lost = Command::TaskLost {
+            operation,
+            generation,
+        };
+        self.without_task(operation, generation, lost)
+    }
+
+    fn claimed(
+        &mut self,
+        operation: Operation,
+        generation: Generation,
+        by: String,
+    ) -> Answer<M::Reply> {
+        let claimed = Command::Claimed {
+            operation,
+            generation,
+            by,
+        };
+        self.without_task(operation, generation, claimed)
     }
 
     /// Tells the machine what became of a task that is out, and ends it.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
+
 use crate::codec::Corrupt;
 use crate::{
     Definition, Digest, EventId, ExecutionId, Fork, Generation, KernelEvent, Note, Operation,
@@ -305,35 +307,24 @@ impl Execution {
             KernelEvent::Opened {
                 operation,
                 generation,
-            } => {
-                let gate = (*generation, Gate::Open(self.now));
-                self.gates.insert(*operation, gate);
-                self.prune_note(*operation);
-            }
+            } => self.set_gate(*operation, *generation, Gate::Open(self.now)),
             KernelEvent::Settled {
                 operation,
                 generation,
                 digest,
-            } => {
-                self.gates
-                    .insert(*operation, (*generation, Gate::Settled(*digest)));
-                self.prune_note(*operation);
-            }
+            } => self.set_gate(*operation, *generation, Gate::Settled(*digest)),
             KernelEvent::Shut {
                 operation,
                 generation,
                 settlement,
-            } => {
-                self.gates
-                    .insert(*operation, (*generation, Gate::Shut(*settlement)));
-                self.prune_note(*operation);
-            }
+            } => self.set_gate(*operation, *generation, Gate::Shut(*settlement)),
             KernelEvent::TaskStarted(task) => {
                 self.tasks.insert(task.operation, (task.clone(), self.now));
                 self.prune_note(task.operation);
-                if task.target.kind == TargetKind::Watcher {
-                    self.watches.retain(|watch| watch.teller != task.operation);
-                }
+                // Whom it tells need not be remembered any more.
+                let told = task.target.kind == TargetKind::Watcher;
+                self.watches
+                    .retain(|watch| !told || watch.teller != task.operation);
             }
             KernelEvent::TaskEnded { operation } => {
                 self.tasks.remove(operation);
@@ -356,14 +347,7 @@ impl Execution {
                 operation,
                 generation,
                 note,
-            } => {
-                let note = Note {
-                    generation: *generation,
-                    at: self.now,
-                    bytes: note.clone(),
-                };
-                self.notes.insert(*operation, note);
-            }
+            } => self.set_note(*operation, *generation, note.clone()),
             KernelEvent::Posted { .. } => {}
             KernelEvent::Watched(watch) => {
                 self.watched = self.watched.saturating_add(1);
@@ -376,6 +360,20 @@ impl Execution {
         if let Some(timer) = self.timers.remove(&(operation, kind)) {
             self.by_due.remove(&(timer.due, operation, kind));
         }
+    }
+
+    fn set_gate(&mut self, operation: Operation, generation: Generation, gate: Gate) {
+        self.gates.insert(operation, (generation, gate));
+        self.prune_note(operation);
+    }
+
+    fn set_note(&mut self, operation: Operation, generation: Generation, bytes: Bytes) {
+        let note = Note {
+            generation,
+            at: self.now,
+            bytes,
+        };
+        self.notes.insert(operation, note);
     }
 
     /// A note stands as long as the gate or the task that it was left at.

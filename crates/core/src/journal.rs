@@ -226,9 +226,15 @@ impl<E: Event> Batch<E> {
     }
 }
 
-fn gate(to: &mut Writer, operation: Operation, generation: Generation) {
+fn gate(to: &mut Writer, tag: u8, operation: Operation, generation: Generation) {
+    to.u8(tag);
     to.u32(operation.0);
     to.u32(generation.0);
+}
+
+fn now_is(to: &mut Writer, tag: u8, status: Status) {
+    to.u8(tag);
+    to.u8(status.number());
 }
 
 /// A start that needs no more than format 1 knew is written as it always was.
@@ -271,17 +277,13 @@ impl KernelEvent {
             Self::Opened {
                 operation,
                 generation,
-            } => {
-                to.u8(4);
-                gate(to, *operation, *generation);
-            }
+            } => gate(to, 4, *operation, *generation),
             Self::Settled {
                 operation,
                 generation,
                 digest,
             } => {
-                to.u8(5);
-                gate(to, *operation, *generation);
+                gate(to, 5, *operation, *generation);
                 to.raw(&digest.0);
             }
             Self::Shut {
@@ -289,8 +291,7 @@ impl KernelEvent {
                 generation,
                 settlement,
             } => {
-                to.u8(6);
-                gate(to, *operation, *generation);
+                gate(to, 6, *operation, *generation);
                 to.u8(settlement.number());
             }
             Self::TaskStarted(task) => {
@@ -301,15 +302,9 @@ impl KernelEvent {
                 to.u8(8);
                 to.u32(operation.0);
             }
-            Self::Closed { status } => {
-                to.u8(9);
-                to.u8(status.number());
-            }
+            Self::Closed { status } => now_is(to, 9, *status),
             Self::Reopened => to.u8(10),
-            Self::Marked { status } => {
-                to.u8(12);
-                to.u8(status.number());
-            }
+            Self::Marked { status } => now_is(to, 12, *status),
             Self::Quarantined { reason } => {
                 to.u8(11);
                 to.str(reason);
@@ -319,8 +314,7 @@ impl KernelEvent {
                 generation,
                 note,
             } => {
-                to.u8(14);
-                gate(to, *operation, *generation);
+                gate(to, 14, *operation, *generation);
                 to.bytes(note);
             }
             Self::Posted { topic, body } => {

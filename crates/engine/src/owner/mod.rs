@@ -188,6 +188,71 @@ impl Owner {
                 let answer = self.turn(now, execution, input);
                 self.reply(reply, answer);
             }
+            Input::Beat {
+                execution,
+                operation,
+                generation,
+                reply,
+            } => {
+                let answer = self.beat(now, execution, operation, generation);
+                self.reply(reply, answer);
+            }
+            Input::Park {
+                execution,
+                operation,
+                generation,
+            } => self.park(now, execution, operation, generation),
+            Input::Delete { execution, reply } => {
+                let answer = self.delete(now, execution);
+                self.reply(reply, answer);
+            }
+            Input::Poll {
+                target,
+                ticket,
+                by,
+                reply,
+            } => self.poll(now, target, Poller { ticket, by, reply }),
+            Input::Withdraw { target, ticket } => self.offers.withdraw(&target, ticket),
+            Input::Committed {
+                group,
+                outcome: Ok(()),
+            } => self.committed(now, group),
+            Input::Figures { .. } | Input::Committed { .. } | Input::Shutdown => {}
+            input @ (Input::Snapshot { .. }
+            | Input::Row { .. }
+            | Input::Watch { .. }
+            | Input::Find { .. }) => self.step_read(now, input),
+            input @ (Input::Outside { .. }
+            | Input::Attempts { .. }
+            | Input::Post { .. }
+            | Input::Delivered { .. }
+            | Input::ChangeLetter { .. }) => self.step_outside(now, input),
+        }
+    }
+
+    /// What only looks.
+    fn step_read(&mut self, now: Timestamp, input: Input) {
+        match input {
+            Input::Snapshot { execution, reply } => {
+                let answer = self.snapshot(now, execution);
+                self.reply(reply, answer);
+            }
+            Input::Row { execution, reply } => {
+                let answer = self.row(execution);
+                self.reply(reply, answer);
+            }
+            Input::Watch { execution, reply } => self.watch(execution, reply),
+            Input::Find { key, reply } => {
+                let answer = self.find(key);
+                self.reply(reply, answer);
+            }
+            _ => {}
+        }
+    }
+
+    /// What comes from the outside with its source, and what goes there by letter.
+    fn step_outside(&mut self, now: Timestamp, input: Input) {
+        match input {
             Input::Outside {
                 execution,
                 asked,
@@ -213,49 +278,7 @@ impl Owner {
                 let answer = self.change_letter(now, letter, change);
                 self.reply(reply, answer);
             }
-            Input::Beat {
-                execution,
-                operation,
-                generation,
-                reply,
-            } => {
-                let answer = self.beat(now, execution, operation, generation);
-                self.reply(reply, answer);
-            }
-            Input::Park {
-                execution,
-                operation,
-                generation,
-            } => self.park(now, execution, operation, generation),
-            Input::Snapshot { execution, reply } => {
-                let answer = self.snapshot(now, execution);
-                self.reply(reply, answer);
-            }
-            Input::Row { execution, reply } => {
-                let answer = self.row(execution);
-                self.reply(reply, answer);
-            }
-            Input::Delete { execution, reply } => {
-                let answer = self.delete(now, execution);
-                self.reply(reply, answer);
-            }
-            Input::Watch { execution, reply } => self.watch(execution, reply),
-            Input::Poll {
-                target,
-                ticket,
-                by,
-                reply,
-            } => self.poll(now, target, Poller { ticket, by, reply }),
-            Input::Withdraw { target, ticket } => self.offers.withdraw(&target, ticket),
-            Input::Find { key, reply } => {
-                let answer = self.find(key);
-                self.reply(reply, answer);
-            }
-            Input::Committed {
-                group,
-                outcome: Ok(()),
-            } => self.committed(now, group),
-            Input::Figures { .. } | Input::Committed { .. } | Input::Shutdown => {}
+            _ => {}
         }
     }
 

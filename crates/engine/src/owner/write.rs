@@ -34,9 +34,27 @@ impl Owner {
         for event in recorded.kernel.iter().cloned() {
             self.record_kernel(id, event);
         }
+        self.find_anew(id);
         let (noted, answered) = before;
         self.tell_of(now, id, &recorded.kernel, noted, answered);
         self.send_waiting(now);
+    }
+
+    /// Moves an execution in the lists when it is found by something else now.
+    fn find_anew(&mut self, id: ExecutionId) {
+        let Some(slot) = self.cells.get_mut(&id) else {
+            return;
+        };
+        let Some(attributes) = slot.cell.attributes() else {
+            return;
+        };
+        if attributes == slot.row.attributes {
+            return;
+        }
+        let was = Some(slot.row.list_key());
+        slot.row.attributes = attributes;
+        let row = slot.row.clone();
+        self.write(id.shard(), Write::Execution { row, was });
     }
 
     fn record_kernel(&mut self, id: ExecutionId, event: KernelEvent) {
@@ -86,23 +104,7 @@ impl Owner {
                 self.write(shard, Write::PutTask(row));
                 self.enqueue(id, &task, false);
             }
-            KernelEvent::TaskEnded { operation } => {
-                let waits = self
-                    .cells
-                    .get(&id)
-                    .is_some_and(|slot| slot.cell.execution().open_generation(operation).is_some());
-                if !waits {
-                    self.forget_beat(id, operation);
-                }
-                self.dequeue(id, operation);
-                self.write(
-                    shard,
-                    Write::DeleteTask {
-                        execution: id,
-                        operation,
-                    },
-                );
-            }
+            KernelEvent::TaskEnded { operation } => self.end_task(id, operation),
             KernelEvent::Settled { operation, .. } | KernelEvent::Shut { operation, .. } => {
                 self.forget_beat(id, operation);
             }
@@ -116,6 +118,20 @@ impl Owner {
             | KernelEvent::Posted { .. }
             | KernelEvent::Watched(_) => {}
         }
+    }
+
+    fn end_task(&mut self, id: ExecutionId, operation: Operation) {
+        let slot = self.cells.get(&id);
+        let waits = slot.and_then(|slot| slot.cell.execution().open_generation(operation));
+        if waits.is_none() {
+            self.forget_beat(id, operation);
+        }
+        self.dequeue(id, operation);
+        let delete = Write::DeleteTask {
+            execution: id,
+            operation,
+        };
+        self.write(id.shard(), delete);
     }
 
     fn forget_beat(&mut self, id: ExecutionId, operation: Operation) {

@@ -10,6 +10,7 @@ mod pauses;
 mod problem;
 mod recording;
 mod redrive;
+mod result;
 mod sam;
 mod waiting;
 
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/executions/{id}/events", get(follow::events))
         .route("/workflows/{id}/events", get(follow::of_workflow))
         .route("/executions/{id}/history", get(executions::history))
+        .route("/executions/{id}/result", get(result::get))
         .route("/executions/{id}/stop", post(executions::stop))
         .route("/executions/{id}/pause", post(pauses::pause))
         .route("/executions/{id}/resume", post(pauses::resume))

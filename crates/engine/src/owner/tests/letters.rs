@@ -63,7 +63,7 @@ fn who_has_subscribed_hears_of_what_was_asked_for() {
     let id = rig.started("a");
     drop(rig.stop(id));
     pump(&mut rig);
-    let events: Vec<_> = rig.letters.iter().map(|letter| body(letter)).collect();
+    let events: Vec<_> = rig.letters.iter().map(body).collect();
     assert_eq!(events.len(), 2, "{events:?}");
     assert_eq!(events[0]["event"], "execution.started");
     assert_eq!(events[0]["sink"], "log");
@@ -284,7 +284,7 @@ fn who_works_for_nobody_any_more_is_told() {
     let mut rig = rig.crash();
     drop(rig.stop(id));
     pump(&mut rig);
-    let told: Vec<_> = rig.letters.iter().map(|letter| body(letter)).collect();
+    let told: Vec<_> = rig.letters.iter().map(body).collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(rig.letters[0].topic, topic::AGENT_CANCEL);
     assert_eq!(told[0]["operation"], 2);
