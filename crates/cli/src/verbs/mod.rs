@@ -2,6 +2,7 @@
 
 mod agents;
 mod answer;
+mod approvals;
 mod callbacks;
 mod cancel;
 mod fork;
@@ -26,6 +27,7 @@ use crate::output::{self, Format};
 
 pub use agents::Agents;
 pub use answer::{Approve, Callback, Reject};
+pub use approvals::Approvals;
 pub use callbacks::{Callbacks, DeadLetters};
 pub use cancel::Cancel;
 pub use fork::Fork;
