@@ -101,6 +101,9 @@ enum Command {
     /// Answer a callback
     #[command(subcommand)]
     Callback(verbs::Callback),
+    /// See and decide what people are asked
+    #[command(subcommand)]
+    Approvals(verbs::Approvals),
     /// Show an execution's callbacks, and what was tried on them
     Callbacks(verbs::Callbacks),
     /// List, show, send again and throw away what nobody wanted or took
@@ -177,6 +180,7 @@ fn main() -> ExitCode {
         Command::Fork(verb) => verb.run(&context),
         Command::Replay(verb) => verb.run(&context),
         Command::Callback(verb) => verb.run(&context),
+        Command::Approvals(verb) => verb.run(&context),
         Command::Callbacks(verb) => verb.run(&context),
         Command::DeadLetters(verb) => verb.run(&context),
         Command::Approve(verb) => verb.run(&context),

@@ -55,7 +55,9 @@ pub use letter::{
     Letter, LetterFigures, LetterFilter, LetterOptions, LetterState, NewLetter, Undelivered,
 };
 pub use options::{Options, Subscription};
-pub use registry::{ASL, DURABLE, HistoryEvent, Late, Reply, Request, StateMachineLimits};
+pub use registry::{
+    APPROVAL, ASL, DURABLE, HistoryEvent, Late, Reply, Request, StateMachineLimits,
+};
 pub use start::{Engine, Parts};
 pub use storage::Storage;
 

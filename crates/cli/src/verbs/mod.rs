@@ -1,6 +1,7 @@
 //! The verbs that call a server. They are the same for every kind of execution.
 
 mod answer;
+mod approvals;
 mod callbacks;
 mod cancel;
 mod fork;
@@ -24,6 +25,7 @@ use crate::error::Failed;
 use crate::output::{self, Format};
 
 pub use answer::{Approve, Callback, Reject};
+pub use approvals::Approvals;
 pub use callbacks::{Callbacks, DeadLetters};
 pub use cancel::Cancel;
 pub use fork::Fork;
