@@ -330,23 +330,8 @@ impl Record {
                 phase,
                 address,
                 task_id,
-            } => match self.status.as_str() {
-                status::RUNNING if self.current_step == phase.step() => {
-                    let task =
-                        json!({ "agent": phase.agent(), "address": address, "task_id": task_id });
-                    self.extra.insert("agent_task".to_owned(), task);
-                }
-                _ => return Err(self.refused("dispatch")),
-            },
-            Change::Cancel { reason } => match self.status.as_str() {
-                status::CANCELLED => {}
-                _ if self.is_terminal() => return Err(self.refused("cancel")),
-                _ => {
-                    self.extra
-                        .insert("cancellation_reason".to_owned(), reason.clone().into());
-                    self.status = status::CANCELLED.to_owned();
-                }
-            },
+            } => self.dispatched(*phase, address, task_id)?,
+            Change::Cancel { reason } => self.cancel(reason)?,
             Change::Reject { reason } => match self.status.as_str() {
                 status::AWAITING_APPROVAL => {
                     self.extra
@@ -359,22 +344,7 @@ impl Record {
             Change::Complete {
                 report_url,
                 report_s3_key,
-            } => match (self.status.as_str(), self.current_step.as_str()) {
-                // A draft that was asked to be changed has been approved.
-                (status::RUNNING, "writing_phase") | (status::AWAITING_APPROVAL, _)
-                    if self.current_step == "writing_phase" || self.has_draft() =>
-                {
-                    self.complete_step(Phase::Writing.step(), Some(summary(true)), now);
-                    self.extra
-                        .insert("report_url".to_owned(), report_url.clone().into());
-                    self.extra
-                        .insert("report_s3_key".to_owned(), report_s3_key.clone().into());
-                    self.extra.insert("completed_at".to_owned(), now.into());
-                    self.move_to(status::COMPLETED, "completed");
-                }
-                (status::COMPLETED, _) => {}
-                _ => return Err(self.refused("complete")),
-            },
+            } => self.complete(report_url, report_s3_key, now)?,
             Change::Fail { error } => match self.status.as_str() {
                 status::FAILED => {}
                 _ if self.is_terminal() => return Err(self.refused("fail")),
@@ -397,70 +367,6 @@ impl Record {
                 self.extra.insert("last_callback".to_owned(), told);
             }
         }
-        Ok(())
-    }
-
-    /// The number of the approval that is asked for or was asked for last.
-    #[must_use]
-    pub fn approval_round(&self) -> u32 {
-        let round = self.extra.get("approval_round").and_then(Value::as_u64);
-        round
-            .and_then(|round| u32::try_from(round).ok())
-            .unwrap_or(1)
-    }
-
-    /// Whether there is a report already: a person asked for changes, and the writer has made them.
-    fn has_draft(&self) -> bool {
-        self.steps_completed
-            .iter()
-            .any(|entry| entry.step_name == Phase::Writing.step())
-    }
-
-    fn await_approval(
-        &mut self,
-        prior_has_result: bool,
-        round: u32,
-        now: &str,
-    ) -> Result<(), WorkflowStateError> {
-        match (self.status.as_str(), self.current_step.as_str()) {
-            (status::RUNNING, "analysis_phase") => {
-                self.finish_before(Phase::Writing, prior_has_result, now);
-            }
-            (status::RUNNING, "writing_phase") if round > 1 => {
-                let done = Some(summary(prior_has_result));
-                self.complete_step(Phase::Writing.step(), done, now);
-            }
-            (status::AWAITING_APPROVAL, _) if self.approval_round() == round => return Ok(()),
-            _ => return Err(self.refused("ask for approval")),
-        }
-        if round > 1 {
-            self.extra.insert("approval_round".to_owned(), round.into());
-        }
-        self.move_to(status::AWAITING_APPROVAL, "human_approval");
-        Ok(())
-    }
-
-    fn request_changes(
-        &mut self,
-        phase: Phase,
-        round: u32,
-        request: Value,
-    ) -> Result<(), WorkflowStateError> {
-        let known = self.extra.get("change_requests").and_then(Value::as_array);
-        let mut requests = known.cloned().unwrap_or_default();
-        if requests
-            .iter()
-            .any(|known| known.get("round") == request.get("round"))
-        {
-            return Ok(());
-        }
-        if self.status != status::AWAITING_APPROVAL || self.approval_round() != round {
-            return Err(self.refused("ask for changes"));
-        }
-        requests.push(request);
-        self.extra
-            .insert("change_requests".to_owned(), requests.into());
-        self.move_to(status::RUNNING, phase.step());
         Ok(())
     }
 
@@ -579,6 +485,8 @@ fn invalid(message: String) -> WorkflowStateError {
 fn summary(has_result: bool) -> Value {
     json!({ "status": "completed", "has_result": has_result })
 }
+
+mod rounds;
 
 #[cfg(test)]
 mod tests;
