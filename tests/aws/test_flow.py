@@ -216,3 +216,19 @@ def test_a_workflow_is_never_overwritten(stage: Stage) -> None:
 def ended(stage: Stage, name: str) -> dict[str, Any] | None:
     found = stage.functions.list_durable_executions_by_function(FunctionName="ResearchWorkflow", DurableExecutionName=name)
     return next((execution for execution in found["DurableExecutions"] if execution["Status"] not in ("RUNNING",)), None)
+
+
+def test_cancelling_a_workflow_reaches_its_agent(stage: Stage) -> None:
+    workflow = "flow-cancelled"
+    start(stage, workflow)
+    task = stage.dispatched()
+    session = (task["arn"], task["headers"]["x-amzn-bedrock-agentcore-runtime-session-id"])
+    until(lambda: "agent_task" in (stage.cloud.record(workflow) or {}), "the record names the agent's task")
+    ended_by = requests.post(f"{stage.api}/workflows/{workflow}/cancel", json={"reason": "no longer needed"}, timeout=60)
+    assert (ended_by.status_code, ended_by.json()["status"]) == (200, "CANCELLED"), ended_by.text
+    record = stage.status(workflow, "CANCELLED")
+    assert record["cancellation_reason"] == "no longer needed" and session in stage.gateway.stopped
+    late = success(task, {"summary": "too late"})
+    assert late["late"] is True and stage.cloud.record(workflow)["status"] == "CANCELLED"
+    [item] = stage.cloud.callbacks(workflow)
+    assert item["delivery"] == "late" and item["result"] == {"summary": "too late"}

@@ -127,9 +127,10 @@ def create(server: Dev) -> None:
     functions = client(server, "lambda")
     for name in ("greeting", "approval", "raises", "many", "changed"):
         create_function(functions, name, f"cli.{name}")
+    create_function(functions, "asks", "cli.asks", hours=48)
 
 
-def create_function(functions: Any, name: str, handler: str) -> None:
+def create_function(functions: Any, name: str, handler: str, hours: int = 2) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.write(FUNCTIONS / "cli.py", "cli.py")
@@ -141,7 +142,7 @@ def create_function(functions: Any, name: str, handler: str) -> None:
         Timeout=60,
         Code={"ZipFile": archive.getvalue()},
         Environment={"Variables": {"PYTHONPATH": sysconfig.get_paths()["purelib"]}},
-        DurableConfig={"ExecutionTimeout": 7200, "RetentionPeriodInDays": 1},
+        DurableConfig={"ExecutionTimeout": hours * 3600, "RetentionPeriodInDays": 1},
     )
 
 

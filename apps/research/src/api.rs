@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::artifact::REPORT_LINK;
-use crate::controller::{approve, start};
+use crate::controller::{approve, cancel, start};
 use crate::error::{Kind, WorkflowError};
 use crate::message::{is_workflow_id, parse_start, workflow_id_for_key};
 use crate::record::Record;
@@ -41,6 +41,8 @@ pub fn routes() -> Vec<Route> {
         route("GET", "/workflows/{id}"),
         route("POST", "/approve/{id}"),
         route("POST", "/workflows/{id}/approve"),
+        route("POST", "/workflows/{id}/cancel"),
+        route("DELETE", "/workflows/{id}"),
     ]
 }
 
@@ -102,6 +104,9 @@ async fn route(services: &Services, request: &Request) -> Result<(u16, Value), W
             200,
             approve(services, id, json_body(request)?, request.caller.as_deref()).await?,
         )),
+        ("POST", ["workflows", id, "cancel"]) | ("DELETE", ["workflows", id]) => {
+            Ok((200, cancel(services, id, json_body(request)?).await?))
+        }
         ("GET", ["workflows", _]) => Ok((404, json!({ "error": "Workflow not found" }))),
         _ => Ok((404, json!({ "error": "Not found" }))),
     }

@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use crate::error::{Kind, WorkflowError, WorkflowStateError};
 use crate::log::token_hash;
 use crate::message::{
-    Start, decision_value, generate_workflow_id, is_workflow_id, parse_start, pending, result_of,
+    Start, decision_value, generate_workflow_id, in_round, is_workflow_id, parse_start, pending,
+    result_of,
 };
-use crate::record::{Phase, Record, now, status};
+use crate::phase::cancel_agent;
+use crate::record::{Change, Phase, Record, now, status};
 use crate::services::Services;
 use crate::table::get_workflow_state;
 
@@ -25,7 +27,8 @@ pub async fn controller(services: &Services, event: &Value) -> Result<Value, Wor
     if let Some(action) = text("action") {
         return match (action, text("workflow_id")) {
             ("approve", Some(id)) => approve(services, id, event, None).await,
-            ("approve", None) => Err(missing("workflow_id")),
+            ("cancel", Some(id)) => cancel(services, id, event).await,
+            ("approve" | "cancel", None) => Err(missing("workflow_id")),
             _ => Err(WorkflowError::Invalid(format!(
                 "Unknown action: '{action}'"
             ))),
@@ -75,7 +78,10 @@ pub async fn approve(
     }
     let open = services
         .engine
-        .open_callback(&record.execution_arn, "human_approval")
+        .open_callback(
+            &record.execution_arn,
+            &in_round("human_approval", record.approval_round()),
+        )
         .await?;
     let callback = open.ok_or_else(|| not_awaiting(id))?;
     services.engine.succeed(&callback, &decision).await?;
@@ -85,6 +91,57 @@ pub async fn approve(
         "status": "decision_recorded", "workflow_id": id, "approved": decision.get("approved"),
         "approved_by": decision.get("approved_by"), "approved_at": decision.get("approved_at"),
     }))
+}
+
+/// Ends a workflow: its execution is stopped, its record is CANCELLED with the reason, and the agent that works is told. Cancelling it
+/// once more changes nothing.
+///
+/// # Errors
+/// The workflow does not exist or is over, or the service cannot be reached: then it can be tried again.
+pub async fn cancel(services: &Services, id: &str, body: &Value) -> Result<Value, WorkflowError> {
+    let given = body.get("reason").and_then(Value::as_str);
+    let reason = given
+        .filter(|reason| !reason.is_empty())
+        .unwrap_or("Cancelled by request");
+    let record = existing(services, id).await?;
+    let from = record.status.clone();
+    if from != status::CANCELLED {
+        if record.is_terminal() {
+            return Err(WorkflowStateError {
+                kind: Kind::Conflict,
+                message: format!("Workflow {id} is over: {from}"),
+            }
+            .into());
+        }
+        // First the execution: what it began meanwhile is refused by the record, and ended by whoever began it.
+        services.engine.stop(&record.execution_arn, reason).await?;
+    }
+    let change = Change::Cancel {
+        reason: reason.to_owned(),
+    };
+    let record = services.change(id, &change, &from).await?;
+    let mut agents = Vec::new();
+    if let Some((agent, address, task_id)) = agent_task(&record) {
+        let cancelled = cancel_agent(services, id, address, task_id).await;
+        agents.push(json!({ "agent": agent, "task_id": task_id, "cancelled": cancelled }));
+    }
+    services
+        .log
+        .info("workflow_cancelled", id, json!({ "agents": agents }));
+    Ok(json!({
+        "status": status::CANCELLED, "workflow_id": id,
+        "reason": record.text("cancellation_reason"), "agents": agents,
+    }))
+}
+
+/// The agent's task that was under way when the workflow was cancelled: who, where, what.
+fn agent_task(record: &Record) -> Option<(&str, &str, &str)> {
+    let task = record.extra.get("agent_task")?;
+    let text = |field: &str| task.get(field).and_then(Value::as_str);
+    let agent = text("agent")?;
+    let mut phases = Phase::ALL.into_iter();
+    let working = phases.any(|phase| phase.agent() == agent && phase.step() == record.current_step);
+    working.then_some((agent, text("address")?, text("task_id")?))
 }
 
 /// The original's resume path: a wait, its token and its value.

@@ -26,6 +26,13 @@ pub trait Engine: Send + Sync {
         result: &'a Value,
     ) -> Pending<'a, Result<(), WorkflowStateError>>;
 
+    /// Ends an execution as stopped; one that is over already stays as it is.
+    fn stop<'a>(
+        &'a self,
+        execution_arn: &'a str,
+        reason: &'a str,
+    ) -> Pending<'a, Result<(), WorkflowStateError>>;
+
     /// Settles a callback with what an agent said, byte for byte.
     fn answer<'a>(
         &'a self,
@@ -103,6 +110,22 @@ impl LambdaEngine {
         let sent = request.error(error).send().await;
         sent.map(|_| ())
             .map_err(|error| service(&error, "settling the callback"))
+    }
+
+    async fn end(&self, execution_arn: &str, reason: &str) -> Result<(), WorkflowStateError> {
+        let error = ErrorObject::builder()
+            .error_type("WorkflowCancelled")
+            .error_message(reason)
+            .build();
+        let request = self
+            .client
+            .stop_durable_execution()
+            .durable_execution_arn(execution_arn)
+            .error(error);
+        let stopped = request.send().await;
+        stopped
+            .map(|_| ())
+            .map_err(|error| service(&error, "stopping the workflow"))
     }
 
     async fn find(
@@ -185,6 +208,14 @@ impl Engine for LambdaEngine {
             Outcome::Success(result) => Box::pin(self.settle(callback_id, result)),
             Outcome::Failure(error) => Box::pin(self.fail(callback_id, error)),
         }
+    }
+
+    fn stop<'a>(
+        &'a self,
+        execution_arn: &'a str,
+        reason: &'a str,
+    ) -> Pending<'a, Result<(), WorkflowStateError>> {
+        Box::pin(self.end(execution_arn, reason))
     }
 
     fn open_callback<'a>(

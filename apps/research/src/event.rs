@@ -98,7 +98,12 @@ impl Events {
         let detail = json!({
             "workflow_id": id, "from": from, "to": record.status, "current_step": record.current_step, "at": record.updated_at,
         });
-        let event_id = format!("{id}/state/{}/{}", record.status, record.current_step);
+        let state = format!("{id}/state/{}/{}", record.status, record.current_step);
+        // In a second round a state is entered again: that is another event.
+        let event_id = match record.approval_round() {
+            1 => state,
+            round => format!("{state}/{round}"),
+        };
         self.send(id, &event_id, &entry("WorkflowStateChanged", &detail, id))
             .await;
     }

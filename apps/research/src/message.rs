@@ -25,6 +25,8 @@ pub struct Start {
 pub struct Decision {
     /// Only JSON `true` approves.
     pub approved: bool,
+    /// Who is to do it again before the person decides once more.
+    pub changes: Option<Phase>,
     /// For the writer; empty by default.
     pub feedback: String,
     /// Who decided, if known.
@@ -127,14 +129,14 @@ pub fn workflow_id_for_key(key: &str) -> String {
 
 /// Message id of one dispatch: the same for every re-send, another for every decided new generation.
 #[must_use]
-pub fn message_id(execution_arn: &str, phase: Phase, generation: u32) -> String {
-    uuid_of(&format!("{execution_arn}/{}/{generation}", phase.step()))
+pub fn message_id(execution_arn: &str, step: &str, generation: u32) -> String {
+    uuid_of(&format!("{execution_arn}/{step}/{generation}"))
 }
 
 /// The A2A context of one dispatch, by which a task is looked up before a message is sent again.
 #[must_use]
-pub fn context_id(workflow_id: &str, phase: Phase, generation: u32) -> String {
-    format!("{workflow_id}-{}-{generation}", phase.step())
+pub fn context_id(workflow_id: &str, step: &str, generation: u32) -> String {
+    format!("{workflow_id}-{step}-{generation}")
 }
 
 fn uuid_of(text: &str) -> String {
@@ -154,23 +156,42 @@ pub fn hex_digest(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What a phase's agent is sent besides the callback: `task` always, then the seed's fields of that phase.
+/// What an agent works on.
+#[derive(Debug, Clone, Copy)]
+pub struct Work<'a> {
+    /// What the workflow is about.
+    pub topic: &'a str,
+    /// The caller's parameters.
+    pub parameters: &'a Value,
+    /// The result of the phase before.
+    pub input: &'a Value,
+    /// The reviewer's words.
+    pub feedback: &'a str,
+    /// What the reviewer wants changed; null when there is nothing yet.
+    pub draft: &'a Value,
+}
+
+/// What a phase's agent is sent besides the callback: `task` always, then the seed's fields of that phase. An agent that is to change
+/// something also gets what it made, as `draft`, and the analyst the feedback.
 #[must_use]
-pub fn phase_payload(
-    phase: Phase,
-    topic: &str,
-    parameters: &Value,
-    input: &Value,
-    feedback: &str,
-) -> Value {
-    let task = phase.task();
-    match phase {
+pub fn phase_payload(phase: Phase, work: &Work<'_>) -> Value {
+    let (task, topic, parameters) = (phase.task(), work.topic, work.parameters);
+    let mut payload = match phase {
         Phase::Research => json!({ "task": task, "topic": topic, "parameters": parameters }),
-        Phase::Analysis => json!({ "task": task, "research_data": input, "topic": topic }),
+        Phase::Analysis => json!({ "task": task, "research_data": work.input, "topic": topic }),
         Phase::Writing => {
-            json!({ "task": task, "analysis": input, "feedback": feedback, "topic": topic, "parameters": parameters })
+            json!({ "task": task, "analysis": work.input, "feedback": work.feedback, "topic": topic, "parameters": parameters })
+        }
+    };
+    if let Some(fields) = payload.as_object_mut() {
+        if !work.draft.is_null() {
+            fields.insert("draft".to_owned(), work.draft.clone());
+        }
+        if phase == Phase::Analysis && !work.feedback.is_empty() {
+            fields.insert("feedback".to_owned(), work.feedback.into());
         }
     }
+    payload
 }
 
 /// Adds the address of the wait to a payload.
@@ -225,6 +246,9 @@ impl Decision {
                 .get("approved")
                 .and_then(Value::as_bool)
                 .unwrap_or(false),
+            changes: verdict(value)
+                .filter(|verdict| *verdict == Verdict::Changes)
+                .and_then(|_| producer(value)),
             feedback: text("feedback").unwrap_or_default(),
             approved_by: text("approved_by"),
             reason: text("reason"),
@@ -236,6 +260,7 @@ impl Decision {
     pub fn expired() -> Self {
         Self {
             approved: false,
+            changes: None,
             feedback: String::new(),
             approved_by: None,
             reason: Some("Approval timed out".to_owned()),
@@ -243,28 +268,96 @@ impl Decision {
     }
 }
 
+/// The three answers that a person can give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Approved,
+    Rejected,
+    Changes,
+}
+
+/// What a decision says: in one word, or in the seed's field. A word that contradicts the field is none.
+fn verdict(body: &Value) -> Option<Verdict> {
+    let approved = body.get("approved").and_then(Value::as_bool);
+    let Some(word) = body.get("decision").and_then(Value::as_str) else {
+        return approved.map(|approved| {
+            if approved {
+                Verdict::Approved
+            } else {
+                Verdict::Rejected
+            }
+        });
+    };
+    let verdict = match word.to_ascii_lowercase().as_str() {
+        "approve" | "approved" => Verdict::Approved,
+        "reject" | "rejected" => Verdict::Rejected,
+        "changes" | "request_changes" | "changes_requested" => Verdict::Changes,
+        _ => return None,
+    };
+    let agrees = approved.is_none_or(|approved| approved == (verdict == Verdict::Approved));
+    agrees.then_some(verdict)
+}
+
+/// Whose work is to be done again: the writer's, unless the decision names the analyst.
+fn producer(body: &Value) -> Option<Phase> {
+    match body.get("changes_to").and_then(Value::as_str) {
+        None | Some("" | "writer") => Some(Phase::Writing),
+        Some("analyst") => Some(Phase::Analysis),
+        Some(_) => None,
+    }
+}
+
 /// The value that settles the human_approval wait, from what a client sent.
 ///
 /// # Errors
-/// `approved` is missing or not a boolean: an API must not turn a typing error into a rejection.
+/// `approved` is missing or not a boolean and there is no decision in a word: an API must not turn a typing error into a rejection. Changes
+/// are asked for without saying which, or of nobody who makes any.
 pub fn decision_value(
     body: &Value,
     approved_by: Option<&str>,
     now: &str,
 ) -> Result<Value, WorkflowError> {
-    let Some(approved) = body.get("approved").and_then(Value::as_bool) else {
-        return Err(WorkflowError::Invalid(
-            "Missing required field: 'approved'".to_owned(),
-        ));
+    let invalid = |text: &str| Err(WorkflowError::Invalid(text.to_owned()));
+    let Some(verdict) = verdict(body) else {
+        return invalid(if body.get("decision").is_some() {
+            "decision must be approved, rejected or changes_requested, and agree with 'approved'"
+        } else {
+            "Missing required field: 'approved'"
+        });
     };
     let text = |field: &str| body.get(field).and_then(Value::as_str);
-    Ok(json!({
+    let feedback = text("feedback").unwrap_or_default();
+    let approved = verdict == Verdict::Approved;
+    let mut value = json!({
         "approved": approved,
-        "feedback": text("feedback").unwrap_or_default(),
+        "feedback": feedback,
         "approved_by": approved_by.or_else(|| text("approved_by")),
         "approved_at": text("approved_at").unwrap_or(now),
-        "reason": text("reason").or_else(|| text("feedback").filter(|feedback| !approved && !feedback.is_empty())),
-    }))
+        "reason": text("reason").or_else(|| Some(feedback).filter(|feedback| !approved && !feedback.is_empty())),
+    });
+    if verdict == Verdict::Changes {
+        if feedback.is_empty() {
+            return invalid("Missing required field: 'feedback'");
+        }
+        let Some(phase) = producer(body) else {
+            return invalid("changes_to must be writer or analyst");
+        };
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("decision".to_owned(), "changes_requested".into());
+            fields.insert("changes_to".to_owned(), phase.agent().into());
+        }
+    }
+    Ok(value)
+}
+
+/// The name of a step, wait or phase in a round: the seed's in the first one, with its number in the others.
+#[must_use]
+pub fn in_round(name: &str, round: u32) -> String {
+    if round <= 1 {
+        name.to_owned()
+    } else {
+        format!("{name}_{round}")
+    }
 }
 
 /// What a caller is told about a workflow that waits or is over (specification, §4).
@@ -281,7 +374,9 @@ pub fn result_of(record: &Record, callback_url: &str) -> Value {
         status::FAILED => {
             json!({ "status": status::FAILED, "workflow_id": id, "error": record.extra.get("error") })
         }
-        status::CANCELLED => json!({ "status": status::CANCELLED, "workflow_id": id }),
+        status::CANCELLED => {
+            json!({ "status": status::CANCELLED, "workflow_id": id, "reason": record.text("cancellation_reason") })
+        }
         _ => {
             let phase = Phase::ALL
                 .into_iter()

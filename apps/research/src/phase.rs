@@ -17,10 +17,13 @@ use crate::error::{
     AGENT_EXECUTION_ERROR, AgentInvocationError, Kind, WorkflowError, is_transient,
 };
 use crate::log::{Level, token_hash};
-use crate::message::{context_id, has_result, message_id, phase_payload, with_callback};
-use crate::record::Phase;
+use crate::message::{
+    Work, context_id, has_result, in_round, message_id, phase_payload, with_callback,
+};
+use crate::record::{Change, Phase};
 use crate::services::Services;
 use crate::steps::enter_phase;
+use crate::table::change_status;
 
 /// What an agent is to do in a phase.
 #[derive(Debug, Clone)]
@@ -35,8 +38,19 @@ pub struct AgentTask {
     pub parameters: Value,
     /// The result of the phase before; null in the first.
     pub input: Value,
-    /// The reviewer's words; for the writer.
+    /// The reviewer's words.
     pub feedback: String,
+    /// What the reviewer wants changed; null when there is nothing yet.
+    pub draft: Value,
+    /// How often this phase has been asked for, from 1.
+    pub round: u32,
+}
+
+impl AgentTask {
+    /// Names the steps: the seed's names, with a number from the second round on.
+    fn name(&self) -> String {
+        in_round(self.phase.step(), self.round)
+    }
 }
 
 const STEP_ATTEMPTS: u32 = 6;
@@ -143,7 +157,7 @@ pub async fn invoke_agent_with_callback(
     services: &Services,
     task: AgentTask,
 ) -> Result<Value, WorkflowError> {
-    let name = task.phase.step();
+    let name = task.name();
     let hours = task.phase.timeout_hours();
     // The wait exists before the agent hears of it, so that even a push that overtakes the dispatch's reply has an address.
     let callback = ctx
@@ -212,7 +226,7 @@ fn dispatch_step(
     } else {
         "redispatch"
     };
-    let name = format!("{}_{suffix}", task.phase.step());
+    let name = format!("{}_{suffix}", task.name());
     let (own, task, token, execution) = (
         services.clone(),
         task.clone(),
@@ -228,32 +242,92 @@ fn dispatch_step(
             .await?;
         let wait = Wait {
             workflow_id: task.workflow_id.clone(),
-            step: format!("{}_await", task.phase.step()),
+            step: format!("{}_await", task.name()),
         };
         own.callbacks.expect(&key_of(&token), &wait).await?;
         let callback_url = own.settings.callback_url(&task.workflow_id);
+        let draft_kind = format!("{}_draft_{}", task.phase.step(), task.round);
+        let draft = own
+            .by_reference(&record, &draft_kind, task.draft.clone())
+            .await?;
         let payload = phase_payload(
             task.phase,
-            &task.topic,
-            &task.parameters,
-            &input,
-            &task.feedback,
+            &Work {
+                topic: &task.topic,
+                parameters: &task.parameters,
+                input: &input,
+                feedback: &task.feedback,
+                draft: &draft,
+            },
         );
         let dispatch = Dispatch {
             agent: own.agent(task.phase).to_owned(),
-            message_id: message_id(&execution, task.phase, generation),
-            context_id: context_id(&task.workflow_id, task.phase, generation),
+            message_id: message_id(&execution, &task.name(), generation),
+            context_id: context_id(&task.workflow_id, &task.name(), generation),
             payload: with_callback(payload, &task.workflow_id, &callback_url, &token),
             callback_url,
             callback_token: token.clone(),
         };
         let mut dispatched = dispatch_agent_task(&own, &task.workflow_id, &dispatch).await?;
+        tell_record(&own, &task, &dispatched).await?;
         dispatched.progress = finished(&own, &task, dispatched.progress, &token).await?;
         if let Progress::Failed { error } = &dispatched.progress {
             return Err(agent_failed(error).into());
         }
         Ok(dispatched)
     })
+}
+
+/// Keeps the agent's task in the record, where whoever cancels the workflow finds it. When it was cancelled meanwhile, the task that has
+/// just begun is ended here.
+async fn tell_record(
+    services: &Services,
+    task: &AgentTask,
+    dispatched: &Dispatched,
+) -> Result<(), WorkflowError> {
+    let Some(task_id) = dispatched.task_id.clone() else {
+        return Ok(());
+    };
+    let address = services.agent(task.phase);
+    let change = Change::Dispatched {
+        phase: task.phase,
+        address: address.to_owned(),
+        task_id: task_id.clone(),
+    };
+    let told = change_status(
+        &*services.records,
+        &task.workflow_id,
+        &change,
+        &services.log,
+    )
+    .await;
+    match told {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            if !error.kind.is_transient() {
+                cancel_agent(services, &task.workflow_id, address, &task_id).await;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// Asks an agent to stop; says whether it took that.
+pub(crate) async fn cancel_agent(
+    services: &Services,
+    workflow_id: &str,
+    agent: &str,
+    task_id: &str,
+) -> bool {
+    let cancelled = services.agents.cancel(agent, task_id).await;
+    if let Err(error) = &cancelled {
+        services.log.info(
+            "agent_cancel_refused",
+            workflow_id,
+            json!({ "agent": agent, "error": error.message }),
+        );
+    }
+    cancelled.is_ok()
 }
 
 fn input_kind(phase: Phase) -> &'static str {
@@ -309,7 +383,7 @@ async fn poll(
     token: &str,
     mut dispatched: Dispatched,
 ) -> Result<Value, BoxError> {
-    let name = task.phase.step();
+    let name = task.name();
     let mut generation = 1;
     let mut round = 0;
     loop {
@@ -400,7 +474,7 @@ async fn finished(
         match found {
             Some(record) => {
                 services
-                    .by_reference(&record, &format!("{}_result", task.phase.step()), result)
+                    .by_reference(&record, &format!("{}_result", task.name()), result)
                     .await?
             }
             None => result,
@@ -428,7 +502,7 @@ async fn fetched(
         return Ok(result);
     }
     let (own, id) = (services.clone(), task.workflow_id.clone());
-    let name = format!("{}_fetch_artifact", task.phase.step());
+    let name = format!("{}_fetch_artifact", task.name());
     step(ctx, services, &task.workflow_id, name, move || async move {
         let content = own.resolve(&id, &result).await?;
         Ok(if is_large_payload(&content, LARGE_PAYLOAD_BYTES) {
@@ -455,15 +529,9 @@ async fn stop_agent(
         ctx,
         services,
         &task.workflow_id,
-        format!("{}_cancel", phase.step()),
+        format!("{}_cancel", task.name()),
         move || async move {
-            if let Err(error) = own.agents.cancel(own.agent(phase), &task_id).await {
-                own.log.info(
-                    "agent_cancel_refused",
-                    &id,
-                    json!({ "step": phase.step(), "error": error.message }),
-                );
-            }
+            cancel_agent(&own, &id, own.agent(phase), &task_id).await;
             Ok(())
         },
     )

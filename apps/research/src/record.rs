@@ -68,6 +68,16 @@ impl Phase {
         }
     }
 
+    /// Who does it.
+    #[must_use]
+    pub fn agent(self) -> &'static str {
+        match self {
+            Self::Research => "researcher",
+            Self::Analysis => "analyst",
+            Self::Writing => "writer",
+        }
+    }
+
     /// What a caller is told is awaited, with the sentence for it.
     #[must_use]
     pub fn awaiting(self) -> (&'static str, &'static str) {
@@ -145,6 +155,33 @@ pub enum Change {
     AwaitApproval {
         /// Whether the analysis is more than null.
         prior_has_result: bool,
+        /// The first time, the second and so on; a person may ask for changes.
+        round: u32,
+    },
+    /// The person wants something changed; it is asked for approval again afterwards.
+    RequestChanges {
+        /// What is done again.
+        phase: Phase,
+        /// What the person wants.
+        feedback: String,
+        /// Who, if known.
+        requested_by: Option<String>,
+        /// The round that ends with it.
+        round: u32,
+    },
+    /// An agent has the task of the current phase.
+    Dispatched {
+        /// The phase.
+        phase: Phase,
+        /// Where the agent is: whoever cancels the workflow may have no agents of its own.
+        address: String,
+        /// What the agent calls it.
+        task_id: String,
+    },
+    /// Somebody ended the workflow.
+    Cancel {
+        /// Goes into `cancellation_reason`.
+        reason: String,
     },
     /// The person said no, or nobody said anything in time.
     Reject {
@@ -275,16 +312,26 @@ impl Record {
                 phase,
                 prior_has_result,
             } => self.enter(*phase, *prior_has_result, now)?,
-            Change::AwaitApproval { prior_has_result } => {
-                match (self.status.as_str(), self.current_step.as_str()) {
-                    (status::RUNNING, "analysis_phase") => {
-                        self.finish_before(Phase::Writing, *prior_has_result, now);
-                        self.move_to(status::AWAITING_APPROVAL, "human_approval");
-                    }
-                    (status::AWAITING_APPROVAL, _) => {}
-                    _ => return Err(self.refused("ask for approval")),
-                }
+            Change::AwaitApproval {
+                prior_has_result,
+                round,
+            } => self.await_approval(*prior_has_result, *round, now)?,
+            Change::RequestChanges {
+                phase,
+                feedback,
+                requested_by,
+                round,
+            } => {
+                let request = json!({ "round": round, "changes_to": phase.agent(), "feedback": feedback,
+                                      "requested_by": requested_by, "requested_at": now });
+                self.request_changes(*phase, *round, request)?;
             }
+            Change::Dispatched {
+                phase,
+                address,
+                task_id,
+            } => self.dispatched(*phase, address, task_id)?,
+            Change::Cancel { reason } => self.cancel(reason)?,
             Change::Reject { reason } => match self.status.as_str() {
                 status::AWAITING_APPROVAL => {
                     self.extra
@@ -297,19 +344,7 @@ impl Record {
             Change::Complete {
                 report_url,
                 report_s3_key,
-            } => match (self.status.as_str(), self.current_step.as_str()) {
-                (status::RUNNING, "writing_phase") => {
-                    self.complete_step(Phase::Writing.step(), Some(summary(true)), now);
-                    self.extra
-                        .insert("report_url".to_owned(), report_url.clone().into());
-                    self.extra
-                        .insert("report_s3_key".to_owned(), report_s3_key.clone().into());
-                    self.extra.insert("completed_at".to_owned(), now.into());
-                    self.move_to(status::COMPLETED, "completed");
-                }
-                (status::COMPLETED, _) => {}
-                _ => return Err(self.refused("complete")),
-            },
+            } => self.complete(report_url, report_s3_key, now)?,
             Change::Fail { error } => match self.status.as_str() {
                 status::FAILED => {}
                 _ if self.is_terminal() => return Err(self.refused("fail")),
@@ -450,6 +485,8 @@ fn invalid(message: String) -> WorkflowStateError {
 fn summary(has_result: bool) -> Value {
     json!({ "status": "completed", "has_result": has_result })
 }
+
+mod rounds;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use crate::artifact::{LARGE_PAYLOAD_BYTES, REPORT_LINK, REVIEW_LINK, is_large_pa
 use crate::error::{WorkflowError, sanitize_error};
 use crate::event::{entry, sns_notification};
 use crate::log::Level;
-use crate::message::{approval_message, has_result};
+use crate::message::{approval_message, has_result, in_round};
 use crate::record::{Change, Phase, Record, now, status};
 use crate::services::Services;
 use crate::table::{change_status, create_workflow_record};
@@ -66,11 +66,12 @@ pub async fn request_approval(
     services: &Services,
     workflow_id: &str,
     analysis: &Value,
+    round: u32,
 ) -> Result<Value, WorkflowError> {
     services
         .log
         .info("requesting_approval", workflow_id, json!({}));
-    let requested = ask(services, workflow_id, analysis)
+    let requested = ask(services, workflow_id, analysis, round)
         .await
         .map_err(|error| error.within("Failed to request approval"));
     match &requested {
@@ -86,10 +87,12 @@ async fn ask(
     services: &Services,
     workflow_id: &str,
     analysis: &Value,
+    round: u32,
 ) -> Result<Value, WorkflowError> {
     let analysis = services.resolve(workflow_id, analysis).await?;
     let review_url = if is_large_payload(&analysis, LARGE_PAYLOAD_BYTES) {
-        let key = format!("approvals/{workflow_id}/analysis_results.json");
+        let name = in_round("analysis_results", round);
+        let key = format!("approvals/{workflow_id}/{name}.json");
         services
             .store(workflow_id, &key, &analysis, "application/json")
             .await?;
@@ -99,6 +102,7 @@ async fn ask(
     };
     let change = Change::AwaitApproval {
         prior_has_result: has_result(&analysis),
+        round,
     };
     let record = services
         .change(workflow_id, &change, status::RUNNING)
@@ -113,16 +117,13 @@ async fn ask(
         &approve_url,
         &record.updated_at,
     );
+    let event_id = format!("{workflow_id}/{}", in_round("approval", round));
     match &settings.approval_topic {
         Some(topic) => {
             let notification = sns_notification(topic, workflow_id, &message);
             services
                 .events
-                .send(
-                    workflow_id,
-                    &format!("{workflow_id}/approval/sns"),
-                    &notification,
-                )
+                .send(workflow_id, &format!("{event_id}/sns"), &notification)
                 .await;
             services.log.info(
                 "approval_notification_sent",
@@ -138,10 +139,7 @@ async fn ask(
         ),
     }
     let event = entry("ApprovalRequested", &message, workflow_id);
-    services
-        .events
-        .send(workflow_id, &format!("{workflow_id}/approval"), &event)
-        .await;
+    services.events.send(workflow_id, &event_id, &event).await;
     Ok(json!({ "requested_at": record.updated_at, "stored_for_review": review_url.is_some() }))
 }
 

@@ -11,10 +11,11 @@ use crate::error::{
     AgentInvocationError, ArtifactStorageError, Kind, WorkflowError, WorkflowStateError,
 };
 use crate::message::{
-    Decision, Start, completed, is_workflow_id, parse_start, rejected, workflow_id_for_key,
+    Decision, Start, completed, in_round, is_workflow_id, parse_start, rejected,
+    workflow_id_for_key,
 };
 use crate::phase::{AgentTask, JsonOrText, invoke_agent_with_callback, step, suspended};
-use crate::record::{Phase, Record};
+use crate::record::{Change, Phase, Record, status};
 use crate::services::Services;
 use crate::steps::{
     Finalized, finalize_workflow, init_workflow, mark_failed, mark_rejected, request_approval,
@@ -107,19 +108,13 @@ async fn flow(
     let analysis = invoke_agent_with_callback(
         ctx,
         services,
-        run.task(Phase::Analysis, research, String::new()),
+        run.task(Phase::Analysis, research.clone(), String::new()),
     )
     .await?;
-    let decision = decide(ctx, services, run, &analysis).await?;
-    if !decision.approved {
-        return Ok(reject(ctx, services, run, decision).await?);
-    }
-    let report = invoke_agent_with_callback(
-        ctx,
-        services,
-        run.task(Phase::Writing, analysis, decision.feedback),
-    )
-    .await?;
+    let report = match review(ctx, services, run, research, analysis).await? {
+        Reviewed::Report(report) => report,
+        Reviewed::Rejected(decision) => return Ok(reject(ctx, services, run, decision).await?),
+    };
 
     let (own, id) = (services.clone(), run.id.clone());
     let done: Finalized = step(
@@ -137,6 +132,74 @@ async fn flow(
     ))
 }
 
+/// How often a person may ask for changes before the next time counts as a rejection.
+const CHANGE_ROUNDS_MAX: u32 = 10;
+
+enum Reviewed {
+    Report(Value),
+    Rejected(Decision),
+}
+
+/// Asks a person until there is a report or a rejection. In the seed's flow, once: approved, the writer writes, and its report is the
+/// result. When changes are asked for, the writer, or the analyst, gets the feedback, and what comes of it is asked about again; a report
+/// that was reviewed so is the result as soon as it is approved.
+async fn review(
+    ctx: &DurableContext,
+    services: &Services,
+    run: &Run,
+    research: Value,
+    mut analysis: Value,
+) -> Result<Reviewed, WorkflowError> {
+    let mut draft = None;
+    let (mut analyses, mut reports) = (1, 0);
+    let mut round = 1;
+    loop {
+        let shown = draft.as_ref().unwrap_or(&analysis);
+        let mut decision = decide(ctx, services, run, shown, round).await?;
+        if decision.approved {
+            if let Some(report) = draft {
+                return Ok(Reviewed::Report(report));
+            }
+            let task = AgentTask {
+                round: reports + 1,
+                ..run.task(Phase::Writing, analysis, decision.feedback)
+            };
+            let report = invoke_agent_with_callback(ctx, services, task).await?;
+            return Ok(Reviewed::Report(report));
+        }
+        let Some(phase) = decision.changes else {
+            return Ok(Reviewed::Rejected(decision));
+        };
+        if round > CHANGE_ROUNDS_MAX {
+            let reason = format!("Changes were requested {round} times");
+            decision.reason = Some(reason);
+            return Ok(Reviewed::Rejected(decision));
+        }
+        changes_requested(ctx, services, run, (phase, &decision), round).await?;
+        let feedback = decision.feedback;
+        if phase == Phase::Analysis {
+            analyses += 1;
+            let task = AgentTask {
+                draft: analysis,
+                round: analyses,
+                ..run.task(Phase::Analysis, research.clone(), feedback)
+            };
+            analysis = invoke_agent_with_callback(ctx, services, task).await?;
+            // What was written about another analysis is not asked about any more.
+            draft = None;
+        } else {
+            reports += 1;
+            let task = AgentTask {
+                draft: draft.take().unwrap_or_default(),
+                round: reports,
+                ..run.task(Phase::Writing, analysis.clone(), feedback)
+            };
+            draft = Some(invoke_agent_with_callback(ctx, services, task).await?);
+        }
+        round += 1;
+    }
+}
+
 impl Run {
     fn task(&self, phase: Phase, input: Value, feedback: String) -> AgentTask {
         AgentTask {
@@ -146,8 +209,33 @@ impl Run {
             parameters: self.parameters.clone(),
             input,
             feedback,
+            draft: Value::Null,
+            round: 1,
         }
     }
+}
+
+/// Keeps in the record what the person wants changed.
+async fn changes_requested(
+    ctx: &DurableContext,
+    services: &Services,
+    run: &Run,
+    (phase, decision): (Phase, &Decision),
+    round: u32,
+) -> Result<(), OperationError> {
+    let (own, id) = (services.clone(), run.id.clone());
+    let change = Change::RequestChanges {
+        phase,
+        feedback: decision.feedback.clone(),
+        requested_by: decision.approved_by.clone(),
+        round,
+    };
+    let name = in_round("request_changes", round);
+    step(ctx, services, &run.id, name, move || async move {
+        let changed = own.change(&id, &change, status::AWAITING_APPROVAL).await;
+        changed.map(|_| ())
+    })
+    .await
 }
 
 /// Asks for approval and waits for it. The wait is created first: whoever sees the request can answer it.
@@ -155,25 +243,27 @@ async fn decide(
     ctx: &DurableContext,
     services: &Services,
     run: &Run,
-    analysis: &Value,
+    shown: &Value,
+    round: u32,
 ) -> Result<Decision, OperationError> {
     let timeout: Duration = services.settings.approval_timeout;
     let callback = ctx
         .create_callback::<Value>()
-        .name("human_approval")
+        .name(in_round("human_approval", round))
         .timeout(timeout)
         .serdes(JsonOrText)
         .await?;
-    let (own, id, analysis) = (services.clone(), run.id.clone(), analysis.clone());
+    let (own, id, shown) = (services.clone(), run.id.clone(), shown.clone());
     let _: Value = step(
         ctx,
         services,
         &run.id,
-        "request_approval".to_owned(),
-        move || async move { request_approval(&own, &id, &analysis).await },
+        in_round("request_approval", round),
+        move || async move { request_approval(&own, &id, &shown, round).await },
     )
     .await?;
-    suspended(ctx, services, &run.id, "human_approval");
+    let wait = in_round("human_approval", round);
+    suspended(ctx, services, &run.id, &wait);
     match callback.result().await {
         Ok(value) => Ok(Decision::from_value(&value)),
         Err(error) if is_expiry(&error) => Ok(Decision::expired()),

@@ -40,6 +40,7 @@ pub struct Access {
 pub struct Client {
     url: String,
     key: Option<String>,
+    chosen_key: bool,
     http: reqwest::blocking::Client,
 }
 
@@ -64,6 +65,7 @@ impl Client {
             .clone()
             .or_else(|| noted(KEY_FILE).filter(|_| is_local));
         let mut builder = reqwest::blocking::Client::builder()
+            .user_agent(concat!("everstep-cli/", env!("CARGO_PKG_VERSION")))
             .timeout(Duration::from_secs(60))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy();
@@ -72,9 +74,15 @@ impl Client {
         }
         Ok(Self {
             url,
+            chosen_key: access.api_key.is_some(),
             key,
             http: builder.build()?,
         })
+    }
+
+    /// Whether somebody said which key to show. The one of a server in this folder is nobody's in particular.
+    pub const fn has_chosen_key(&self) -> bool {
+        self.chosen_key
     }
 
     pub fn url(&self) -> &str {
@@ -99,6 +107,12 @@ impl Client {
     /// As [`Client::get`].
     pub fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.send(self.http.post(format!("{}{path}", self.url)).json(body))
+    }
+
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn put(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(self.http.put(self.absolute(path)).json(body))
     }
 
     /// # Errors

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions, host};
+use everstep_engine::blobs::ArtifactOptions;
 use everstep_engine::{ClockMode, Engine, Handle, Options, Storage};
 use everstep_logs::Logs;
 use everstep_server::{BindError, Callbacks, Code, Door, Key, Keys, Metrics, Tls, Worker, Workers};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::artifacts::{self, ArtifactArguments};
+use crate::artifacts;
 use crate::bounds::Bounds;
 #[cfg(feature = "aws")]
 use crate::cloudwatch::CloudWatchSettings;
@@ -83,7 +84,7 @@ pub struct Ground<'a> {
     pub host: &'a HostArguments,
     pub services: &'a ServiceArguments,
     pub wanted: &'a Wanted,
-    pub artifacts: &'a ArtifactArguments,
+    pub artifacts: &'a ArtifactOptions,
 }
 
 impl Ground<'_> {
@@ -104,7 +105,7 @@ impl Ground<'_> {
 
     pub fn dispatcher(&self, host: &FunctionHost) -> FunctionDispatcher {
         let code = self.data.join("code");
-        let mut services = self.services.options(self.data, self.logs);
+        let mut services = self.services.options(self.data, self.logs, self.url);
         services.sinks = self.wanted.notifications.sinks.clone();
         FunctionDispatcher::with_services(host.clone(), self.url.to_owned(), code, services)
     }
@@ -117,6 +118,7 @@ impl Ground<'_> {
         dispatcher: &FunctionDispatcher,
         host: &FunctionHost,
     ) -> Result<JoinSet<()>> {
+        handle.adopt_agents().await?;
         let mut watching = JoinSet::new();
         #[cfg(feature = "aws")]
         if let Some(cloudwatch) = self.wanted.cloudwatch.clone() {
@@ -143,17 +145,16 @@ impl Ground<'_> {
         clock: ClockMode,
         bounds: &Bounds,
     ) -> Result<Engine> {
-        let kept = self.artifacts.options()?;
         let options = Options {
             clock,
             state_machines: bounds.of_state_machines(),
             subscriptions: self.wanted.notifications.subscribed.clone(),
-            artifacts: kept.clone(),
+            artifacts: self.artifacts.clone(),
             ..Options::default()
         };
         let engine = Engine::open(storage, Arc::new(dispatcher.clone()), options)
             .map_err(|error| unopened(&error, self.data))?;
-        artifacts::probe(engine.handle(), &kept).await?;
+        artifacts::probe(engine.handle(), self.artifacts).await?;
         Ok(engine)
     }
 }

@@ -97,6 +97,7 @@ impl Dev {
             .into());
         }
         let wanted = Wanted::read(&settings, &telemetry)?;
+        let artifacts = self.artifacts.options(&settings)?;
         let data = Ground::folder(&self.data)?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -111,7 +112,7 @@ impl Dev {
             // What listens on this machine is reached by functions, too.
             services: &self.services.clone().with_loopback(),
             wanted: &wanted,
-            artifacts: &self.artifacts,
+            artifacts: &artifacts,
         };
         let host = ground.host().await?;
         let dispatcher = ground.dispatcher(&host);

@@ -65,6 +65,9 @@ pub struct Create {
     /// What it is good for
     #[arg(long, value_enum, default_value_t)]
     role: RoleArgument,
+    /// A group that its holder is in, for approvals that ask groups; may be given several times
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
     /// How long it is good, such as 90s, 45m, 12h or 30d; it then has a session token, too
     #[arg(long, value_name = "TIME")]
     expires_in: Option<String>,
@@ -135,6 +138,7 @@ impl Create {
         let entry = Entry {
             name: self.name.clone(),
             role: self.role.as_str().to_owned(),
+            groups: self.groups.clone(),
             access_key_id: access_key_id.clone(),
             secret_access_key: secret_access_key.clone(),
             session_token: session_token.clone(),
@@ -186,7 +190,7 @@ fn list(file: &Path, format: Format) -> Result<()> {
         .into_iter()
         .map(|entry| {
             json!({
-                "name": entry.name, "role": entry.role, "access_key_id": entry.access_key_id,
+                "name": entry.name, "role": entry.role, "groups": entry.groups.join(", "), "access_key_id": entry.access_key_id,
                 "created_at": entry.created_at, "expires_at": entry.expires_at,
             })
         })
@@ -198,6 +202,7 @@ fn list(file: &Path, format: Format) -> Result<()> {
         &[
             ("NAME", "/name"),
             ("ROLE", "/role"),
+            ("GROUPS", "/groups"),
             ("ACCESS KEY", "/access_key_id"),
             ("CREATED", "/created_at"),
             ("EXPIRES", "/expires_at"),
@@ -235,6 +240,7 @@ pub fn from_text(text: &str) -> Result<Key> {
     Ok(Key {
         name: "EVERSTEP_ADMIN_KEY".to_owned(),
         role: Role::Admin,
+        groups: Vec::new(),
         access: Some(AccessKey {
             id: id.to_owned(),
             secret_access_key: secret.to_owned().into(),
@@ -257,6 +263,7 @@ pub fn known(name: &str, role: Role, api_key: &str) -> Key {
     Key {
         name: name.to_owned(),
         role,
+        groups: Vec::new(),
         access: None,
         api_key: fingerprint(api_key),
         expires: None,

@@ -76,10 +76,14 @@ enum Command {
     List(verbs::List),
     /// Show an execution: where it stands and what it waits for
     Describe(verbs::Describe),
+    /// Print what an execution came to
+    Result(verbs::Outcome),
     /// Show an execution's events
     History(verbs::History),
     /// Show what a function printed or a state machine logged
     Logs(verbs::Logs),
+    /// Cancel a workflow and what its agents do
+    Cancel(verbs::Cancel),
     /// End an execution as stopped
     Stop(verbs::Stop),
     /// Hold an execution: its function is not invoked until it is resumed
@@ -94,9 +98,15 @@ enum Command {
     Fork(verbs::Fork),
     /// Hold a recorded execution against other code, without effects
     Replay(verbs::Replay),
+    /// Declare, show and call agents
+    #[command(subcommand)]
+    Agents(verbs::Agents),
     /// Answer a callback
     #[command(subcommand)]
     Callback(verbs::Callback),
+    /// See and decide what people are asked
+    #[command(subcommand)]
+    Approvals(verbs::Approvals),
     /// Show an execution's callbacks, and what was tried on them
     Callbacks(verbs::Callbacks),
     /// List, show, send again and throw away what nobody wanted or took
@@ -161,8 +171,10 @@ fn main() -> ExitCode {
         Command::Start(verb) => verb.run(&context),
         Command::List(verb) => verb.run(&context),
         Command::Describe(verb) => verb.run(&context),
+        Command::Result(verb) => verb.run(&context),
         Command::History(verb) => verb.run(&context),
         Command::Logs(verb) => verb.run(&context),
+        Command::Cancel(verb) => verb.run(&context),
         Command::Stop(verb) => verb.run(&context),
         Command::Pause(verb) => verb.run(&context),
         Command::Resume(verb) => verb.run(&context),
@@ -170,7 +182,9 @@ fn main() -> ExitCode {
         Command::Redrive(verb) => verb.run(&context),
         Command::Fork(verb) => verb.run(&context),
         Command::Replay(verb) => verb.run(&context),
+        Command::Agents(verb) => verb.run(&context),
         Command::Callback(verb) => verb.run(&context),
+        Command::Approvals(verb) => verb.run(&context),
         Command::Callbacks(verb) => verb.run(&context),
         Command::DeadLetters(verb) => verb.run(&context),
         Command::Approve(verb) => verb.run(&context),

@@ -87,6 +87,7 @@ impl Serve {
 
     async fn serve(self, telemetry: Telemetry, settings: Settings) -> Result<()> {
         let wanted = Wanted::read(&settings, &telemetry)?;
+        let artifacts = self.artifacts.options(&settings)?;
         let data = Ground::folder(&self.place.data)?;
         let fixed = self.admin_key.as_deref().map(keys::from_text).transpose()?;
         let alone = fixed.is_none();
@@ -110,7 +111,7 @@ impl Serve {
             host: &self.host,
             services: &self.services,
             wanted: &wanted,
-            artifacts: &self.artifacts,
+            artifacts: &artifacts,
         };
         let host = ground.host().await?;
         let dispatcher = ground.dispatcher(&host);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use everstep_dispatch::{
-    Authorization, Connection, Connections, HttpOptions, Network, Secret, ServiceOptions,
+    AgentOptions, Authorization, ClientOptions, Connection, Connections, HttpOptions, Network,
+    Secret, ServiceOptions,
 };
 use everstep_logs::Logs;
 use serde::Deserialize;
@@ -24,6 +25,9 @@ pub struct ServiceArguments {
     /// File of connections of HTTP tasks; without it connections.toml in the data folder
     #[arg(long, env = "EVERSTEP_CONNECTIONS", value_name = "FILE")]
     connections: Option<PathBuf>,
+    /// Where agents reach this server with what they have to tell; without it as functions do
+    #[arg(long, env = "EVERSTEP_CALLBACK_URL", value_name = "URL")]
+    callback_url: Option<String>,
 }
 
 impl ServiceArguments {
@@ -34,7 +38,8 @@ impl ServiceArguments {
         self
     }
 
-    pub fn options(&self, data: &Path, logs: &Logs) -> ServiceOptions {
+    /// `url` is where functions and agents reach this server when nothing else is said.
+    pub fn options(&self, data: &Path, logs: &Logs, url: &str) -> ServiceOptions {
         let file = self.connections.clone();
         let file = file.unwrap_or_else(|| data.join(CONNECTIONS_FILE));
         ServiceOptions {
@@ -43,6 +48,14 @@ impl ServiceArguments {
                 connections: Arc::new(ConnectionFile { file }),
             },
             logs: Some(logs.clone()),
+            agents: AgentOptions {
+                client: ClientOptions {
+                    allowed: self.http_allow.clone(),
+                    ..ClientOptions::default()
+                },
+                callback_url: Some(self.callback_url.clone().unwrap_or_else(|| url.to_owned())),
+                ..AgentOptions::default()
+            },
             ..ServiceOptions::default()
         }
     }

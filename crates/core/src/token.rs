@@ -23,6 +23,8 @@ pub enum Purpose {
     Position = 2,
     /// Settles a task.
     Task = 3,
+    /// Says that a task has moved at its receiver, and no more.
+    Push = 4,
 }
 
 /// What a token says.

@@ -39,7 +39,7 @@ impl CodeFolder {
         let sha256 = match &revision.code {
             Code::Folder { path } => return Ok(PathBuf::from(path)),
             // There is nothing to run here.
-            Code::Elsewhere(_) => return Ok(PathBuf::new()),
+            Code::Elsewhere(_) | Code::Agent(_) => return Ok(PathBuf::new()),
             Code::Archive { sha256, .. } => sha256,
         };
         let archives = [&**sha256];

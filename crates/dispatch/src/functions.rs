@@ -12,11 +12,12 @@ use everstep_durable::{ErrorClass, Invocation, Mode, Output};
 use everstep_engine::letter::topic;
 use everstep_engine::trace::{self, Span, SpanKind, Trace};
 use everstep_engine::{
-    Call, Called, Code, Dispatcher, Error, Handle, Late, Letter, Pending, Request, Revision,
-    ServiceAnswer, ServiceCall, Undelivered, Work, WorkPayload,
+    AgentState, Call, Called, Code, Dispatcher, Error, Handle, Late, Letter, Pending, Request,
+    Revision, ServiceAnswer, ServiceCall, Undelivered, Work, WorkPayload,
 };
 use everstep_logs::Logs;
 
+use crate::agents::{self, AgentOptions, Agents, Seat};
 use crate::code::CodeFolder;
 use crate::concurrency::Concurrency;
 use crate::destinations;
@@ -25,6 +26,7 @@ use crate::host::{
 };
 use crate::log;
 use crate::notify::{Sink, Sinks};
+use crate::outcome::output;
 use crate::remote::Remotes;
 use crate::services::http::HttpOptions;
 use crate::services::{self, Sent, Services};
@@ -48,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) concurrency: Arc<Concurrency>,
     http: reqwest::Client,
     pub(crate) services: Services,
+    pub(crate) agents: Agents,
     logged: log::Order,
     sinks: Sinks,
 }
@@ -58,6 +61,7 @@ pub struct ServiceOptions {
     pub http: HttpOptions,
     /// Where executions of state machines log to; without it they log nothing.
     pub logs: Option<Logs>,
+    pub agents: AgentOptions,
     /// Where events are told, by name.
     pub sinks: BTreeMap<String, Sink>,
 }
@@ -90,6 +94,7 @@ impl FunctionDispatcher {
                 running: Mutex::default(),
                 concurrency: Arc::default(),
                 http: reqwest::Client::new(),
+                agents: Agents::new(services.agents.clone()),
                 sinks: Sinks::new(std::mem::take(&mut services.sinks), &services.http.allowed),
                 services: Services::new(services),
                 logged: log::Order::default(),
@@ -149,10 +154,11 @@ impl Dispatcher for FunctionDispatcher {
     }
 
     fn deliver(&self, handle: &Handle, letter: Letter) -> Pending<Result<(), Undelivered>> {
-        let (inner, now) = (Arc::clone(&self.inner), handle.clock().now());
+        let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
         Box::pin(async move {
             match letter.topic.as_str() {
-                topic::NOTIFY => inner.sinks.deliver(&letter, now).await,
+                topic::NOTIFY => inner.sinks.deliver(&letter, handle.clock().now()).await,
+                topic::AGENT_CANCEL => inner.agents.leave(&handle, &letter).await,
                 other => Err(Undelivered {
                     again: false,
                     reason: format!("nothing here delivers letters of topic {other}"),
@@ -166,10 +172,31 @@ impl Dispatcher for FunctionDispatcher {
         Box::pin(async move { services::once(&inner, &handle, &call).await })
     }
 
+    fn moved(
+        &self,
+        _: &Handle,
+        execution: ExecutionId,
+        operation: Operation,
+        generation: Generation,
+    ) {
+        self.inner.agents.moved(&Seat {
+            execution,
+            operation,
+            generation,
+        });
+    }
+
+    fn agent_state(&self, name: &str) -> AgentState {
+        self.inner.agents.state(name)
+    }
+
     fn call(&self, handle: &Handle, call: Call) -> Pending<Result<Called, Error>> {
         let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
         Box::pin(async move {
             let revision = handle.revision(&call.address).await?;
+            if let Code::Agent(_) = &revision.code {
+                return agents::call(&handle, &call, &revision).await;
+            }
             let function = &revision.function;
             let place = inner.concurrency.take(&handle, function);
             let _place = place.ok_or_else(|| Error::ConcurrencyReached {
@@ -228,11 +255,15 @@ impl Inner {
             (TargetKind::Function, Late::Durable(invocation)) => {
                 self.answer(handle, execution, task, invocation).await;
             }
+            (TargetKind::Agent, Late::Durable(invocation)) => {
+                self.agents.answer(handle, work, invocation).await;
+            }
             (TargetKind::Service, Late::Asl(late)) => {
                 let sent = Sent {
                     execution,
                     task,
                     repeated: work.repeated,
+                    note: work.note.clone(),
                 };
                 services::run(self, handle, &sent, late).await;
             }
@@ -342,6 +373,12 @@ impl Inner {
         invocation: crate::host::Invocation,
     ) -> Outcome {
         match &revision.code {
+            Code::Agent(_) => Outcome::unserved(FunctionError::of_request(
+                ErrorKind::Handler,
+                "Everstep.IsAgent",
+                &invocation.request_id,
+                "It is an agent, which has tasks and no invocations",
+            )),
             Code::Elsewhere(remote) => self.remotes.invoke(remote, spec, invocation).await,
             Code::Folder { .. } => self.host.invoke(spec, invocation).await,
             Code::Archive { .. } => {
@@ -426,56 +463,6 @@ fn as_on_lambda(document: &Bytes, code: &Path) -> Bytes {
 
 fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-fn output(mode: Mode, outcome: Outcome) -> Output {
-    match (outcome.result, mode) {
-        (Ok(bytes), Mode::Durable) => Output::parse(&bytes),
-        (Ok(bytes), Mode::Plain) => Output::Succeeded {
-            result: Some(bytes.into()),
-        },
-        (Err(error), _) => Output::Error {
-            class: class(&error),
-            failure: failure(&error.body, error.error_type),
-        },
-    }
-}
-
-const fn class(error: &FunctionError) -> ErrorClass {
-    match error.kind {
-        ErrorKind::Handler => ErrorClass::Handler,
-        ErrorKind::Timeout => ErrorClass::Timeout,
-        ErrorKind::Runtime | ErrorKind::Exit | ErrorKind::Init | ErrorKind::Host => {
-            ErrorClass::Runtime
-        }
-    }
-}
-
-/// The error document of the runtimes.
-fn failure(body: &Bytes, error_type: String) -> Failure {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Document {
-        error_message: Option<String>,
-        error_type: Option<String>,
-        #[serde(default)]
-        stack_trace: Vec<serde_json::Value>,
-    }
-    match serde_json::from_slice::<Document>(body) {
-        Ok(document) => Failure {
-            kind: Some(document.error_type.unwrap_or(error_type)),
-            message: document.error_message,
-            data: None,
-            stack: document.stack_trace.iter().map(line).collect(),
-        },
-        Err(_) => Failure::new(error_type, String::from_utf8_lossy(body)),
-    }
-}
-
-fn line(value: &serde_json::Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Moves a large result out of the journal's way.

@@ -1,5 +1,6 @@
 //! Runs tasks: everything that leaves the journal is done here, one module per kind of target.
 //!
+//! - `agents`: tasks of agents, which may take hours.
 //! - [`host`]: functions as native processes behind Lambda's Runtime API.
 //! - `functions`: tasks and calls of functions, from the catalogue to the host and back.
 //! - `remote`: functions that run elsewhere, by Lambda's Invoke.
@@ -12,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agents;
 mod chained;
 mod code;
 mod concurrency;
@@ -21,11 +23,13 @@ mod functions;
 pub mod host;
 mod log;
 pub mod notify;
+mod outcome;
 mod remote;
 mod services;
 pub mod telemetry;
 
-pub use everstep_agent::{Network, NotANetwork, Signer};
+pub use agents::AgentOptions;
+pub use everstep_agent::{ClientOptions, Network, NotANetwork, Signer};
 pub use functions::{FunctionDispatcher, ServiceOptions};
 pub use host::{FunctionHost, HostOptions};
 pub use services::http::{Authorization, Connection, Connections, HttpOptions, Secret};

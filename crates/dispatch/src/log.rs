@@ -130,7 +130,7 @@ async fn lines(
     let beginning = beginning.await?.items;
     let settings = beginning.iter().find_map(|item| match &item.event {
         HistoryEvent::Asl(Event::ExecutionStarted { settings, .. }) => Some(settings),
-        HistoryEvent::Asl(_) | HistoryEvent::Durable(_) => None,
+        HistoryEvent::Asl(_) | HistoryEvent::Durable(_) | HistoryEvent::Approval(_) => None,
     });
     let Some(settings) = settings else {
         return Ok(Vec::new());

@@ -1,8 +1,8 @@
 //! When the function is invoked, what it is given, and what follows from its end.
 
 use everstep_core::{
-    Execution, Failure, Generation, Operation, Payload, Recovery, Reply as KernelReply, Status,
-    Target, TargetKind, Task, TaskPayload, Timer, Timestamp, Turn,
+    Execution, Failure, Generation, Operation, Outcome, Payload, Recovery, Reply as KernelReply,
+    Status, Target, Task, TaskPayload, Timer, Timestamp, Turn,
 };
 
 use crate::answer;
@@ -51,11 +51,15 @@ pub(crate) fn invoke(turn: &mut Turn<'_, Durable>) {
         request_id,
         position,
     });
+    if settings.is_agent {
+        // What comes back may take hours, and is told by whoever asks the agent: it settles the call.
+        turn.open(EXECUTION, generation);
+    }
     turn.start_task(Task {
         operation: EXECUTION,
         generation,
         target: Target {
-            kind: TargetKind::Function,
+            kind: settings.target(),
             address: settings.address(),
         },
         payload: TaskPayload::Late,
@@ -65,8 +69,11 @@ pub(crate) fn invoke(turn: &mut Turn<'_, Durable>) {
     });
 }
 
-/// A plain function that is never to be tried again is called at most once: after a crash nobody knows what it has done.
+/// A plain function that is never to be tried again is called at most once: after a crash nobody knows what it has done. An agent is asked.
 fn recovery(settings: &Settings) -> Recovery {
+    if settings.is_agent {
+        return Recovery::LookUp;
+    }
     let never_again = settings.retry.immediate_max == 0 && settings.retry.delayed_max == 0;
     if settings.mode == Mode::Plain && never_again {
         Recovery::Lost
@@ -84,6 +91,29 @@ pub(crate) fn lost(turn: &mut Turn<'_, Durable>, generation: Generation) {
         let failure = Failure::new("Everstep.InvocationLost", message);
         failed(turn, failure, ErrorClass::Runtime);
     }
+}
+
+/// Takes the end of a call that was open to be settled.
+pub(crate) fn answered(
+    turn: &mut Turn<'_, Durable>,
+    generation: Generation,
+    outcome: Outcome,
+) -> KernelReply<Reply> {
+    let output = match outcome {
+        Outcome::Succeeded(result) => Output::Succeeded { result },
+        Outcome::Failed(failure) => Output::Error {
+            failure,
+            class: ErrorClass::Handler,
+        },
+        Outcome::TimedOut(failure) => Output::Error {
+            failure,
+            class: ErrorClass::Timeout,
+        },
+        Outcome::Stopped(failure) => Output::Failed {
+            error: Some(failure),
+        },
+    };
+    finish(turn, generation, output)
 }
 
 /// Takes an invocation's end.

@@ -48,6 +48,11 @@ impl Machine for Durable {
         match command {
             Command::Start(start) => begin(turn, start),
             Command::Settled {
+                operation: EXECUTION,
+                generation,
+                outcome,
+            } => invocation::answered(turn, generation, outcome),
+            Command::Settled {
                 operation, outcome, ..
             } => {
                 settled(turn, operation, outcome);

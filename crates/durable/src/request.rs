@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use everstep_core::{Backoff, Failure, Generation, Kind, Operation, Payload};
+use everstep_core::{Backoff, Failure, Generation, Kind, Operation, Payload, TargetKind};
 
 use crate::model::{
     Divergence, ExecutionSnapshot, FunctionArn, Identity, Mode, OperationSnapshot, Update,
@@ -206,6 +206,8 @@ pub struct Invocation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub mode: Mode,
+    /// The function is an agent, a plain one that may take hours: its tasks are an agent's.
+    pub is_agent: bool,
     pub function: FunctionArn,
     /// The immutable revision that invocations go to, so that a running execution keeps the code it began with.
     pub revision: String,
@@ -327,6 +329,7 @@ impl Settings {
         };
         Self {
             mode,
+            is_agent: false,
             function,
             revision,
             function_timeout_s,
@@ -342,6 +345,33 @@ impl Settings {
 
     /// An asynchronous call of a plain function is kept for a day after its end.
     const PLAIN_RETENTION_DAYS: u16 = 1;
+
+    /// As [`Settings::new`] for a plain function, whose calls the agent's own policy tries again.
+    #[must_use]
+    pub fn of_agent(function: FunctionArn, revision: String, timeout_s: u32) -> Self {
+        Self {
+            is_agent: true,
+            retention_days: Self::AGENT_RETENTION_DAYS,
+            retry: InvocationRetry {
+                delayed_max: 0,
+                ..InvocationRetry::PLAIN
+            },
+            ..Self::new(function, revision, timeout_s, None)
+        }
+    }
+
+    /// The sort of target that its calls have.
+    #[must_use]
+    pub const fn target(&self) -> TargetKind {
+        if self.is_agent {
+            TargetKind::Agent
+        } else {
+            TargetKind::Function
+        }
+    }
+
+    /// A call of an agent is kept as long as a durable execution.
+    const AGENT_RETENTION_DAYS: u16 = 14;
 
     /// What a task's target says: `FUNCTION/REVISION`.
     #[must_use]

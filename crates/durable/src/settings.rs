@@ -8,6 +8,9 @@ use crate::request::{Destinations, InvocationRetry, Limits, Settings};
 
 /// A mode of its own, so that settings without destinations stay what they were.
 const PLAIN_WITH_DESTINATIONS: u8 = 3;
+/// As those of plain functions.
+const AGENT: u8 = 4;
+const AGENT_WITH_DESTINATIONS: u8 = 5;
 
 impl Settings {
     /// The form that [`everstep_core::Start::settings`] carries.
@@ -33,9 +36,11 @@ impl Settings {
     }
 
     pub(crate) fn write(&self, to: &mut Writer) {
-        to.u8(match self.end {
-            Some(_) => PLAIN_WITH_DESTINATIONS,
-            None => self.mode as u8,
+        to.u8(match (&self.end, self.is_agent) {
+            (Some(_), true) => AGENT_WITH_DESTINATIONS,
+            (Some(_), false) => PLAIN_WITH_DESTINATIONS,
+            (None, true) => AGENT,
+            (None, false) => self.mode as u8,
         });
         for part in [
             &self.function.partition,
@@ -77,7 +82,7 @@ impl Settings {
         Ok(Self {
             mode: match tag {
                 1 => Mode::Durable,
-                2 | PLAIN_WITH_DESTINATIONS => Mode::Plain,
+                2 | PLAIN_WITH_DESTINATIONS | AGENT | AGENT_WITH_DESTINATIONS => Mode::Plain,
                 tag => return Err(Corrupt::tag("execution mode", tag)),
             },
             function: FunctionArn {
@@ -111,7 +116,8 @@ impl Settings {
             },
             trace_header: from.option(Reader::str)?,
             tenant_id: from.option(Reader::str)?,
-            end: (tag == PLAIN_WITH_DESTINATIONS)
+            is_agent: matches!(tag, AGENT | AGENT_WITH_DESTINATIONS),
+            end: matches!(tag, PLAIN_WITH_DESTINATIONS | AGENT_WITH_DESTINATIONS)
                 .then(|| read_destinations(from))
                 .transpose()?,
         })
@@ -125,4 +131,42 @@ fn read_destinations(from: &mut Reader<'_>) -> Result<Destinations, Corrupt> {
         dead_letter: from.option(Reader::str)?,
         age_max_s: from.option(Reader::u32)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_every_sort_read_back() {
+        let arn = FunctionArn {
+            partition: "aws".to_owned(),
+            region: "r".to_owned(),
+            account: "1".to_owned(),
+            name: "f".to_owned(),
+            version: "2".to_owned(),
+        };
+        let end = Some(Destinations {
+            on_failure: Some("there".to_owned()),
+            ..Destinations::default()
+        });
+        let plain = Settings::new(arn.clone(), "r".to_owned(), 3, None);
+        let agent = Settings::of_agent(arn.clone(), "r".to_owned(), 28_800);
+        let all = [
+            Settings::new(arn, "r".to_owned(), 3, Some((Some(4), 5))),
+            Settings {
+                end: end.clone(),
+                ..plain.clone()
+            },
+            plain,
+            Settings {
+                end,
+                ..agent.clone()
+            },
+            agent,
+        ];
+        for settings in all {
+            assert_eq!(Settings::decode(&settings.encode()), Ok(settings));
+        }
+    }
 }

@@ -2,6 +2,8 @@
 //! everything else changes by compare-and-set.
 
 mod activities;
+mod agent_records;
+mod agents;
 mod entries;
 mod function_name;
 mod functions;
@@ -19,6 +21,7 @@ use serde_json::{Number, Value};
 
 pub use activities::ActivityRecord;
 pub(crate) use activities::has_activity;
+pub use agents::{AgentConfig, Completion, Dialect, NotAnAgent, OnLost, OnUnknown};
 pub use function_name::{FunctionName, NotAFunctionName, is_word};
 pub use layers::{LayerRecord, LayerUse, LayerVersion};
 pub use reserved::Reserved;
@@ -53,6 +56,8 @@ pub enum Code {
     Folder { path: String },
     /// None: the function runs elsewhere.
     Elsewhere(Remote),
+    /// None: it is an agent.
+    Agent(Box<AgentConfig>),
 }
 
 /// The artifact bucket of code archives.
@@ -163,12 +168,11 @@ impl Alias {
     }
 }
 
-/// An agent that can be named instead of its URL.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An agent: a function of this name.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agent {
     pub name: String,
-    pub url: String,
-    pub description: String,
+    pub config: AgentConfig,
 }
 
 /// A function as a qualifier found it.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use everstep_asl::machine;
 use everstep_asl::test_state::{HttpRequest, HttpResponse};
-use everstep_core::{ExecutionId, Failure, Payload, Task};
+use everstep_core::{ExecutionId, Failure, Generation, Operation, Payload, Task, Timestamp};
 use tokio::sync::mpsc;
 
 use crate::catalogue::Resolved;
@@ -101,6 +101,29 @@ pub struct ServiceAnswer {
     pub response: Option<HttpResponse>,
 }
 
+/// Whether tasks are sent to an agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Breaker {
+    #[default]
+    Closed,
+    /// It failed so often that nothing is sent to it before this time.
+    Open { until: Timestamp },
+    /// One call finds out whether it has come back.
+    HalfOpen,
+}
+
+/// How things stand with an agent, as far as this server knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AgentState {
+    pub breaker: Breaker,
+    /// Calls that failed in a row.
+    pub failures: u32,
+    /// Tasks that it has, and tasks that wait to be sent to it.
+    pub out: u32,
+    pub waiting: u32,
+    pub last_error: Option<String>,
+}
+
 /// A future that owns what it needs.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -111,6 +134,14 @@ pub trait Dispatcher: Send + Sync + 'static {
     fn dispatch(&self, handle: &Handle, work: Work);
 
     fn call(&self, handle: &Handle, call: Call) -> Pending<Result<Called, crate::Error>>;
+
+    /// An agent says that a task has moved. What it says is not believed: it is asked.
+    fn moved(&self, _: &Handle, _: ExecutionId, _: Operation, _: Generation) {}
+
+    /// How things stand with an agent.
+    fn agent_state(&self, _name: &str) -> AgentState {
+        AgentState::default()
+    }
 
     /// Delivers a letter, at least once: whoever gets it knows a repetition by its id. A delivery that fails is tried again where that may help.
     fn deliver(&self, _: &Handle, letter: Letter) -> Pending<Result<(), Undelivered>> {

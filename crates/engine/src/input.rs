@@ -159,6 +159,8 @@ pub(crate) enum Input {
         execution: ExecutionId,
         operation: Operation,
         generation: Generation,
+        /// It waits for somebody outside: a clock that skips waits with it.
+        is_away: bool,
     },
     /// Answers with what stands in memory once it is durable.
     Snapshot {

@@ -37,11 +37,13 @@ pub mod trace;
 
 pub use attempt::{Attempt, Source, Verb, Via};
 pub use catalogue::{
-    Agent, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision, Runtime,
+    Agent, AgentConfig, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision,
+    Runtime,
 };
 pub use clock::{Clock, ClockMode};
 pub use dispatcher::{
-    AnswerPart, Call, Called, Dispatcher, Pending, ServiceAnswer, ServiceCall, Work, WorkPayload,
+    AgentState, AnswerPart, Breaker, Call, Called, Dispatcher, Pending, ServiceAnswer, ServiceCall,
+    Work, WorkPayload,
 };
 pub use error::Error;
 pub use figures::{Figures, Latencies, OTHERS, TargetFigures};
@@ -55,7 +57,9 @@ pub use letter::{
     Letter, LetterFigures, LetterFilter, LetterOptions, LetterState, NewLetter, Undelivered,
 };
 pub use options::{Options, Subscription};
-pub use registry::{ASL, DURABLE, HistoryEvent, Late, Reply, Request, StateMachineLimits};
+pub use registry::{
+    APPROVAL, ASL, DURABLE, HistoryEvent, Late, Reply, Request, StateMachineLimits,
+};
 pub use start::{Engine, Parts};
 pub use storage::Storage;
 

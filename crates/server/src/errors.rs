@@ -54,12 +54,21 @@ pub enum Code {
     UnknownLetter,
     UnknownStateMachine,
     WrongDefinition,
+    InvalidAgent,
     WrongSettings,
     UnknownCallback,
     CallbackAnswered,
     TooManyRequests,
     UnusableEncoding,
     TooDeep,
+    UnknownApproval,
+    StaleDecision,
+    NotAsked,
+    Decided,
+    SpentLink,
+    WrongForm,
+    NotHandedOn,
+    Unnamed,
 }
 
 /// Codes with what they mean in a few words, in the order of their numbers.
@@ -254,6 +263,11 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         "The definition of the state machine is not right",
     ),
     (
+        Code::InvalidAgent,
+        "E0230",
+        "The description of the agent is not right",
+    ),
+    (
         Code::WrongSettings,
         "E0190",
         "The file of settings can't be used",
@@ -279,6 +293,34 @@ pub const EXPLANATIONS: &[(Code, &str, &str)] = &[
         "The body is encoded or typed in a way that is not taken",
     ),
     (Code::TooDeep, "E0196", "The JSON is nested too deeply"),
+    (Code::UnknownApproval, "E0220", "There is no such approval"),
+    (
+        Code::StaleDecision,
+        "E0221",
+        "The decision is about something else than what is asked",
+    ),
+    (
+        Code::NotAsked,
+        "E0222",
+        "Whoever decides is not asked, or asked for it themselves",
+    ),
+    (Code::Decided, "E0223", "It has been decided"),
+    (
+        Code::SpentLink,
+        "E0224",
+        "The link to an approval has been used, or is not good any more",
+    ),
+    (
+        Code::WrongForm,
+        "E0225",
+        "The form's values, or the form itself, do not fit",
+    ),
+    (
+        Code::NotHandedOn,
+        "E0226",
+        "A place of an approval can't be handed on like this",
+    ),
+    (Code::Unnamed, "E0227", "Who decides has to have a name"),
 ];
 
 impl Code {

@@ -41,7 +41,7 @@ pub(crate) async fn show(
 async fn identify(app: &App, id: ExecutionId, items: &[HistoryItem]) -> Result<Identities, Error> {
     let about = items.iter().filter_map(|item| match &item.event {
         HistoryEvent::Durable(event) => Some(event.operation().unwrap_or_default()),
-        HistoryEvent::Asl(_) => None,
+        HistoryEvent::Asl(_) | HistoryEvent::Approval(_) => None,
     });
     let operations: Vec<Operation> = about.collect::<BTreeSet<_>>().into_iter().collect();
     let request = Request::Identify {
@@ -93,7 +93,7 @@ fn render(
     };
     let shown = items.iter().filter_map(|item| match &item.event {
         HistoryEvent::Durable(event) => wire::event(item.id, item.at, event, &show),
-        HistoryEvent::Asl(_) => None,
+        HistoryEvent::Asl(_) | HistoryEvent::Approval(_) => None,
     });
     let shown = shown.collect();
     (shown, missing.take())

@@ -5,6 +5,7 @@
 //! - `states`: AWS Step Functions' API over the catalogue's state machines and their executions.
 //! - `rest`: our own API, for the CLI and for people with curl.
 //! - `callbacks`: answers of agents and people, in the research workflow's shape and as A2A pushes.
+//! - `approvals`: what people decide: our own API and pages for it.
 //! - `artifacts`: objects by bucket and key, and links to them that expire.
 //! - `function_urls`: addresses of functions, as Lambda's function URLs.
 //! - `door`: who sends a request and what they may do; every other module is behind it.
@@ -24,6 +25,7 @@
 
 #![forbid(unsafe_code)]
 
+mod approvals;
 mod artifacts;
 mod attributes;
 mod aws_json;

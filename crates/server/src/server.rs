@@ -20,8 +20,8 @@ use crate::http::App;
 use crate::rest::Problem;
 use crate::tls::Tls;
 use crate::{
-    Options, artifacts, aws_json, callbacks, door, function_urls, gateway, lambda, logs, metrics,
-    rest, states,
+    Options, approvals, artifacts, aws_json, callbacks, door, function_urls, gateway, lambda, logs,
+    metrics, rest, states,
 };
 
 /// The server could not begin to listen.
@@ -111,6 +111,7 @@ fn local(listener: &TcpListener, wanted: SocketAddr) -> Result<SocketAddr, BindE
 fn router(app: App) -> Router {
     let routes = Router::new()
         .merge(rest::routes())
+        .merge(approvals::routes())
         .merge(artifacts::routes())
         .merge(callbacks::routes());
     routes

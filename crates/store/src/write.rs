@@ -85,7 +85,7 @@ pub struct ExecutionRow {
     pub status: Status,
     pub started: Timestamp,
     pub closed: Option<Timestamp>,
-    /// What it is found by, beside its name. They never change.
+    /// What it is found by, beside its name. Only its machine changes them.
     pub attributes: BTreeMap<String, String>,
     /// How often it was reopened after its end.
     pub reopened: Option<Reopened>,

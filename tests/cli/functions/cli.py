@@ -1,5 +1,9 @@
 """Durable functions that the CLI tests start: on the unmodified SDK, and one without it."""
 
+import json
+import os
+import urllib.request
+
 import boto3
 from aws_durable_execution_sdk_python import durable_execution
 from aws_durable_execution_sdk_python.config import CallbackConfig, Duration
@@ -43,3 +47,19 @@ def changed(event, _):
     except client.exceptions.InvalidParameterValueException:
         return {"Status": "SUCCEEDED", "Result": '"refused"'}
     return {"Status": "SUCCEEDED", "Result": '"taken"'}
+
+
+@durable_execution
+def asks(event, context):
+    """Waits for people: its worker's own token asks for the callback of its own execution."""
+    def ask(callback_id, _):
+        body = {"title": "Publish?", "approvers": ["ann"], "callback": callback_id, **event}
+        request = urllib.request.Request(
+            f"{os.environ['EVERSTEP_URL']}/approvals",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json", "Authorization": f"Bearer {os.environ['EVERSTEP_WORKER_TOKEN']}"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["id"]
+
+    return context.wait_for_callback(ask, name="approval")

@@ -9,6 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("everstep-durable", &["everstep-core"]),
     ("everstep-asl", &["everstep-core", "everstep-expr"]),
     ("everstep-afl", &["everstep-core"]),
+    ("everstep-approval", &["everstep-core"]),
     ("everstep-store", &["everstep-core"]),
     ("everstep-logs", &[]),
     ("everstep-agent", &[]),
@@ -20,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "everstep-durable",
             "everstep-asl",
             "everstep-afl",
+            "everstep-approval",
         ],
     ),
     (
@@ -43,6 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "everstep-durable",
             "everstep-asl",
             "everstep-afl",
+            "everstep-approval",
         ],
     ),
     (
@@ -90,6 +93,7 @@ pub const PURE: &[&str] = &[
     "everstep-expr",
     "everstep-asl",
     "everstep-afl",
+    "everstep-approval",
 ];
 
 /// Third-party crates that would bring what a pure crate must not have.

@@ -4,6 +4,17 @@ fn text(error: WorkflowError) -> String {
     error.to_string()
 }
 
+fn payload(phase: Phase, parameters: &Value, input: &Value, feedback: &str) -> Value {
+    let work = Work {
+        topic: "t",
+        parameters,
+        input,
+        feedback,
+        draft: &Value::Null,
+    };
+    phase_payload(phase, &work)
+}
+
 #[test]
 fn a_start_needs_a_topic_and_a_dictionary() {
     for event in [
@@ -46,7 +57,7 @@ fn defect_10_task_always_sent() {
     let tasks: Vec<Value> = Phase::ALL
         .into_iter()
         .map(|phase| {
-            let payload = phase_payload(phase, "t", &json!({}), &json!({ "x": 1 }), "more");
+            let payload = payload(phase, &json!({}), &json!({ "x": 1 }), "more");
             with_callback(payload, "w", "http://c/callbacks/w", "tok")["task"].clone()
         })
         .collect();
@@ -59,10 +70,10 @@ fn defect_10_task_always_sent() {
 #[test]
 fn payloads_carry_the_seeds_fields() {
     let research = json!({ "summary": "s" });
-    let analysis = phase_payload(Phase::Analysis, "t", &json!({}), &research, "");
+    let analysis = payload(Phase::Analysis, &json!({}), &research, "");
     assert_eq!(analysis["research_data"], research);
     let writing = with_callback(
-        phase_payload(Phase::Writing, "t", &json!({ "a": 1 }), &research, "more"),
+        payload(Phase::Writing, &json!({ "a": 1 }), &research, "more"),
         "w",
         "u",
         "k",
@@ -159,14 +170,14 @@ fn defect_14_every_kind_of_analysis_makes_an_approval_message() {
 
 #[test]
 fn defect_02_ids_are_the_same_in_every_replay_and_differ_by_phase_and_generation() {
-    let first = message_id("arn:1", Phase::Research, 1);
+    let first = message_id("arn:1", "research_phase", 1);
     for _ in 0..10 {
-        assert_eq!(message_id("arn:1", Phase::Research, 1), first);
+        assert_eq!(message_id("arn:1", "research_phase", 1), first);
     }
     let others = [
-        message_id("arn:2", Phase::Research, 1),
-        message_id("arn:1", Phase::Analysis, 1),
-        message_id("arn:1", Phase::Research, 2),
+        message_id("arn:2", "research_phase", 1),
+        message_id("arn:1", "analysis_phase", 1),
+        message_id("arn:1", "research_phase", 2),
     ];
     assert!(others.iter().all(|other| *other != first));
     assert_eq!(workflow_id_for_key("k"), workflow_id_for_key("k"));
@@ -200,6 +211,45 @@ fn results_have_the_seeds_shapes() {
         shape(&record),
         json!({ "status": "REJECTED", "workflow_id": "w", "reason": "No reason provided" })
     );
+}
+
+#[test]
+fn changes_are_asked_for_in_a_word_with_feedback_and_of_somebody() {
+    let value = |body: Value| decision_value(&body, Some("ann"), "now");
+    let asked =
+        value(json!({ "decision": "changes_requested", "feedback": "shorter" })).expect("valid");
+    assert_eq!(
+        asked,
+        json!({ "approved": false, "feedback": "shorter", "approved_by": "ann", "approved_at": "now", "reason": "shorter",
+                "decision": "changes_requested", "changes_to": "writer" })
+    );
+    let decision = Decision::from_value(&asked);
+    assert_eq!(
+        (decision.approved, decision.changes),
+        (false, Some(Phase::Writing))
+    );
+    let analyst = json!({ "approved": false, "decision": "request_changes", "changes_to": "analyst", "feedback": "why?" });
+    let decision = Decision::from_value(&value(analyst).expect("valid"));
+    assert_eq!(decision.changes, Some(Phase::Analysis));
+    assert_eq!(
+        Decision::from_value(&json!({ "approved": false, "feedback": "x" })).changes,
+        None
+    );
+    let text = |body: Value| value(body).expect_err("refused").to_string();
+    assert_eq!(
+        text(json!({ "decision": "changes" })),
+        "Missing required field: 'feedback'"
+    );
+    let odd = json!({ "decision": "changes", "feedback": "x", "changes_to": "boss" });
+    assert_eq!(text(odd), "changes_to must be writer or analyst");
+    for odd in [
+        json!({ "decision": "perhaps" }),
+        json!({ "decision": "approved", "approved": false }),
+    ] {
+        assert!(text(odd).starts_with("decision must be approved, rejected or changes_requested"));
+    }
+    assert_eq!(in_round("human_approval", 1), "human_approval");
+    assert_eq!(in_round("human_approval", 3), "human_approval_3");
 }
 
 #[test]

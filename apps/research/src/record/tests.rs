@@ -37,6 +37,7 @@ fn to_approval() -> Vec<Change> {
         },
         Change::AwaitApproval {
             prior_has_result: true,
+            round: 1,
         },
     ]
 }

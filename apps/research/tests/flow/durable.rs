@@ -22,6 +22,8 @@ pub struct Execution {
     pub checkpoints: u64,
     pub crash: Option<(u64, Dies)>,
     pub settles: Vec<(String, bool)>,
+    /// The body of the call that stopped it.
+    pub stopped: Option<String>,
     token: u64,
 }
 

@@ -4,10 +4,12 @@
 mod agents;
 mod api;
 mod binary;
+mod changes;
 mod crash;
 mod delivery;
 mod drive;
 mod durable;
 mod failure;
 mod happy;
+mod observed;
 mod world;

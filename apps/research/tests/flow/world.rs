@@ -210,6 +210,10 @@ fn nobody(uri: &Uri) -> Response {
 fn lambda_api(state: &mut State, path: &[&str], uri: &Uri, name: &str, body: &[u8]) -> Response {
     match path {
         [_, "durable-executions", _, "history"] => reply(&state.execution.history()),
+        [_, "durable-executions", _, "stop"] => {
+            state.execution.stopped = Some(String::from_utf8_lossy(body).into_owned());
+            reply(&json!({ "StopTimestamp": 1.0 }))
+        }
         [_, "durable-execution-callbacks", id, "succeed"] => {
             state.execution.succeed(id, &String::from_utf8_lossy(body))
         }

@@ -123,12 +123,9 @@ async fn publish(kind: Kind, child: &mut Child, handle: &Handle) -> Result<()> {
     let url = address(child).await?;
     let description = format!("The research workflow's {}", kind.name());
     let name = kind.name().to_owned();
-    let agent = Agent {
-        name,
-        url,
-        description,
-    };
-    Ok(handle.put_agent(&agent).await?)
+    let agent = Agent::at(name, url, description);
+    handle.put_agent(&agent).await?;
+    Ok(())
 }
 
 /// Starts an agent again whenever it has ended. Its tasks are in its state folder, so it goes on with them.

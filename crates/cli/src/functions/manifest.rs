@@ -8,6 +8,7 @@ use everstep_engine::{Code, DurableConfig, FunctionConfig, Runtime};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::agents;
 use super::declare::{Declared, Source, check, runtime};
 use crate::settings::SECTIONS;
 
@@ -84,27 +85,30 @@ pub fn read(path: &Path) -> Result<Vec<Declared>, String> {
     let mut table: toml::Table = toml::from_str(&text).map_err(|error| fault(&error))?;
     let folder = path.parent().unwrap_or(path);
     let count = table.len();
+    let mut declared = agents::take(&mut table)?;
     table.retain(|key, _| !SECTIONS.contains(&key));
     let has_settings = table.len() < count;
     if has_settings && table.is_empty() {
-        return Ok(Vec::new());
+        return Ok(declared);
     }
     // Without settings the text itself is read: what is wrong is told with its line then.
     if table.contains_key("functions") {
         let several: Several = parsed(has_settings, table, &text)?;
-        let all = several.functions.into_iter();
-        return all
-            .map(|(key, function)| declare(folder, &key, function))
-            .collect();
+        for (key, function) in several.functions {
+            declared.push(declare(folder, &key, function)?);
+        }
+        return Ok(declared);
     }
     let one: Function = parsed(has_settings, table, &text)?;
     let name = folder
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
-    Ok(vec![declare(folder, &name, one)?])
+    declared.push(declare(folder, &name, one)?);
+    Ok(declared)
 }
 
+/// What is left of a table, or all of its text, whose faults are told with their lines.
 fn parsed<T: DeserializeOwned>(
     has_settings: bool,
     table: toml::Table,

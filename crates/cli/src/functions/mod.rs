@@ -1,5 +1,6 @@
 //! `everstep dev --functions DIR`: functions from manifests, registered at the start and again when something changes.
 
+mod agents;
 mod declare;
 mod manifest;
 mod register;
@@ -11,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use everstep_dispatch::{FunctionDispatcher, FunctionHost};
-use everstep_engine::Handle;
+use everstep_engine::{Code, Handle};
 
-use declare::Declared;
+use declare::{Declared, Source};
 #[cfg(feature = "demo")]
 pub use register::upsert;
 use register::{Change, Registrar};
@@ -97,10 +98,11 @@ impl Functions {
 
 fn tell(function: &Declared, change: &Change, first: bool) {
     let Declared { name, place, .. } = function;
-    let kind = if function.config.durable.is_some() {
-        "durable "
-    } else {
-        ""
+    let is_agent = matches!(&function.source, Source::Elsewhere(Code::Agent(_)));
+    let kind = match function.config.durable {
+        Some(_) => "durable ",
+        None if is_agent => "agent ",
+        None => "",
     };
     let runs = if function.config.runtime_name.is_empty() {
         "elsewhere"

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use everstep_core::Status;
 use everstep_dispatch::{FunctionDispatcher, FunctionHost};
-use everstep_engine::{Code, Error, FunctionConfig, Handle, ListFilter, Revision};
+use everstep_engine::{Agent, Code, Error, FunctionConfig, Handle, ListFilter, Revision};
 
 use super::declare::{Declared, Source};
 use super::snapshot;
@@ -35,6 +35,17 @@ pub struct Registrar {
 
 impl Registrar {
     pub async fn register(&self, function: &Declared) -> Result<Change> {
+        if let Source::Elsewhere(Code::Agent(config)) = &function.source {
+            let name = function.name.clone();
+            let config = (**config).clone();
+            let known = self.handle.agent(&name).await.is_ok();
+            let changed = self.handle.put_agent(&Agent { name, config }).await?;
+            return Ok(match (changed, known) {
+                (false, _) => Change::None,
+                (true, false) => Change::New,
+                (true, true) => Change::Revision { running: 0 },
+            });
+        }
         let code = self.code(function).await?;
         let name = &function.name;
         let (change, revision) = upsert(&self.handle, name, function.config.clone(), code).await?;

@@ -24,6 +24,8 @@ struct Content {
 pub struct Entry {
     pub name: String,
     pub role: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     pub access_key_id: String,
     pub secret_access_key: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,6 +58,7 @@ fn known(entry: Entry) -> Option<Key> {
     };
     Some(Key {
         role: RoleArgument::parse(&entry.role)?.role(),
+        groups: entry.groups,
         access: Some(AccessKey {
             id: entry.access_key_id,
             secret_access_key: entry.secret_access_key.into(),

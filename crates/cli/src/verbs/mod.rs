@@ -1,7 +1,10 @@
 //! The verbs that call a server. They are the same for every kind of execution.
 
+mod agents;
 mod answer;
+mod approvals;
 mod callbacks;
+mod cancel;
 mod fork;
 mod inspect;
 mod list;
@@ -9,6 +12,7 @@ mod logs;
 mod pause;
 mod redrive;
 mod replay;
+mod result;
 mod start;
 
 use std::path::PathBuf;
@@ -21,8 +25,11 @@ use crate::client::{Access, Client};
 use crate::error::Failed;
 use crate::output::{self, Format};
 
+pub use agents::Agents;
 pub use answer::{Approve, Callback, Reject};
+pub use approvals::Approvals;
 pub use callbacks::{Callbacks, DeadLetters};
+pub use cancel::Cancel;
 pub use fork::Fork;
 pub use inspect::{Describe, History, Stop};
 pub use list::List;
@@ -30,6 +37,7 @@ pub use logs::Logs;
 pub use pause::{Delete, Pause, Resume};
 pub use redrive::Redrive;
 pub use replay::Replay;
+pub use result::Outcome;
 pub use start::Start;
 
 /// What every verb knows.

@@ -32,10 +32,10 @@ pub struct Start {
 }
 
 #[derive(Serialize)]
-struct Body {
-    name: Option<String>,
-    input: Box<RawValue>,
-    attributes: BTreeMap<String, String>,
+pub(super) struct Body {
+    pub name: Option<String>,
+    pub input: Box<RawValue>,
+    pub attributes: BTreeMap<String, String>,
 }
 
 impl Start {

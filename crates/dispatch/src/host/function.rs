@@ -129,7 +129,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// An outcome without any run: nothing was handed to a worker.
-    pub(super) fn unserved(error: FunctionError) -> Outcome {
+    pub(crate) fn unserved(error: FunctionError) -> Outcome {
         let now = SystemTime::now();
         Outcome {
             result: Err(error),

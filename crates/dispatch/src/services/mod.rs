@@ -57,6 +57,8 @@ pub(crate) struct Errand<'a> {
     pub key: String,
     /// It may have been sent before: the server restarted, or a lease ran out.
     pub repeated: bool,
+    /// What was noted of it, where something was.
+    pub note: Option<Bytes>,
     /// Who waits for the end of what is started.
     pub waiting: Option<Parent>,
     /// Who wants to see what an HTTP task sends and gets.
@@ -159,6 +161,8 @@ pub(crate) struct Sent<'a> {
     pub execution: ExecutionId,
     pub task: &'a Task,
     pub repeated: bool,
+    /// What was noted of it.
+    pub note: Option<Bytes>,
 }
 
 /// Does what a machine's task is for.
@@ -183,6 +187,7 @@ async fn perform(inner: &Inner, handle: &Handle, sent: &Sent<'_>, call: &Call) {
         call,
         key: sent.task.idempotency_key(execution),
         repeated: sent.repeated,
+        note: sent.note.clone(),
         waiting: Some(Parent {
             execution,
             operation,
@@ -227,6 +232,7 @@ pub(crate) async fn once(
         call: &call.call,
         key: uuid::Uuid::new_v4().to_string(),
         repeated: false,
+        note: None,
         waiting: None,
         exchange: Some(&exchange),
     };

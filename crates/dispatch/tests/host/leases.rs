@@ -60,6 +60,7 @@ fn begin(name: &str, lease_s: u32) -> StartExecution {
         version: "$LATEST".to_owned(),
     };
     let settings = Settings {
+        is_agent: false,
         mode: Mode::Durable,
         function,
         revision: "r".to_owned(),

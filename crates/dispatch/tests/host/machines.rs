@@ -162,7 +162,7 @@ impl World {
         items
             .filter_map(|item| match item.event {
                 HistoryEvent::Asl(event) => Some(event),
-                HistoryEvent::Durable(_) => None,
+                HistoryEvent::Durable(_) | HistoryEvent::Approval(_) => None,
             })
             .collect()
     }

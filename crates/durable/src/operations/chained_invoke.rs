@@ -137,9 +137,13 @@ fn task(operation: Operation, generation: Generation, target: &ChainedTarget) ->
         Mode::Durable => (TargetKind::Execution, None, Recovery::LookUp),
         // As AWS promises for functions: at least once. A caller that is not told would wait for ever.
         Mode::Plain => (
-            TargetKind::Function,
+            settings.target(),
             Some(u64::from(settings.function_timeout_s) * 1_000),
-            Recovery::Repeat,
+            if settings.is_agent {
+                Recovery::LookUp
+            } else {
+                Recovery::Repeat
+            },
         ),
     };
     Task {

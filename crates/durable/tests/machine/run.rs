@@ -151,6 +151,7 @@ pub fn settings(mode: Mode, execution_timeout_s: Option<u32>, limits: Limits) ->
     retry.backoff.jitter_percent = 0;
     retry.delayed_max = 2;
     Settings {
+        is_agent: false,
         mode,
         function: FunctionArn {
             partition: arn("aws"),

@@ -1,7 +1,7 @@
 //! The scripts. Each line is a command or an update of the checkpoint above it; what it leads to is the snapshot.
 //!
-//! `start`, `plain`, `at MS`, `checkpoint G.S [client]`, `+ KIND ACTION ID [key=value …]`, `state G.S ITEMS [MARKER]`, `late`, `finish G …`,
-//! `settle ID …`, `sent ID`, `wake`, `stop`, `redrive`, `describe`, `waits`.
+//! `start`, `plain`, `agent`, `at MS`, `checkpoint G.S [client]`, `+ KIND ACTION ID [key=value …]`, `state G.S ITEMS [MARKER]`, `late`, `finish G …`,
+//! `settle ID …`, `answered G …`, `sent ID`, `wake`, `stop`, `redrive`, `describe`, `waits`.
 
 use std::fmt::Write as _;
 
@@ -25,7 +25,7 @@ pub fn play(script: &str) -> String {
         let words: Vec<&str> = line.split_whitespace().collect();
         let shown = match words.as_slice() {
             [] | ["#", ..] => continue,
-            [kind @ ("start" | "plain" | "child"), rest @ ..] => {
+            [kind @ ("start" | "plain" | "agent" | "child"), rest @ ..] => {
                 let (made, shown) = begin(kind, rest);
                 run = Some(made);
                 shown
@@ -103,12 +103,16 @@ fn begin(kind: &str, options: &[&str]) -> (Run, Vec<String>) {
         operation: Operation(4),
         generation: Generation(0),
     });
-    let mode = if kind == "plain" {
+    let mode = if matches!(kind, "plain" | "agent") {
         Mode::Plain
     } else {
         Mode::Durable
     };
     let mut settings = settings(mode, timeout, limits);
+    if kind == "agent" {
+        settings.is_agent = true;
+        settings.retry.delayed_max = 0;
+    }
     if let Some(tries) = tries {
         (settings.retry.immediate_max, settings.retry.delayed_max) = (tries, tries);
     }
@@ -155,16 +159,25 @@ fn input(run: &Run, words: &[&str]) -> Input<Request> {
         ["callback" | "settle", id, rest @ ..] => Input::Settle {
             operation: run.cell.state().by_id(id).unwrap().operation,
             generation: run.cell.state().by_id(id).unwrap().generation,
-            outcome: match rest {
-                ["ok"] => Outcome::Succeeded(None),
-                ["ok", payload] => Outcome::Succeeded(Some(Payload::from((*payload).to_owned()))),
-                ["fail"] => Outcome::Failed(Failure::default()),
-                ["fail", kind] => Outcome::Failed(Failure::new(*kind, "no")),
-                ["late"] => Outcome::TimedOut(Failure::default()),
-                ["stopped"] => Outcome::Stopped(Failure::new("Stopped", "by hand")),
-                other => panic!("{other:?}"),
-            },
+            outcome: settled(rest),
         },
+        ["answered", generation, rest @ ..] => Input::Settle {
+            operation: Operation(0),
+            generation: Generation(generation.parse().unwrap()),
+            outcome: settled(rest),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+fn settled(words: &[&str]) -> Outcome {
+    match words {
+        ["ok"] => Outcome::Succeeded(None),
+        ["ok", payload] => Outcome::Succeeded(Some(Payload::from((*payload).to_owned()))),
+        ["fail"] => Outcome::Failed(Failure::default()),
+        ["fail", kind] => Outcome::Failed(Failure::new(*kind, "no")),
+        ["late"] => Outcome::TimedOut(Failure::default()),
+        ["stopped"] => Outcome::Stopped(Failure::new("Stopped", "by hand")),
         other => panic!("{other:?}"),
     }
 }
@@ -248,13 +261,14 @@ fn update(line: &str) -> Update {
     }
 }
 
-/// `child…` is a durable function, `plain…` one that is not, `none…` there is none, and anything else is no name.
+/// `child…` is a durable function, `plain…` one that is not, `agent…` an agent, `none…` there is none, and anything else is no name.
 fn chained(name: &str) -> ChainedInvokeOptions {
     let mut settings = settings(Mode::Durable, Some(30), Limits::default());
     settings.function.name = name.to_owned();
     let target = if name.starts_with("child") {
         InvokeTarget::Function(Box::new(settings))
-    } else if name.starts_with("plain") {
+    } else if name.starts_with("plain") || name.starts_with("agent") {
+        settings.is_agent = name.starts_with("agent");
         settings.mode = Mode::Plain;
         settings.execution_timeout_s = None;
         InvokeTarget::Function(Box::new(settings))

@@ -1,10 +1,9 @@
-//! Entries of the catalogue by their keys, and the agents.
+//! Entries of the catalogue by their keys.
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Agent;
 use crate::{Error, Handle};
 
 impl Handle {
@@ -39,49 +38,6 @@ impl Handle {
             what: "the catalogue entry",
             name,
         })
-    }
-}
-
-impl Handle {
-    /// Names an agent, or gives its name another URL.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn put_agent(&self, agent: &Agent) -> Result<(), Error> {
-        loop {
-            let key = format!("agent/{}", agent.name);
-            let expected = self
-                .entry::<Agent>(key.clone())
-                .await?
-                .map(|(revision, _)| revision);
-            match self.put_entry(key, expected, Some(agent)).await {
-                Err(Error::EntryChanged { .. }) => {}
-                other => return other.map(|_| ()),
-            }
-        }
-    }
-
-    /// The agent of this name, or [`Error::UnknownEntry`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn agent(&self, name: &str) -> Result<Agent, Error> {
-        let found = self.entry(format!("agent/{name}")).await?;
-        found
-            .map(|(_, agent)| agent)
-            .ok_or_else(|| unknown("agent", name))
-    }
-
-    /// Every agent, by name.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn agents(&self) -> Result<Vec<Agent>, Error> {
-        let entries = self.read(|store| store.catalogue_scan("agent/")).await?;
-        entries
-            .iter()
-            .map(|(key, _, bytes)| decode(key, bytes))
-            .collect()
     }
 }
 

@@ -61,6 +61,7 @@ impl Handle {
             execution: id,
             operation,
             generation,
+            is_away: false,
         });
     }
 

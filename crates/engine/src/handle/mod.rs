@@ -1,5 +1,6 @@
 //! The way in: a cloneable handle that every front end holds.
 
+mod agents;
 mod attempts;
 mod calls;
 mod children;

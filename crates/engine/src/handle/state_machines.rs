@@ -181,7 +181,7 @@ impl Handle {
             HistoryEvent::Asl(Event::ExecutionStarted { input, .. }) => {
                 input.text().as_bytes() == given
             }
-            HistoryEvent::Asl(_) | HistoryEvent::Durable(_) => false,
+            HistoryEvent::Asl(_) | HistoryEvent::Durable(_) | HistoryEvent::Approval(_) => false,
         }))
     }
 

@@ -201,7 +201,8 @@ impl Owner {
                 execution,
                 operation,
                 generation,
-            } => self.park(now, execution, operation, generation),
+                is_away,
+            } => self.park(now, execution, (operation, generation), is_away),
             Input::Delete { execution, reply } => {
                 let answer = self.delete(now, execution);
                 self.reply(reply, answer);

@@ -41,8 +41,18 @@ struct Claim {
     until: Timestamp,
     lease_ms: u64,
     generation: Generation,
-    /// Whoever has the task waits for something of this server: it takes no place at the target.
-    is_parked: bool,
+    held: Held,
+}
+
+/// What a claim takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// A place at the target.
+    Place,
+    /// None: whoever has the task waits for something of this server.
+    Parked,
+    /// None: whoever has it waits for somebody outside.
+    Away,
 }
 
 pub(super) struct Queues {
@@ -123,22 +133,23 @@ impl Queues {
             return;
         };
         self.leases.remove(&(claim.until, (id, operation)));
-        if claim.is_parked {
-            self.parked = self.parked.saturating_sub(1);
-        } else {
-            self.free(&claim.target);
+        match claim.held {
+            Held::Place => self.free(&claim.target),
+            Held::Parked => self.parked = self.parked.saturating_sub(1),
+            Held::Away => {}
         }
     }
 
     /// Gives the task's place at its target to others, while its claim lasts.
-    pub(super) fn park(&mut self, id: ExecutionId, operation: Operation, generation: Generation) {
+    fn park(&mut self, id: ExecutionId, task: (Operation, Generation), is_away: bool) {
+        let (operation, generation) = task;
         let claim = self.claims.get_mut(&(id, operation));
         let Some(claim) = claim.filter(|claim| claim.generation == generation) else {
             return;
         };
-        if !claim.is_parked {
-            claim.is_parked = true;
-            self.parked += 1;
+        if claim.held == Held::Place {
+            claim.held = if is_away { Held::Away } else { Held::Parked };
+            self.parked += usize::from(!is_away);
             let target = claim.target.clone();
             self.free(&target);
         }
@@ -183,7 +194,7 @@ impl Queues {
             until,
             lease_ms,
             generation,
-            is_parked: false,
+            held: Held::Place,
         };
         self.leases.insert((claim.until, key));
         self.claims.insert(key, claim);
@@ -210,9 +221,11 @@ impl Queues {
             .filter(|(until, _)| *until <= now)?;
         self.leases.remove(&(until, key));
         let claim = self.claims.remove(&key)?;
-        if claim.is_parked {
+        if claim.held != Held::Place {
             // From here on it has a place like any other.
-            self.parked = self.parked.saturating_sub(1);
+            if claim.held == Held::Parked {
+                self.parked = self.parked.saturating_sub(1);
+            }
             self.queues.entry(claim.target.clone()).or_default().claimed += 1;
         }
         Some((key, claim))
@@ -339,10 +352,10 @@ impl Owner {
         &mut self,
         now: Timestamp,
         id: ExecutionId,
-        operation: Operation,
-        generation: Generation,
+        task: (Operation, Generation),
+        is_away: bool,
     ) {
-        self.queues.park(id, operation, generation);
+        self.queues.park(id, task, is_away);
         self.send_waiting(now);
     }
 

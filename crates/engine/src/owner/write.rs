@@ -34,9 +34,27 @@ impl Owner {
         for event in recorded.kernel.iter().cloned() {
             self.record_kernel(id, event);
         }
+        self.find_anew(id);
         let (noted, answered) = before;
         self.tell_of(now, id, &recorded.kernel, noted, answered);
         self.send_waiting(now);
+    }
+
+    /// Moves an execution in the lists when it is found by something else now.
+    fn find_anew(&mut self, id: ExecutionId) {
+        let Some(slot) = self.cells.get_mut(&id) else {
+            return;
+        };
+        let Some(attributes) = slot.cell.attributes() else {
+            return;
+        };
+        if attributes == slot.row.attributes {
+            return;
+        }
+        let was = Some(slot.row.list_key());
+        slot.row.attributes = attributes;
+        let row = slot.row.clone();
+        self.write(id.shard(), Write::Execution { row, was });
     }
 
     fn record_kernel(&mut self, id: ExecutionId, event: KernelEvent) {

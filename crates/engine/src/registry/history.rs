@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use everstep_core::{Batch, EventId, KernelEvent, Sequence, Timestamp};
 
-use super::{ASL, DURABLE, HistoryEvent, Unreadable, recorded};
+use super::{APPROVAL, ASL, DURABLE, HistoryEvent, Unreadable, recorded};
 
 /// The public events of a persisted batch.
 pub(crate) fn public_events(
@@ -28,6 +28,13 @@ pub(crate) fn public_events(
                 .map(|(id, event)| (id, HistoryEvent::Asl(event.clone())));
             Ok((batch.at, events.collect()))
         }
+        APPROVAL => {
+            let batch = Batch::<everstep_approval::Event>::decode(sequence, bytes)?;
+            let events = batch
+                .public()
+                .map(|(id, event)| (id, HistoryEvent::Approval(event.clone())));
+            Ok((batch.at, events.collect()))
+        }
         tag => Err(Unreadable::tag("machine", tag)),
     }
 }
@@ -37,7 +44,7 @@ pub(crate) fn missing<'a>(
     events: impl IntoIterator<Item = &'a HistoryEvent>,
 ) -> BTreeSet<Sequence> {
     let named = events.into_iter().flat_map(|event| match event {
-        HistoryEvent::Durable(_) => Vec::new(),
+        HistoryEvent::Durable(_) | HistoryEvent::Approval(_) => Vec::new(),
         HistoryEvent::Asl(event) => event.unresolved().map(|(sequence, _)| sequence).collect(),
     });
     named.collect()
@@ -60,7 +67,7 @@ pub(crate) fn resolve<'a>(
     }
     for event in events {
         match event {
-            HistoryEvent::Durable(_) => {}
+            HistoryEvent::Durable(_) | HistoryEvent::Approval(_) => {}
             HistoryEvent::Asl(event) => event.resolve(|_, id| known.get(&id).cloned()),
         }
     }
@@ -78,6 +85,7 @@ pub(crate) fn quarantine_reason(
         ASL => recorded(Batch::<everstep_asl::machine::Event>::decode(
             sequence, bytes,
         )?),
+        APPROVAL => recorded(Batch::<everstep_approval::Event>::decode(sequence, bytes)?),
         tag => return Err(Unreadable::tag("machine", tag)),
     };
     Ok(recorded.kernel.into_iter().find_map(|event| match event {

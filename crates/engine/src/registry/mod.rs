@@ -6,6 +6,7 @@ mod history;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use everstep_approval::Approval;
 use everstep_asl::machine::Asl;
 use everstep_core::{
     Answer, Batch, Cause, Cell, Entry, EventId, Execution, ExecutionId, Generation, Input,
@@ -14,12 +15,14 @@ use everstep_core::{
 use everstep_durable::{Destinations, Durable, FunctionArn, Settings};
 use everstep_store::JournalRow;
 
-use crate::catalogue::Resolved;
+use crate::catalogue::{Code, Resolved};
 
 /// The registry's persisted number of the durable-functions machine.
 pub const DURABLE: u8 = 1;
 /// And that of the Amazon States Language's.
 pub const ASL: u8 = 2;
+/// And that of approvals.
+pub const APPROVAL: u8 = 3;
 
 pub(crate) use definitions::Definitions;
 pub use everstep_asl::machine::Limits as StateMachineLimits;
@@ -30,6 +33,7 @@ pub(crate) use history::{missing, public_events, quarantine_reason, resolve};
 pub enum Request {
     Durable(everstep_durable::Request),
     Asl(everstep_asl::machine::Request),
+    Approval(everstep_approval::Request),
 }
 
 /// What a machine answers to its own commands.
@@ -37,6 +41,7 @@ pub enum Request {
 pub enum Reply {
     Durable(everstep_durable::Reply),
     Asl(everstep_asl::machine::Reply),
+    Approval(everstep_approval::Reply),
 }
 
 /// A payload that a machine builds at dispatch.
@@ -59,6 +64,7 @@ pub(crate) enum Built {
 pub enum HistoryEvent {
     Durable(everstep_durable::Event),
     Asl(everstep_asl::machine::Event),
+    Approval(everstep_approval::Event),
 }
 
 impl Resolved {
@@ -75,7 +81,12 @@ impl Resolved {
             .durable
             .map(|durable| (durable.execution_timeout_s, durable.retention_days));
         let revision = self.revision.revision.clone();
-        let mut settings = Settings::new(function, revision, config.timeout_s, durable);
+        let mut settings = match &self.revision.code {
+            Code::Agent(agent) => Settings::of_agent(function, revision, agent.timeout_s),
+            Code::Archive { .. } | Code::Folder { .. } | Code::Elsewhere(_) => {
+                Settings::new(function, revision, config.timeout_s, durable)
+            }
+        };
         if durable.is_none() {
             let said = self.async_invoke.clone().unwrap_or_default();
             if let Some(retries) = said.retries_max {
@@ -93,14 +104,11 @@ impl Resolved {
     }
 }
 
-/// An execution in memory, whatever its machine.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "both are large, and a box would cost every turn"
-)]
+/// An execution in memory, whatever its machine. All are large, and a box would cost every turn.
 pub(crate) enum AnyCell {
     Durable(Cell<Durable>),
     Asl(Cell<Asl>),
+    Approval(Cell<Approval>),
 }
 
 /// What a fork takes over of its source's journal.
@@ -131,6 +139,7 @@ impl AnyCell {
         match machine {
             DURABLE => Some(Self::Durable(Cell::new(id))),
             ASL => Some(Self::Asl(Cell::new(id))),
+            APPROVAL => Some(Self::Approval(Cell::new(id))),
             _ => None,
         }
     }
@@ -164,6 +173,7 @@ impl AnyCell {
         match self {
             Self::Durable(cell) => cell.execution(),
             Self::Asl(cell) => cell.execution(),
+            Self::Approval(cell) => cell.execution(),
         }
     }
 
@@ -171,6 +181,7 @@ impl AnyCell {
         match self {
             Self::Durable(cell) => cell.view(),
             Self::Asl(cell) => cell.view(),
+            Self::Approval(cell) => cell.view(),
         }
     }
 
@@ -182,6 +193,7 @@ impl AnyCell {
                 Own::Start(id, start) => Built::Start(id, start),
             }),
             Self::Asl(cell) => Some(Built::Late(Box::new(Late::Asl(cell.late(task)?)))),
+            Self::Approval(cell) => match cell.late(task)? {},
         }
     }
 
@@ -189,6 +201,7 @@ impl AnyCell {
         match self {
             Self::Durable(cell) => cell.outcome(),
             Self::Asl(cell) => cell.outcome(),
+            Self::Approval(cell) => cell.outcome(),
         }
     }
 
@@ -197,10 +210,19 @@ impl AnyCell {
         matches!(self, Self::Asl(_))
     }
 
+    /// What the execution is found by now, beside its name; `None` where that never changes.
+    pub(crate) fn attributes(&self) -> Option<BTreeMap<String, String>> {
+        match self {
+            Self::Approval(cell) => Some(cell.state().attributes()),
+            Self::Durable(_) | Self::Asl(_) => None,
+        }
+    }
+
     pub(crate) fn next_due(&self, beats: &BTreeMap<Operation, Timestamp>) -> Option<Timestamp> {
         match self {
             Self::Durable(cell) => cell.next_due(beats),
             Self::Asl(cell) => cell.next_due(beats),
+            Self::Approval(cell) => cell.next_due(beats),
         }
     }
 
@@ -208,6 +230,7 @@ impl AnyCell {
         match self {
             Self::Durable(cell) => cell.replay(&Batch::decode(sequence, bytes)?),
             Self::Asl(cell) => cell.replay(&Batch::decode(sequence, bytes)?),
+            Self::Approval(cell) => cell.replay(&Batch::decode(sequence, bytes)?),
         }
         Ok(())
     }
@@ -223,7 +246,7 @@ impl AnyCell {
             Self::Durable(cell) => {
                 let input = input.try_map(|request| match request {
                     Request::Durable(request) => Some(request),
-                    Request::Asl(_) => None,
+                    Request::Asl(_) | Request::Approval(_) => None,
                 });
                 let Some(input) = input else {
                     return foreign();
@@ -234,13 +257,24 @@ impl AnyCell {
             Self::Asl(cell) => {
                 let input = input.try_map(|request| match request {
                     Request::Asl(request) => Some(request),
-                    Request::Durable(_) => None,
+                    Request::Durable(_) | Request::Approval(_) => None,
                 });
                 let Some(input) = input else {
                     return foreign();
                 };
                 let (answer, batch) = cell.turn(now, seed, beats, input);
                 (answer.map(Reply::Asl), batch.map(recorded))
+            }
+            Self::Approval(cell) => {
+                let input = input.try_map(|request| match request {
+                    Request::Approval(request) => Some(request),
+                    Request::Durable(_) | Request::Asl(_) => None,
+                });
+                let Some(input) = input else {
+                    return foreign();
+                };
+                let (answer, batch) = cell.turn(now, seed, beats, input);
+                (answer.map(Reply::Approval), batch.map(recorded))
             }
         }
     }
@@ -325,6 +359,6 @@ pub(crate) const fn is_not_yet(reply: &Reply) -> bool {
 pub(crate) fn redriven(reply: Reply) -> Option<Vec<Operation>> {
     match reply {
         Reply::Durable(everstep_durable::Reply::Redriven { operations }) => Some(operations),
-        Reply::Durable(_) | Reply::Asl(_) => None,
+        Reply::Durable(_) | Reply::Asl(_) | Reply::Approval(_) => None,
     }
 }

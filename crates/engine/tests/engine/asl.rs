@@ -66,7 +66,9 @@ async fn history(handle: &Handle, id: ExecutionId, direction: Direction) -> Vec<
 fn event(item: &HistoryItem) -> &Event {
     match &item.event {
         HistoryEvent::Asl(event) => event,
-        HistoryEvent::Durable(event) => panic!("another machine's: {event:?}"),
+        HistoryEvent::Durable(_) | HistoryEvent::Approval(_) => {
+            panic!("another machine's: {:?}", item.event)
+        }
     }
 }
 

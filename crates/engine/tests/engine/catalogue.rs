@@ -145,17 +145,27 @@ async fn changes_made_at_once_are_all_kept() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn agents_have_names() {
     let world = World::new(Options::default());
-    let agent = |url: &str| Agent {
-        name: "writer".to_owned(),
-        url: url.to_owned(),
-        description: String::new(),
-    };
+    let agent = |url: &str| Agent::at("writer".to_owned(), url.to_owned(), String::new());
     for url in ["http://one", "http://two"] {
-        world.handle.put_agent(&agent(url)).await.expect("put");
+        assert!(world.handle.put_agent(&agent(url)).await.expect("put"));
     }
+    assert!(
+        !world
+            .handle
+            .put_agent(&agent("http://two"))
+            .await
+            .expect("put")
+    );
     let found = world.handle.agent("writer").await.expect("read");
     assert_eq!(found, agent("http://two"));
     assert_eq!(world.handle.agents().await.expect("read"), [found]);
     let nobody = world.handle.agent("nobody").await;
     assert!(matches!(nobody, Err(Error::UnknownEntry { .. })));
+
+    let at = async |url: &str| world.handle.agent_at(url).await.expect("read");
+    assert_eq!(at("http://two").await.as_deref(), Some("writer"));
+    assert_eq!(at("http://one").await, None);
+    world.handle.remove_agent("writer").await.expect("removed");
+    assert_eq!(at("http://two").await, None);
+    assert_eq!(world.handle.agents().await.expect("read"), []);
 }

@@ -101,6 +101,7 @@ pub async fn invoked(works: &mut UnboundedReceiver<Work>) -> (ExecutionId, Invoc
 pub fn named(name: &str) -> StartExecution {
     let part = str::to_owned;
     let settings = Settings {
+        is_agent: false,
         mode: Mode::Durable,
         function: FunctionArn {
             partition: part("aws"),

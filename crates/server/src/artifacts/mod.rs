@@ -6,10 +6,12 @@ mod objects;
 mod range;
 
 use axum::Router;
+use axum::response::Response;
 use axum::routing::{delete, get, post};
 use bytes::Bytes;
 use everstep_engine::catalogue::CODE_BUCKET;
 use everstep_engine::{Handle, blobs};
+use hyper::HeaderMap;
 
 use crate::door::{Caller, Need, Refusal};
 use crate::errors::Code;
@@ -47,6 +49,18 @@ fn still_there(app: &App, bucket: &str, key: &str, meta: &blobs::Meta) -> Result
         ));
     }
     Ok(())
+}
+
+/// Answers with an artifact that something else led to, if this caller may read it.
+pub(crate) async fn read(
+    app: &App,
+    caller: &Caller,
+    place: (&str, &str),
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    caller.must(Need::Artifacts { write: false }, "read artifacts")?;
+    guard(caller, place.0)?;
+    objects::show(app, place, true, headers).await
 }
 
 /// Stores bytes that are in hand.

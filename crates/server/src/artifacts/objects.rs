@@ -177,17 +177,27 @@ pub(super) async fn get(
         caller.must(Need::Artifacts { write: false }, "read artifacts")?;
         guard(&caller, &bucket)?;
     }
+    show(&app, (&bucket, &key), method == Method::GET, &headers).await
+}
+
+/// An artifact, or the part of it that the headers ask for; the caller has been looked at.
+pub(super) async fn show(
+    app: &App,
+    (bucket, key): (&str, &str),
+    with_content: bool,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let artifacts = app.handle.blobs().artifacts();
-    let wanted = |meta: &Meta| wanted(&headers, meta).of(meta.size).unwrap_or(0..0);
-    let (meta, content) = if method == Method::HEAD {
-        (artifacts.head(&bucket, &key).await.map_err(fault)?, None)
-    } else {
-        let read = artifacts.get_range(&bucket, &key, wanted).await;
+    let part = |meta: &Meta| wanted(headers, meta).of(meta.size).unwrap_or(0..0);
+    let (meta, content) = if with_content {
+        let read = artifacts.get_range(bucket, key, part).await;
         let (meta, _, content) = read.map_err(fault)?;
         (meta, Some(content))
+    } else {
+        (artifacts.head(bucket, key).await.map_err(fault)?, None)
     };
-    still_there(&app, &bucket, &key, &meta)?;
-    if etags(&headers, IF_MATCH)
+    still_there(app, bucket, key, &meta)?;
+    if etags(headers, IF_MATCH)
         .is_some_and(|wanted| !wanted.iter().any(|etag| etag == "*" || *etag == meta.etag))
     {
         return Err(Problem::new(
@@ -195,25 +205,25 @@ pub(super) async fn get(
             "The artifact has another ETag",
         ));
     }
-    if etags(&headers, IF_NONE_MATCH)
+    if etags(headers, IF_NONE_MATCH)
         .is_some_and(|known| known.iter().any(|etag| etag == "*" || *etag == meta.etag))
     {
         let mut response = StatusCode::NOT_MODIFIED.into_response();
-        describe(response.headers_mut(), &key, &meta);
+        describe(response.headers_mut(), key, &meta);
         return Ok(response);
     }
     let body = content.map_or_else(Body::empty, |content| {
         Body::from_stream(content.map_err(std::io::Error::other))
     });
     let mut response = Response::new(body);
-    match self::wanted(&headers, &meta) {
+    match wanted(headers, &meta) {
         Wanted::All => {
             let length = meta.size.into();
             response.headers_mut().insert(CONTENT_LENGTH, length);
         }
         part => partial(&mut response, part, &meta)?,
     }
-    describe(response.headers_mut(), &key, &meta);
+    describe(response.headers_mut(), key, &meta);
     Ok(response)
 }
 

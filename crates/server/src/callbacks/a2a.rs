@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::events::Received;
 use super::intake::{self, Refused};
+use super::moved;
 use super::proof::{self, Proven, Shown};
 use super::push::{self, Push};
 use super::request::Outcome;
@@ -34,6 +35,9 @@ pub(super) async fn receive(State(app): State<App>, request: Request<Body>) -> R
                 token: "",
                 by: proof::By::A2a,
             });
+            if app.handle.verify(Purpose::Push, shown.token).is_ok() {
+                return moved::moved(&app, shown.token, received.peer, body).await;
+            }
             take(&app, &received, shown, &head, body).await
         }
     };

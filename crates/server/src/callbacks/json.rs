@@ -52,7 +52,7 @@ enum Digits {
     Fraction,
     Exponent,
     ExponentSign,
-    ExponentDigits,
+    Power,
 }
 
 /// Continuation bytes of a UTF-8 character that are still to come, and the bounds of the next one.
@@ -306,9 +306,7 @@ impl Scanner {
             (Digits::Point | Digits::Fraction, b'0'..=b'9') => Digits::Fraction,
             (Digits::Zero | Digits::Whole | Digits::Fraction, b'e' | b'E') => Digits::Exponent,
             (Digits::Exponent, b'+' | b'-') => Digits::ExponentSign,
-            (Digits::Exponent | Digits::ExponentSign | Digits::ExponentDigits, b'0'..=b'9') => {
-                Digits::ExponentDigits
-            }
+            (Digits::Exponent | Digits::ExponentSign | Digits::Power, b'0'..=b'9') => Digits::Power,
             _ => {
                 self.end_number(digits)?;
                 return Ok(true);
@@ -320,7 +318,7 @@ impl Scanner {
 
     fn end_number(&mut self, digits: Digits) -> Result<(), Fault> {
         match digits {
-            Digits::Zero | Digits::Whole | Digits::Fraction | Digits::ExponentDigits => {
+            Digits::Zero | Digits::Whole | Digits::Fraction | Digits::Power => {
                 self.end_value();
                 Ok(())
             }

@@ -17,6 +17,7 @@ mod history;
 mod intake;
 mod json;
 mod letters;
+mod moved;
 mod native;
 mod policy;
 mod proof;

@@ -16,6 +16,7 @@ pub(crate) enum Caller {
     Key {
         name: String,
         role: Role,
+        groups: Vec<String>,
     },
     Worker {
         function_arn: String,
@@ -24,10 +25,11 @@ pub(crate) enum Caller {
 }
 
 impl Caller {
-    pub(super) fn key(key: &Key) -> Self {
+    pub(crate) fn key(key: &Key) -> Self {
         Self::Key {
             name: key.name.clone(),
             role: key.role,
+            groups: key.groups.clone(),
         }
     }
 

@@ -35,6 +35,8 @@ pub struct AccessKey {
 pub struct Key {
     pub name: String,
     pub role: Role,
+    /// What its holder is a member of, where approvals ask groups.
+    pub groups: Vec<String>,
     pub access: Option<AccessKey>,
     /// [`fingerprint`] of the API key.
     pub api_key: [u8; 32],
@@ -42,7 +44,7 @@ pub struct Key {
 }
 
 impl Key {
-    pub(super) fn is_over(&self, now: SystemTime) -> bool {
+    pub(crate) fn is_over(&self, now: SystemTime) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }
 }
@@ -80,8 +82,13 @@ impl Keys {
         })
     }
 
+    /// The key of this name.
+    pub(crate) fn by_name(&self, name: &str) -> Option<Key> {
+        self.all().iter().find(|key| key.name == name).cloned()
+    }
+
     /// Looks at every key, however early one fits.
-    pub(super) fn by_api_key(&self, text: &str) -> Option<Key> {
+    pub(crate) fn by_api_key(&self, text: &str) -> Option<Key> {
         let wanted = fingerprint(text);
         let all = self.all();
         let mut found = None;

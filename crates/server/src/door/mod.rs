@@ -37,6 +37,7 @@ use crate::server::Peer;
 pub(crate) use caller::Caller;
 use credentials::Presented;
 pub use keys::{AccessKey, Key, Keys, Role, fingerprint};
+pub(crate) use origin::check as check_origin;
 pub(crate) use permission::Need;
 pub(crate) use refusal::Refusal;
 use refusal::Surface;

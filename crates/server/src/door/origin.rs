@@ -12,7 +12,7 @@ use super::Refusal;
 
 /// # Errors
 /// [`Refusal::Foreign`].
-pub(super) fn check(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(crate) fn check(headers: &HeaderMap) -> Result<(), Refusal> {
     for name in [HOST, ORIGIN] {
         if shown(headers, &name).is_some_and(|text| !is_local(text)) {
             return Err(Refusal::Foreign);

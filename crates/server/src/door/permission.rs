@@ -5,6 +5,7 @@ use hyper::Method;
 use hyper::http::request::Parts;
 
 use super::{Caller, Refusal};
+use crate::approvals;
 use crate::aws_json;
 use crate::http::App;
 use crate::states;
@@ -33,6 +34,7 @@ pub(super) fn is_public(app: &App, head: &Parts) -> bool {
     let path = head.uri.path();
     path == "/health"
         || path == "/callbacks"
+        || approvals::is_page(path)
         || (path.starts_with("/callbacks/") && !makes_tokens(head))
         || path.starts_with("/a2a/push/")
         || (path == "/metrics" && app.options.door.open_metrics)

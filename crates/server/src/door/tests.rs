@@ -24,6 +24,7 @@ fn each_role_includes_the_ones_before_it_and_an_agent_has_artifacts_alone() {
     let key = |role| Caller::Key {
         name: "k".to_owned(),
         role,
+        groups: Vec::new(),
     };
     assert_eq!(
         may(&key(Role::Read)),
@@ -65,6 +66,7 @@ fn no_secret_is_shown_when_things_are_printed() {
     keys.replace(vec![Key {
         name: "n".to_owned(),
         role: Role::Read,
+        groups: Vec::new(),
         access: Some(AccessKey {
             id: "EVAK".to_owned(),
             secret_access_key: "distinctive-secret".to_owned().into(),

@@ -15,12 +15,15 @@ pub(crate) struct Definition {
 }
 
 impl Definition {
-    /// What `NAME`, `NAME:QUALIFIER`, the same behind `function:` or `stateMachine:`, or an ARN names. A bare name must not be both a
+    /// What `NAME`, an agent's address, `NAME:QUALIFIER`, the same behind `function:` or `stateMachine:`, or an ARN names. A bare name must not be both a
     /// function's and a state machine's.
     ///
     /// # Errors
     /// [`Code::UnknownFunction`], [`Code::Conflict`], or the engine's.
     pub(crate) async fn find(handle: &Handle, text: &str) -> Result<Self, Problem> {
+        if let Some(agent) = handle.agent_at(text).await? {
+            return Ok(Self::of(Kind::Function, &agent));
+        }
         let (kind, rest) = split(text);
         let named = |kind| Self::of(kind, rest);
         if let Some(kind) = kind {

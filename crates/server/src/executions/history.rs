@@ -21,6 +21,12 @@ pub(crate) async fn show(
             in_own_words(items, &mut events);
             Ok(events)
         }
+        Kind::Approval => {
+            let shown = items
+                .iter()
+                .filter_map(|item| crate::approvals::history_event(item, include));
+            Ok(shown.collect())
+        }
         Kind::StateMachine => {
             let shown = items
                 .iter()

@@ -18,6 +18,7 @@ pub(crate) async fn log_group(
             app.handle.function(name).await?;
             Ok(Some(function_group(name)))
         }
+        Kind::Approval => Ok(None),
         Kind::StateMachine => {
             let record = app.handle.state_machine(name).await?;
             let latest = app.handle.machine_revision(name, &record.latest).await?;

@@ -7,10 +7,14 @@ mod name;
 mod outcome;
 mod start;
 
+use everstep_approval::APPROVAL_DEFINITION;
 use everstep_engine::catalogue::machine_name;
-use everstep_engine::{ASL, ExecutionRow};
+use everstep_engine::{APPROVAL, ASL, ExecutionRow};
 
 use crate::options::Options;
+
+/// Under which name approvals are listed.
+pub(crate) const APPROVAL_NAME: &str = "approval";
 
 pub(crate) use definition::Definition;
 pub(crate) use history::show;
@@ -24,12 +28,14 @@ pub(crate) use start::{Start, start};
 pub(crate) enum Kind {
     Function,
     StateMachine,
+    Approval,
 }
 
 impl Kind {
     pub(crate) const fn of(row: &ExecutionRow) -> Self {
         match row.machine {
             ASL => Self::StateMachine,
+            APPROVAL => Self::Approval,
             _ => Self::Function,
         }
     }
@@ -38,12 +44,16 @@ impl Kind {
         match self {
             Self::Function => "FUNCTION",
             Self::StateMachine => "STATE_MACHINE",
+            Self::Approval => "APPROVAL",
         }
     }
 }
 
-/// The name of the function or state machine.
+/// The name of the function or state machine; what approvals run has one name.
 pub(crate) fn definition(row: &ExecutionRow) -> &str {
+    if row.definition == APPROVAL_DEFINITION {
+        return APPROVAL_NAME;
+    }
     machine_name(&row.definition).unwrap_or(&row.definition)
 }
 
@@ -52,5 +62,6 @@ pub(crate) fn arn(options: &Options, row: &ExecutionRow) -> String {
     match Kind::of(row) {
         Kind::Function => crate::lambda::arn::execution_arn(options, row),
         Kind::StateMachine => crate::states::execution_arn(options, row),
+        Kind::Approval => crate::approvals::arn(options, row.id),
     }
 }

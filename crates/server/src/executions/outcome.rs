@@ -22,6 +22,7 @@ pub(crate) async fn outcome(app: &App, row: &ExecutionRow) -> Result<Outcome, Pr
     match Kind::of(row) {
         Kind::Function => of_function(app, row.id).await,
         Kind::StateMachine => of_state_machine(app, row).await,
+        Kind::Approval => of_approval(app, row.id).await,
     }
 }
 
@@ -39,6 +40,17 @@ async fn of_function(app: &App, id: ExecutionId) -> Result<Outcome, Problem> {
         divergence: described
             .divergence
             .map(|divergence| divergence.to_string()),
+    })
+}
+
+async fn of_approval(app: &App, id: ExecutionId) -> Result<Outcome, Problem> {
+    let described = crate::approvals::describe(app, id).await?;
+    let failure = everstep_approval::failure(&described.state);
+    Ok(Outcome {
+        input: payload(app, id, described.state.content.as_ref()).await?,
+        result: everstep_approval::result(&described.state),
+        error: Some(failure).filter(|failure| !failure.is_empty()),
+        divergence: None,
     })
 }
 

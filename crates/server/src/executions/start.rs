@@ -33,6 +33,10 @@ pub(crate) async fn start(
     match definition.kind {
         Kind::Function => function(app, definition, start).await,
         Kind::StateMachine => state_machine(app, definition, start).await,
+        Kind::Approval => Err(Problem::new(
+            Code::InvalidParameter,
+            "An approval is asked for with POST /approvals",
+        )),
     }
 }
 

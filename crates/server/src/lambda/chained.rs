@@ -12,6 +12,8 @@ const NAME_MAX: usize = 256;
 
 pub(super) async fn target(app: &App, name: &str) -> Result<InvokeTarget, Error> {
     let invalid = |message: &str| Ok(InvokeTarget::Invalid(message.to_owned()));
+    let agent = app.handle.agent_at(name).await?;
+    let name = agent.as_deref().unwrap_or(name);
     let not_a_name = || InvokeTarget::Invalid(format!("Invalid function ARN '{name}'"));
     if name.len() > NAME_MAX {
         return Ok(not_a_name());

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use everstep_core::{ExecutionId, Failure, Payload, Timestamp};
 use everstep_durable::{ExecutionSnapshot, Reply, Request};
 use everstep_engine::catalogue::DurableConfig;
-use everstep_engine::{Cursor, ListFilter};
+use everstep_engine::{APPROVAL, Cursor, ListFilter};
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -184,6 +184,13 @@ fn read_error(call: &Call<'_>) -> Result<Option<Failure>, Error> {
 pub(super) async fn stop(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let id = execution_id(&name.first)?;
     let failure = read_error(call)?;
+    let known = call.app.handle.row(id).await;
+    let known = known.map_err(|error| of_execution(error, &name.first))?;
+    if known.machine == APPROVAL {
+        // What people are asked is no function's, and no function takes it back.
+        let error = everstep_engine::Error::UnknownExecution { id };
+        return Err(of_execution(error, &name.first));
+    }
     let row = call
         .app
         .handle

@@ -60,6 +60,17 @@ impl Call<'_> {
         arn::qualified_by(function, self.query.get("Qualifier"))
     }
 
+    /// The function that is to be called: an agent goes by its address, too.
+    pub(super) async fn called(&self, name: &Name) -> Result<arn::FunctionName, Error> {
+        match self.app.handle.agent_at(&name.first).await? {
+            Some(agent) => self.function(&Name {
+                first: agent,
+                ..name.clone()
+            }),
+            None => self.function(name),
+        }
+    }
+
     /// The function's record.
     pub(super) async fn record(&self, name: &arn::FunctionName) -> Result<FunctionRecord, Error> {
         let record = self.app.handle.function(&name.name).await;
@@ -316,6 +327,7 @@ fn code(call: &Call<'_>, code: &Code) -> Value {
             Code::Archive { sha256, .. } => artifacts::link(call.app, CODE_BUCKET, sha256, 600),
             Code::Folder { path } => format!("file://{path}"),
             Code::Elsewhere(remote) => remote.url.clone(),
+            Code::Agent(agent) => agent.address().unwrap_or_default().to_owned(),
         };
         reply::add(&mut shown, "Location", location);
     }

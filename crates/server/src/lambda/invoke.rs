@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use everstep_core::ExecutionId;
-use everstep_engine::catalogue::Resolved;
+use everstep_engine::catalogue::{Code, Resolved};
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -54,18 +54,20 @@ impl Call<'_> {
 }
 
 pub(super) async fn invoke(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
-    let function = call.function(name)?;
+    let function = call.called(name).await?;
     let kind = call.invocation_type()?;
     let execution_name = call.owned_header(EXECUTION_NAME)?;
     let resolved = call.route(&function, execution_name.as_deref()).await?;
     let durable = resolved.revision.config.durable.is_some();
+    // An agent may take hours: its call is an execution, too.
+    let is_execution = durable || matches!(resolved.revision.code, Code::Agent(_));
     if durable && function.qualifier.is_none() {
         return Err(Error::invalid(
             "You cannot invoke a durable function using an unqualified ARN.",
         ));
     }
     match &execution_name {
-        Some(_) if !durable => {
+        Some(_) if !is_execution => {
             return Err(Error::invalid(
                 "A durable execution name can only be given to a durable function.",
             ));
@@ -80,13 +82,13 @@ pub(super) async fn invoke(name: &Name, call: &Call<'_>) -> Result<Response, Err
     let payload = payload(&call.body)?;
     match kind {
         InvocationType::DryRun => Ok(reply::empty(StatusCode::NO_CONTENT)),
-        InvocationType::RequestResponse if !durable => {
+        InvocationType::RequestResponse if !is_execution => {
             call_plain(call, &function, &resolved, payload).await
         }
         InvocationType::Event | InvocationType::RequestResponse => {
             let running = start_execution(call, &resolved, execution_name, payload).await?;
             if matches!(kind, InvocationType::Event) {
-                return Ok(accepted(&resolved, durable, &running));
+                return Ok(accepted(&resolved, is_execution, &running));
             }
             let mut response = outcome(call, running.id).await?;
             describe(response.headers_mut(), &resolved, &running);
@@ -101,7 +103,7 @@ pub(super) async fn invoke(name: &Name, call: &Call<'_>) -> Result<Response, Err
 
 /// The old way to call asynchronously.
 pub(super) async fn invoke_async(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
-    let function = call.function(name)?;
+    let function = call.called(name).await?;
     let resolved = call.route(&function, None).await?;
     if resolved.revision.config.durable.is_some() {
         return Err(Error::new(
@@ -172,9 +174,9 @@ pub(super) fn executed(headers: &mut HeaderMap, resolved: &Resolved) {
     }
 }
 
-fn accepted(resolved: &Resolved, durable: bool, running: &Running) -> Response {
+fn accepted(resolved: &Resolved, is_execution: bool, running: &Running) -> Response {
     let mut response = reply::empty(StatusCode::ACCEPTED);
-    if durable {
+    if is_execution {
         describe(response.headers_mut(), resolved, running);
     }
     response

@@ -17,7 +17,7 @@ use super::{Call, reply};
 use crate::stream::{self, Parts, Streamed};
 
 pub(super) async fn invoke(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
-    let function = call.function(name)?;
+    let function = call.called(name).await?;
     let resolved = call.route(&function, None).await?;
     if resolved.revision.config.durable.is_some() {
         return Err(Error::invalid(

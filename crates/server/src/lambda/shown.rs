@@ -93,7 +93,7 @@ pub(super) fn show(
     let config = revision.config.clone();
     let (code_size, code_sha256) = match &revision.code {
         Code::Archive { sha256, size } => (*size, base64_of_hex(sha256)),
-        Code::Folder { .. } | Code::Elsewhere(_) => (0, String::new()),
+        Code::Folder { .. } | Code::Elsewhere(_) | Code::Agent(_) => (0, String::new()),
     };
     let environment = EnvironmentOut::of(config.environment, secrets);
     let dead_letter_config = config

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Extension, Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::waiting::{last_beat, waiting};
 use super::{Problem, time};
+use crate::door::Caller;
 use crate::errors::Code;
 use crate::executions::{self, Kind, find};
 use crate::http::{self, App};
@@ -301,9 +302,11 @@ pub(super) fn read_cursor(cursor: &str) -> Option<HistoryCursor> {
 pub(super) async fn stop(
     State(app): State<App>,
     Path(name): Path<String>,
+    Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Response, Problem> {
     let id = find(&app, &name).await?;
+    crate::approvals::may_stop(&app, &caller, id).await?;
     let limits = app.options.limits;
     let bytes = http::read(body, limits.body_bytes_max, limits.body_timeout).await?;
     let error = if bytes.is_empty() {

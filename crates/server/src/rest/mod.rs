@@ -10,6 +10,7 @@ mod pauses;
 mod problem;
 mod recording;
 mod redrive;
+mod result;
 mod sam;
 mod waiting;
 
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/executions/{id}/events", get(follow::events))
         .route("/workflows/{id}/events", get(follow::of_workflow))
         .route("/executions/{id}/history", get(executions::history))
+        .route("/executions/{id}/result", get(result::get))
         .route("/executions/{id}/stop", post(executions::stop))
         .route("/executions/{id}/pause", post(pauses::pause))
         .route("/executions/{id}/resume", post(pauses::resume))
@@ -52,7 +54,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/functions/{name}/logs", get(logs::of_function))
         .route("/start-durable-execution", post(sam::start))
         .route("/agents", get(agents::list))
-        .route("/agents/{name}", get(agents::get).put(agents::put))
+        .route(
+            "/agents/{name}",
+            get(agents::get).put(agents::put).delete(agents::delete),
+        )
 }
 
 async fn health() -> Response {

@@ -52,11 +52,15 @@ impl Problem {
             | Code::MalformedQuery
             | Code::StaleToken
             | Code::WrongDefinition
+            | Code::InvalidAgent
             | Code::TooDeep
+            | Code::WrongForm
+            | Code::Unnamed
             | Code::InvalidToken => StatusCode::BAD_REQUEST,
             Code::InvalidLink
             | Code::NotSigned
             | Code::NotAllowed
+            | Code::NotAsked
             | Code::WrongSignature
             | Code::ClockSkew => StatusCode::FORBIDDEN,
             Code::MissingCredentials
@@ -72,14 +76,18 @@ impl Problem {
             | Code::UnknownStateMachine
             | Code::UnknownRoute
             | Code::UnknownArtifact
+            | Code::UnknownApproval
             | Code::UnknownCallback
             | Code::UnknownAgent => StatusCode::NOT_FOUND,
             Code::TooSlow | Code::StillRunning => StatusCode::REQUEST_TIMEOUT,
-            Code::Conflict
+            Code::StaleDecision
+            | Code::Decided
+            | Code::NotHandedOn
+            | Code::Conflict
             | Code::CallbackAnswered
             | Code::NotRedrivable
             | Code::AmbiguousOperation => StatusCode::CONFLICT,
-            Code::CallbackClosed => StatusCode::GONE,
+            Code::CallbackClosed | Code::SpentLink => StatusCode::GONE,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::UnusableEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,

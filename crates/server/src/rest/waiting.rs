@@ -1,6 +1,6 @@
 //! What an execution waits for, in members for programs and in one sentence for people.
 
-use everstep_core::{Note, Operation, OperationStatus, Timestamp, ViewOperation};
+use everstep_core::{Note, Operation, OperationStatus, TargetKind, Timestamp, ViewOperation};
 use everstep_engine::{Snapshot, Wait};
 use serde_json::{Value, json};
 
@@ -28,18 +28,21 @@ fn waits_for(snapshot: &Snapshot, operation: &ViewOperation, now: Timestamp) -> 
     if snapshot.row.status.is_closed() || operation.status.is_closed() {
         return None;
     }
+    let mut waits = snapshot.waits.iter();
+    let wait = waits.find(|wait| wait.operation == operation.operation);
+    let target = wait.and_then(|wait| wait.target.as_ref());
+    let has_agent = target.is_some_and(|target| target.kind == TargetKind::Agent);
     let what = match (operation.kind, operation.status) {
         // Its invocations keep failing: nothing else would say so.
         ("EXECUTION", _) if operation.attempts > 0 => "invocation",
         ("CALLBACK", _) => "callback",
+        ("EXECUTION" | "CHAINED_INVOKE", _) if has_agent => "agent",
         ("WAIT", _) => "time",
         ("CHAINED_INVOKE", _) => "function",
         ("STEP" | "TASK" | "PARALLEL" | "MAP", OperationStatus::Pending) => "retry",
         ("TASK", _) => "task",
         _ => return None,
     };
-    let mut waits = snapshot.waits.iter();
-    let wait = waits.find(|wait| wait.operation == operation.operation);
     let beat = last_beat(snapshot, operation.operation);
     let mut shown = json!({
         "what": what,

@@ -242,6 +242,7 @@ impl World {
         options.door.keys.replace(vec![Key {
             name: "test".to_owned(),
             role: Role::Agent,
+            groups: Vec::new(),
             access: None,
             api_key: fingerprint(ARTIFACT_KEY),
             expires: None,

@@ -138,7 +138,13 @@ async fn agents_have_names() {
     world
         .send(Method::PUT, "/agents/x", &[], wrong)
         .await
-        .is_problem(400, "E0112");
+        .is_problem(400, "E0230");
+    let gone = world.send(Method::DELETE, "/agents/researcher", &[], "");
+    assert_eq!(gone.await.status, 204);
+    world
+        .get("/agents/researcher")
+        .await
+        .is_problem(404, "E0122");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,6 +78,7 @@ async fn behind_a_door() -> World {
     let key = |(at, role): (usize, Role)| Key {
         name: format!("key {at}"),
         role,
+        groups: Vec::new(),
         access: None,
         api_key: fingerprint(&api_key(at)),
         expires: None,

@@ -202,6 +202,10 @@ impl Engine for World {
         Box::pin(async { said })
     }
 
+    fn stop<'a>(&'a self, _: &'a str, _: &'a str) -> Pending<'a, Result<(), WorkflowStateError>> {
+        Box::pin(async { Err(fault(Kind::Invalid)) })
+    }
+
     fn open_callback<'a>(
         &'a self,
         _: &'a str,

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use everstep_core::{Digest, Kind};
+use everstep_core::{Digest, Kind, Parent};
 use everstep_durable::FunctionArn;
-use everstep_engine::Error;
 use everstep_engine::catalogue::{FunctionName, Resolved};
+use everstep_engine::{Code, Error};
 use serde::Deserialize;
 
 use super::LAMBDA;
+use crate::agents::{self, End, Seat};
 use crate::host::{ErrorKind, Invocation, made_up_trace};
 use crate::services::{Errand, Fault, account, region};
 
@@ -68,11 +69,16 @@ impl Request {
         let trace = errand.call.trace.clone();
         // Lambda makes one up where the caller has none, and tells it.
         let trace = trace.unwrap_or_else(made_up_trace);
-        let answered = if resolved.revision.config.durable.is_some() {
-            self.run(errand, &resolved).await?
-        } else {
-            self.call(errand, &resolved, &trace).await?
-        };
+        let answered =
+            if let (Code::Agent(_), Some(waiting)) = (&resolved.revision.code, &errand.waiting) {
+                self.hand_over(errand, &resolved, waiting, &trace).await
+            } else if matches!(resolved.revision.code, Code::Agent(_)) {
+                self.run(errand, &resolved).await?
+            } else if resolved.revision.config.durable.is_some() {
+                self.run(errand, &resolved).await?
+            } else {
+                self.call(errand, &resolved, &trace).await?
+            };
         let Some((result, log_tail)) = answered else {
             return Ok(None);
         };
@@ -130,6 +136,37 @@ impl Request {
             Err(error) if error.kind == ErrorKind::Host => Ok(None),
             Err(error) => Ok(Some((Err(error.body), outcome.log_tail))),
         }
+    }
+
+    /// An agent, which has the state machine's own task.
+    async fn hand_over(
+        &self,
+        errand: &Errand<'_>,
+        resolved: &Resolved,
+        waiting: &Parent,
+        trace: &str,
+    ) -> Option<(Result<Bytes, Bytes>, Bytes)> {
+        let seat = Seat {
+            execution: waiting.execution,
+            operation: waiting.operation,
+            generation: waiting.generation,
+        };
+        let agents = &errand.inner.agents;
+        let work = agents::Errand {
+            seat,
+            agent: self.function.name.clone(),
+            version: resolved.version.clone(),
+            content: agents::Content::Here(self.payload.clone()),
+            traceparent: Some(agents::traceparent(Some(trace), &seat)),
+            note: errand.note.clone(),
+            timeout_ms: None,
+        };
+        let result = match agents.run(errand.handle, &work).await {
+            End::Succeeded(value) => Ok(value),
+            End::Failed(failure) | End::TimedOut(failure) => Err(agents::document(&failure)),
+            End::Gone | End::NotYet => return None,
+        };
+        Some((result, Bytes::new()))
     }
 
     /// A durable function: its execution has a name that a repetition finds again.
@@ -215,7 +252,7 @@ fn throttled() -> Fault {
     LAMBDA.refused(429, THROTTLED, "Rate Exceeded.")
 }
 
-fn unavailable(error: &Error) -> Fault {
+pub(super) fn unavailable(error: &Error) -> Fault {
     match error.kind() {
         Kind::Throttled => throttled(),
         _ => LAMBDA.refused(500, "ServiceException", &error.to_string()),

@@ -53,7 +53,7 @@ enum LogType {
 pub(super) async fn function(errand: &Errand<'_>) -> Result<Option<Bytes>, Fault> {
     let payload = Bytes::copy_from_slice(errand.call.arguments.as_bytes());
     let request = Request {
-        function: name(errand, &errand.call.resource, None)?,
+        function: name(errand, &errand.call.resource, None).await?,
         payload,
         client_context: None,
     };
@@ -68,7 +68,7 @@ pub(super) async fn invoke(errand: &Errand<'_>) -> Result<Option<Bytes>, Fault> 
     let arguments: Arguments<'_> = errand.arguments()?;
     let qualifier = arguments.qualifier.as_deref();
     let request = Request {
-        function: name(errand, &arguments.function_name, qualifier)?,
+        function: name(errand, &arguments.function_name, qualifier).await?,
         payload: document(arguments.payload),
         client_context: context(arguments.client_context.as_deref())?,
     };
@@ -93,10 +93,20 @@ pub(super) async fn invoke(errand: &Errand<'_>) -> Result<Option<Bytes>, Fault> 
     }
 }
 
-fn name(errand: &Errand<'_>, text: &str, qualifier: Option<&str>) -> Result<FunctionName, Fault> {
+async fn name(
+    errand: &Errand<'_>,
+    text: &str,
+    qualifier: Option<&str>,
+) -> Result<FunctionName, Fault> {
     let home = &errand.call.state_machine_arn;
-    let parsed = FunctionName::parse(text, region(home), account(home))
-        .and_then(|name| name.qualified_by(qualifier));
+    let agent = errand.handle.agent_at(text).await;
+    let agent = agent.map_err(|error| answer::unavailable(&error))?;
+    let parsed = FunctionName::parse(
+        agent.as_deref().unwrap_or(text),
+        region(home),
+        account(home),
+    )
+    .and_then(|name| name.qualified_by(qualifier));
     parsed.map_err(|why| match why {
         NotAFunctionName::Elsewhere => LAMBDA.refused(
             404,

@@ -176,6 +176,7 @@ fn a_task_that_only_waits_takes_no_place_and_keeps_nobody_awake() {
                 execution: ids[0],
                 operation: Operation(0),
                 generation,
+                is_away: false,
             },
         );
         rig.commit();

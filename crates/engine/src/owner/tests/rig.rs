@@ -350,6 +350,7 @@ impl Rig {
 pub fn settings() -> Settings {
     let part = str::to_owned;
     Settings {
+        is_agent: false,
         mode: Mode::Durable,
         function: FunctionArn {
             partition: part("aws"),

@@ -1,0 +1,127 @@
+"""`examples/research`: the eight examples of how a program uses the research workflow, run as their README says."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from conftest import ROOT, Dev, surroundings, until
+
+EXAMPLES = ROOT / "examples" / "research"
+README = (EXAMPLES / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
+    server = Dev(tmp_path_factory.mktemp("research"), POLL_SECONDS="1")
+    yield server
+    server.end()
+
+
+def example(dev: Dev, command: str, **variables: str) -> str:
+    """Output of a command as the README shows it, `python` being this one."""
+    assert f"\n{command}\n" in README, f"the README does not show {command}"
+    words = command.replace("python ", f"{shlex.quote(sys.executable)} ", 1)
+    done = subprocess.run(
+        words,
+        shell=True,
+        cwd=EXAMPLES,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env=surroundings(EVERSTEP_ENDPOINT=dev.url, **variables),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def record(dev: Dev, workflow_id: str) -> dict:
+    return requests.get(f"{dev.url}/workflows/{workflow_id}", timeout=60).json()
+
+
+def test_start_status_monitor_approve_and_report(dev: Dev):
+    started = example(dev, 'python example_usage.py start "Heat pumps in old houses"')
+    assert started.startswith("PENDING: Workflow suspended awaiting research completion\n"), started
+    workflow_id = started.split("workflow_id: ")[1].strip()
+    watched = example(dev, "python example_usage.py monitor $ID AWAITING_APPROVAL", ID=workflow_id)
+    assert watched.splitlines()[-1] == "2 of 3 phases, AWAITING_APPROVAL human_approval"
+    shown = example(dev, "python example_usage.py status $ID", ID=workflow_id)
+    assert shown == "status: AWAITING_APPROVAL, step: human_approval\n  done: research_phase\n  done: analysis_phase\n"
+    assert example(dev, "python example_usage.py approve $ID", ID=workflow_id) == "decision_recorded: approved is True\n"
+    assert example(dev, "python example_usage.py monitor $ID", ID=workflow_id).splitlines()[-1] == "3 of 3 phases, COMPLETED completed"
+    report = example(dev, "python example_usage.py report $ID", ID=workflow_id)
+    assert f"report: reports/{workflow_id}/final_report.json, " in report
+
+
+def test_the_api_as_a_gateway_shows_it(dev: Dev):
+    lines = example(dev, 'python example_usage.py api "Paper over screens"').splitlines()
+    assert lines[0] == "POST /workflows: 200 PENDING"
+    assert lines[2] == "POST /workflows without a topic: 400 Missing required field: 'topic'"
+    assert lines[3].startswith("GET /workflows?status=AWAITING_APPROVAL: 200, ")
+
+
+def test_the_whole_workflow_with_a_change_on_the_way(dev: Dev):
+    lines = example(dev, 'python example_usage.py full "Rain gardens"').splitlines()
+    assert "changes requested: 200 decision_recorded" in lines
+    assert "3 of 3 phases, COMPLETED completed" in lines
+    assert lines[-1].startswith("report: reports/")
+    workflow_id = next(line for line in lines if line.startswith("workflow_id: ")).split()[1]
+    assert record(dev, workflow_id)["change_requests"][0]["feedback"] == "Say first what to do"
+
+
+QUIET = "python quiet_agent.py 9301"
+INSTEAD = """curl -X PUT $EVERSTEP_ENDPOINT/agents/researcher --json '{"url": "http://127.0.0.1:9301"}'"""
+
+
+@pytest.fixture(scope="module")
+def with_quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Dev, str]]:
+    """A server of its own with an agent in the researcher's place that never answers, on a free port."""
+    assert f"\n{QUIET}\n{INSTEAD}\n" in README
+    dev = Dev(tmp_path_factory.mktemp("quiet"), POLL_SECONDS="600")
+    words = QUIET.replace("python", f"exec {shlex.quote(sys.executable)}").replace("9301", "0")
+    process = subprocess.Popen(words, shell=True, cwd=EXAMPLES, stdout=subprocess.PIPE, text=True)
+    url = process.stdout.readline().split()[-1]
+    instead = INSTEAD.replace("http://127.0.0.1:9301", url) + " --fail --silent"
+    subprocess.run(instead, shell=True, check=True, stdout=subprocess.DEVNULL, env=surroundings(EVERSTEP_ENDPOINT=dev.url))
+    yield dev, url
+    process.kill()
+    process.wait()
+    dev.end()
+
+
+def test_you_are_the_agent(with_quiet: tuple[Dev, str]):
+    dev, quiet = with_quiet
+    started = example(dev, 'python example_usage.py start "By hand"')
+    workflow_id = started.split("workflow_id: ")[1].strip()
+    until(lambda: requests.get(f"{quiet}/sent", timeout=60).json(), "the agent is sent its task")
+    lines = example(dev, "python example_usage.py callback $AGENT", AGENT=quiet).splitlines()
+    assert lines == ["200: callback_delivered", "200: callback_delivered", "the second time: duplicate is True"]
+    example(dev, "python example_usage.py monitor $ID AWAITING_APPROVAL", ID=workflow_id)
+    assert "research_phase" in [step["step_name"] for step in record(dev, workflow_id)["steps_completed"]]
+
+
+def test_a_cancelled_workflow_reaches_its_agent_and_keeps_its_reason(with_quiet: tuple[Dev, str]):
+    """`everstep cancel` and the REST routes end the execution, the record and the agent's task."""
+    dev, quiet = with_quiet
+    workflow_id = example(dev, 'python example_usage.py start "By hand"').split("workflow_id: ")[1].strip()
+    until(lambda: "agent_task" in record(dev, workflow_id), "the record knows the agent's task")
+    cancelled = dev.good("cancel", workflow_id, "--reason", "too dear")
+    assert cancelled.out == "CANCELLED\nresearcher: its task is cancelled\n", cancelled
+    again = requests.delete(f"{dev.url}/workflows/{workflow_id}", timeout=60)
+    assert (again.status_code, again.json()["status"]) == (200, "CANCELLED"), again.text
+    states = [task["status"]["state"] for task in requests.get(f"{quiet}/tasks", timeout=60).json()]
+    assert states[-1] == "TASK_STATE_CANCELED"
+    kept = record(dev, workflow_id)
+    assert (kept["status"], kept["cancellation_reason"]) == ("CANCELLED", "too dear")
+    listed = requests.get(f"{dev.url}/workflows?status=CANCELLED", timeout=60).json()["workflows"]
+    assert [found["workflow_id"] for found in listed] == [workflow_id]
+    execution = dev.good("list", "--status", "STOPPED", "-o", "json").json()
+    assert workflow_id in json.dumps(execution), "the durable execution is stopped"
+    late = requests.post(f"{dev.url}/workflows/{workflow_id}/approve", json={"approved": True}, timeout=60)
+    assert late.status_code == 409
