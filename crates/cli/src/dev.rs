@@ -88,14 +88,19 @@ impl Dev {
         outcome
     }
 
-    async fn serve(self, telemetry: Telemetry, settings: Settings) -> Result<()> {
-        if !self.listen.ip().is_loopback() {
-            return Err(Failed::Usage(format!(
-                "{} is not a loopback address: `everstep dev` listens on this machine alone; `everstep serve` is for others",
-                self.listen
-            ))
-            .into());
+    fn refuse_other_machines(&self) -> Result<()> {
+        if self.listen.ip().is_loopback() {
+            return Ok(());
         }
+        Err(Failed::Usage(format!(
+            "{} is not a loopback address: `everstep dev` listens on this machine alone; `everstep serve` is for others",
+            self.listen
+        ))
+        .into())
+    }
+
+    async fn serve(self, telemetry: Telemetry, settings: Settings) -> Result<()> {
+        self.refuse_other_machines()?;
         let wanted = Wanted::read(&settings, &telemetry)?;
         let artifacts = self.artifacts.options(&settings)?;
         let data = Ground::folder(&self.data)?;

@@ -116,11 +116,8 @@ impl Serve {
         let host = ground.host().await?;
         let dispatcher = ground.dispatcher(&host);
         let storage = Storage::Folder(data.clone());
-        let engine = Arc::new(
-            ground
-                .engine(&dispatcher, &storage, ClockMode::Real, &self.bounds)
-                .await?,
-        );
+        let engine = ground.engine(&dispatcher, &storage, ClockMode::Real, &self.bounds);
+        let engine = Arc::new(engine.await?);
         let functions = ground
             .functions(engine.handle(), &dispatcher, &host)
             .await?;

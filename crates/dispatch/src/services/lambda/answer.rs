@@ -69,16 +69,14 @@ impl Request {
         let trace = errand.call.trace.clone();
         // Lambda makes one up where the caller has none, and tells it.
         let trace = trace.unwrap_or_else(made_up_trace);
-        let answered =
-            if let (Code::Agent(_), Some(waiting)) = (&resolved.revision.code, &errand.waiting) {
-                self.hand_over(errand, &resolved, waiting, &trace).await
-            } else if matches!(resolved.revision.code, Code::Agent(_)) {
+        let is_agent = matches!(resolved.revision.code, Code::Agent(_));
+        let answered = match &errand.waiting {
+            Some(waiting) if is_agent => self.hand_over(errand, &resolved, waiting, &trace).await,
+            _ if is_agent || resolved.revision.config.durable.is_some() => {
                 self.run(errand, &resolved).await?
-            } else if resolved.revision.config.durable.is_some() {
-                self.run(errand, &resolved).await?
-            } else {
-                self.call(errand, &resolved, &trace).await?
-            };
+            }
+            _ => self.call(errand, &resolved, &trace).await?,
+        };
         let Some((result, log_tail)) = answered else {
             return Ok(None);
         };

@@ -90,8 +90,7 @@ pub(super) fn trouble(problem: &Problem) -> String {
 /// What somebody who decided by a link sees.
 pub(super) fn thanks(described: &Described, name: &str) -> String {
     let state = &described.state;
-    let votes = state.votes.iter();
-    let own = votes.filter(|vote| vote.cast.by == name).next_back();
+    let own = state.votes.iter().rfind(|vote| vote.cast.by == name);
     let said = own.map_or("", |vote| match vote.cast.verdict {
         Verdict::Approve => "You have approved it.",
         Verdict::Reject => "You have rejected it.",
