@@ -74,7 +74,7 @@ def test_files_in_results(everstep, peer):
 
 def test_agentcore_by_the_official_sdk(everstep, peer):
     runtime = peer("runtime.py", "http")
-    everstep.agent("runtime", arn=ARN, endpoint=runtime.url, on_unknown="resend", push=False)
+    everstep.agent("runtime", arn=ARN, endpoint=runtime.url, on_unknown="resend", completion="reply")
     answer = everstep.invoke("runtime", {"topic": "storage"})
     session = answer.pop("session")
     assert answer == {"echo": {"topic": "storage"}} and len(session) >= 33

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cloud import ROOT, Cloud
+from cloud import ROOT
+from moto.server import ThreadedMotoServer
 from policies import FUNCTIONS, Right, of_plan, of_template
 
 DEPLOY = ROOT / "deploy/aws"
@@ -118,14 +119,16 @@ def terraform(sources: Path) -> Path:
 @pytest.fixture(scope="session")
 def plan(terraform: Path) -> dict[str, Any]:
     """What would be made of everything but functions and their API: those are asked for where Cloud Control is."""
-    cloud = Cloud()
+    # Terraform asks who it is, and nothing else. What moto holds belongs to the other tests of this process.
+    identity = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    identity.start()
     override = f"""
 provider "aws" {{
   region                      = "us-east-1"
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   skip_requesting_account_id  = true
-  endpoints {{ sts = "{cloud.url}" }}
+  endpoints {{ sts = "http://127.0.0.1:{identity.get_host_and_port()[1]}" }}
 }}
 """
     (terraform / "override.tf").write_text(override)
@@ -137,7 +140,7 @@ provider "aws" {{
     try:
         run(["terraform", "plan", "-input=false", "-out=plan", *targets], terraform, **variables)
     finally:
-        cloud.end()
+        identity.stop()
         (terraform / "override.tf").unlink()
     return json.loads(run(["terraform", "show", "-json", "plan"], terraform))
 

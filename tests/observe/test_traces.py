@@ -42,7 +42,8 @@ def test_spans_of_requests_turns_and_tasks_hang_together(serve: Callable[..., Se
     token = server.waiting("traced", traceparent=CONTEXT)
     server.answer(token, status="SUCCESS", result=1)
     server.ended("traced")
-    # The process sends what waits when it ends.
+    # A task's span ends a moment after what it led to; the process sends what waits when it ends.
+    until(lambda: sum(span.name == "task" for span in spans(receiver)) >= 2, "the spans of two tasks")
     server.end()
     all_spans = [span for span in spans(receiver) if span.trace_id.hex() == TRACE]
     assert receiver.requests[0][1]["x-key"] == "hush"
