@@ -107,7 +107,7 @@ def test_places_comments_and_links(dev: Dev) -> None:
     for part in ("Publish?", "bob", "dora", "How much?", "PENDING"):
         assert part in table, table
     wrong = dev.run("approvals", "approve", approval, "--by", "dora")
-    assert wrong.code == 2 and "E0225" in wrong.err, wrong
+    assert wrong.code == 6 and "E0225" in wrong.err, wrong
     stale = dev.run("approvals", "approve", approval, "--by", "dora", "--digest", "00", "--form", '{"budget": 1}')
     assert stale.code == 4 and "E0221" in stale.err, stale
     dev.good("approvals", "approve", approval, "--by", "dora", "--form", '{"budget": 1}')
