@@ -34,7 +34,7 @@ fn waits_for(snapshot: &Snapshot, operation: &ViewOperation, now: Timestamp) -> 
     let has_agent = target.is_some_and(|target| target.kind == TargetKind::Agent);
     let what = match (operation.kind, operation.status) {
         // Its invocations keep failing: nothing else would say so.
-        ("EXECUTION", _) if operation.attempts > 0 => "invocation",
+        ("EXECUTION", _) if last_error(operation).is_some() => "invocation",
         ("CALLBACK", _) => "callback",
         ("EXECUTION" | "CHAINED_INVOKE", _) if has_agent => "agent",
         ("WAIT", _) => "time",
