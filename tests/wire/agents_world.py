@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 import boto3
+import pytest
 import requests
 from botocore.config import Config
 from conftest import KEYS, REGION
@@ -139,3 +140,18 @@ class Server:
         answer = self.client.invoke(FunctionName=agent, Payload=json.dumps(task), **fields)
         payload = json.loads(answer["Payload"].read() or "null")
         return {"error": payload} if answer.get("FunctionError") else payload
+
+
+@pytest.fixture(scope="module")
+def shared():
+    peer = Peer()
+    yield peer
+    peer.kill()
+
+
+@pytest.fixture
+def peer(shared):
+    """The agent, well behaved at the beginning of each test."""
+    shared.admin("manners")
+    shared.admin("hold")
+    return shared

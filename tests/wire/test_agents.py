@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 import requests
-from agents_world import BINARY, Peer, Server, eventually
+from agents_world import BINARY, Peer, Server, eventually, peer, shared  # noqa: F401 (fixtures)
 from conftest import ROLE, code
 from test_states_services import one_task
 
@@ -20,21 +20,6 @@ def server(tmp_path_factory):
     server = Server(tmp_path_factory.mktemp("agents"))
     yield server
     server.end()
-
-
-@pytest.fixture(scope="module")
-def shared():
-    peer = Peer()
-    yield peer
-    peer.kill()
-
-
-@pytest.fixture
-def peer(shared):
-    """The agent, well behaved at the beginning of each test."""
-    shared.admin("manners")
-    shared.admin("hold")
-    return shared
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 import secrets
 
 import pytest
-from agents_world import Peer, Server, eventually
+from agents_world import Peer, Server, eventually, peer, shared  # noqa: F401 (fixtures)
 
 
 @pytest.fixture
@@ -14,20 +14,6 @@ def server(tmp_path):
     server = Server(tmp_path)
     yield server
     server.end()
-
-
-@pytest.fixture(scope="module")
-def shared():
-    peer = Peer()
-    yield peer
-    peer.kill()
-
-
-@pytest.fixture
-def peer(shared):
-    shared.admin("manners")
-    shared.admin("hold")
-    return shared
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ use hyper::http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::identity::{self, Claim, Named, person};
+use super::identity::{self, Named, person};
 use super::{ask, content, describe, find, form, refused, whole};
 use crate::door::{Caller, Need};
 use crate::errors::Code;
@@ -89,11 +89,7 @@ pub(super) async fn decide(
     body: Body,
 ) -> Result<Response, Problem> {
     let request: DecideIn = read_json(&app, body).await?;
-    let claim = Claim {
-        by: request.by,
-        groups: request.groups,
-    };
-    let person = person(&app, &caller, claim)?;
+    let person = person(&app, &caller, request.by, request.groups)?;
     let id = find(&app, &name).await?;
     let said = Said {
         verdict: match request.decision {
@@ -210,11 +206,7 @@ pub(super) async fn comment(
     body: Body,
 ) -> Result<Response, Problem> {
     let request: CommentIn = read_json(&app, body).await?;
-    let claim = Claim {
-        by: request.by,
-        groups: Vec::new(),
-    };
-    let person = person(&app, &caller, claim)?;
+    let person = person(&app, &caller, request.by, Vec::new())?;
     let id = find(&app, &name).await?;
     remark(&app, id, person, way, (request.text, request.asks)).await?;
     Ok(Json(whole(&app, id).await?).into_response())
@@ -268,11 +260,7 @@ pub(super) async fn delegate(
     body: Body,
 ) -> Result<Response, Problem> {
     let request: DelegateIn = read_json(&app, body).await?;
-    let claim = Claim {
-        by: request.by,
-        groups: request.groups,
-    };
-    let by = person(&app, &caller, claim)?;
+    let by = person(&app, &caller, request.by, request.groups)?;
     let id = find(&app, &name).await?;
     let handed = Request::Delegate {
         by,
@@ -304,11 +292,7 @@ pub(super) async fn cancel(
     body: Body,
 ) -> Result<Response, Problem> {
     let request: CancelIn = read_json(&app, body).await?;
-    let claim = Claim {
-        by: request.by,
-        groups: Vec::new(),
-    };
-    let person = person(&app, &caller, claim)?;
+    let person = person(&app, &caller, request.by, Vec::new())?;
     let id = find(&app, &name).await?;
     let described = describe(&app, id).await?;
     let settings = described.state.settings.as_ref();

@@ -63,26 +63,21 @@ pub(super) fn check(what: &str, name: &str) -> Result<(), Problem> {
     Err(Problem::new(Code::InvalidParameter, text))
 }
 
-/// What a request says of whoever sends it: believed at an open door alone.
-#[derive(Debug, Default)]
-pub(super) struct Claim {
-    pub by: Option<String>,
-    pub groups: Vec<String>,
-}
-
-/// Who decides. An open door believes what it is told, a key or not: without the key it would be believed, too.
+/// Who decides. An open door believes what the request says, `by` and `groups`, a key or not: without the key it would be believed, too.
 ///
 /// # Errors
 /// [`Code::NotAllowed`] for workers, agents and keys that only look; [`Code::Unnamed`] when an open door is told no name.
-pub(super) fn person(app: &App, caller: &Caller, claim: Claim) -> Result<Person, Problem> {
+pub(super) fn person(
+    app: &App,
+    caller: &Caller,
+    by: Option<String>,
+    groups: Vec<String>,
+) -> Result<Person, Problem> {
     let open = app.options.door.open;
-    match (caller, claim.by) {
+    match (caller, by) {
         (Caller::Key { .. } | Caller::Anyone, Some(name)) if open && caller.may(Need::Operate) => {
             check("A name", &name)?;
-            Ok(Person {
-                name,
-                groups: claim.groups,
-            })
+            Ok(Person { name, groups })
         }
         (Caller::Key { name, .. }, Some(other)) if other != *name && caller.may(Need::Operate) => {
             let text = format!("The key is {name}'s, and nobody decides for {other}");

@@ -15,7 +15,7 @@ use hyper::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::{html, page, pairs, see, trouble, value};
-use crate::approvals::identity::{Claim, check, person};
+use crate::approvals::identity::{check, person};
 use crate::door::{self, Caller, Key};
 use crate::errors::Code;
 use crate::http::App;
@@ -95,7 +95,7 @@ pub(super) fn read(app: &App, headers: &HeaderMap) -> Option<Session> {
             groups: content.groups,
         },
         Some(key) if key.is_over(SystemTime::now()) => return None,
-        Some(key) => person(app, &Caller::key(&key), Claim::default()).ok()?,
+        Some(key) => person(app, &Caller::key(&key), None, Vec::new()).ok()?,
     };
     let proof = ring.tag(ring.current(), &message("form", text, None))?;
     Some(Session {
@@ -186,7 +186,7 @@ fn begin(
         if key.is_over(SystemTime::now()) {
             return Err(unknown());
         }
-        let person = person(app, &Caller::key(&key), Claim::default())?;
+        let person = person(app, &Caller::key(&key), None, Vec::new())?;
         (content(&person.name, Vec::new(), false), Some(key))
     };
     let session = sign(app, &content, key.as_ref());
