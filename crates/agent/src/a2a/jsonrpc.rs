@@ -62,19 +62,56 @@ pub(super) fn lost(task: &TaskRef) -> Said {
     Said::new(Some(task.clone()), State::Lost)
 }
 
-pub(crate) async fn get(call: &Call<'_>, task: &TaskRef) -> Result<Said, Error> {
-    let mut params = shape::named(&task.id, call.profile.tenant.as_deref());
-    if let Value::Object(members) = &mut params {
-        members.insert("historyLength".to_owned(), 0.into());
-    }
-    match rpc::call(call, "GetTask", params, &task.id).await {
-        Ok(answered) => {
-            let said = reading::task(answered.result, DIALECT)?;
-            Ok(traced(said, &answered.headers))
+/// What one version of the protocol calls the methods about a task.
+pub(super) struct Methods<'a> {
+    pub get: &'static str,
+    pub cancel: &'static str,
+    pub tenant: Option<&'a str>,
+    pub dialect: Dialect,
+}
+
+impl Methods<'_> {
+    pub(super) async fn get(&self, call: &Call<'_>, task: &TaskRef) -> Result<Said, Error> {
+        let mut params = shape::named(&task.id, self.tenant);
+        if let Value::Object(members) = &mut params {
+            members.insert("historyLength".to_owned(), 0.into());
         }
-        Err(error) if rpc::is_unknown_task(&error) => Ok(lost(task)),
-        Err(error) => Err(error),
+        match rpc::call(call, self.get, params, &task.id).await {
+            Ok(answered) => {
+                let said = reading::task(answered.result, self.dialect)?;
+                Ok(traced(said, &answered.headers))
+            }
+            Err(error) if rpc::is_unknown_task(&error) => Ok(lost(task)),
+            Err(error) => Err(error),
+        }
     }
+
+    pub(super) async fn cancel(&self, call: &Call<'_>, task: &TaskRef) -> Result<Said, Error> {
+        let params = shape::named(&task.id, self.tenant);
+        match rpc::call(call, self.cancel, params, &task.id).await {
+            Ok(answered) => reading::task(answered.result, self.dialect),
+            Err(error) if rpc::is_unknown_task(&error) => Ok(lost(task)),
+            // It has ended otherwise meanwhile: as what, it says itself.
+            Err(Error::Refused {
+                code: TASK_NOT_CANCELABLE,
+                ..
+            }) => self.get(call, task).await,
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn methods<'a>(call: &'a Call<'_>) -> Methods<'a> {
+    Methods {
+        get: "GetTask",
+        cancel: "CancelTask",
+        tenant: call.profile.tenant.as_deref(),
+        dialect: DIALECT,
+    }
+}
+
+pub(crate) async fn get(call: &Call<'_>, task: &TaskRef) -> Result<Said, Error> {
+    methods(call).get(call, task).await
 }
 
 /// The task that was begun with this message, if the agent knows one.
@@ -123,17 +160,7 @@ pub(super) fn among(mut listed: Value, task: &Task, dialect: Dialect) -> Result<
 }
 
 pub(crate) async fn cancel(call: &Call<'_>, task: &TaskRef) -> Result<Said, Error> {
-    let params = shape::named(&task.id, call.profile.tenant.as_deref());
-    match rpc::call(call, "CancelTask", params, &task.id).await {
-        Ok(answered) => reading::task(answered.result, DIALECT),
-        Err(error) if rpc::is_unknown_task(&error) => Ok(lost(task)),
-        // It has ended otherwise meanwhile: as what, it says itself.
-        Err(Error::Refused {
-            code: TASK_NOT_CANCELABLE,
-            ..
-        }) => get(call, task).await,
-        Err(error) => Err(error),
-    }
+    methods(call).cancel(call, task).await
 }
 
 pub(crate) async fn subscribe(call: &Call<'_>, task: &TaskRef) -> Result<Updates, Error> {

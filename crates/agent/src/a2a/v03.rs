@@ -1,16 +1,22 @@
 //! A2A 0.3 over JSON-RPC. It has no list of tasks: whether a message has arrived can't be looked up.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::jsonrpc::{gone, lost, traced};
+use super::jsonrpc::{Methods, gone, lost, traced};
 use super::rpc::{self, Answered};
 use super::{reading, shape};
 use crate::agent::Dialect;
 use crate::client::{Call, Updates};
-use crate::error::{Error, PUSH_NOT_SUPPORTED, TASK_NOT_CANCELABLE};
+use crate::error::{Error, PUSH_NOT_SUPPORTED};
 use crate::task::{Reply, Said, Task, TaskRef};
 
 const DIALECT: Dialect = Dialect::A2a03;
+const METHODS: Methods<'_> = Methods {
+    get: "tasks/get",
+    cancel: "tasks/cancel",
+    tenant: None,
+    dialect: DIALECT,
+};
 
 pub(crate) async fn send(call: &Call<'_>, task: &Task) -> Result<Said, Error> {
     let message = shape::message(task, false)?;
@@ -44,31 +50,11 @@ fn said(answered: Answered) -> Result<Said, Error> {
 }
 
 pub(crate) async fn get(call: &Call<'_>, task: &TaskRef) -> Result<Said, Error> {
-    let mut params = shape::named(&task.id, None);
-    if let Value::Object(members) = &mut params {
-        members.insert("historyLength".to_owned(), 0.into());
-    }
-    match rpc::call(call, "tasks/get", params, &task.id).await {
-        Ok(answered) => {
-            let said = reading::task(answered.result, DIALECT)?;
-            Ok(traced(said, &answered.headers))
-        }
-        Err(error) if rpc::is_unknown_task(&error) => Ok(lost(task)),
-        Err(error) => Err(error),
-    }
+    METHODS.get(call, task).await
 }
 
 pub(crate) async fn cancel(call: &Call<'_>, task: &TaskRef) -> Result<Said, Error> {
-    let params = shape::named(&task.id, None);
-    match rpc::call(call, "tasks/cancel", params, &task.id).await {
-        Ok(answered) => reading::task(answered.result, DIALECT),
-        Err(error) if rpc::is_unknown_task(&error) => Ok(lost(task)),
-        Err(Error::Refused {
-            code: TASK_NOT_CANCELABLE,
-            ..
-        }) => get(call, task).await,
-        Err(error) => Err(error),
-    }
+    METHODS.cancel(call, task).await
 }
 
 pub(crate) async fn subscribe(call: &Call<'_>, task: &TaskRef) -> Result<Updates, Error> {
