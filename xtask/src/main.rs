@@ -22,6 +22,7 @@ mod check;
 mod conformance;
 mod conformance_afl;
 mod conformance_asl;
+mod conformance_callbacks;
 mod conformance_crash;
 mod conformance_durable;
 mod counts;
