@@ -225,7 +225,7 @@ fn title(made: Made, topic: &str) -> String {
         Made::Report => "Publish the report on",
     };
     let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
-    let room = TITLE_LETTERS_MAX.saturating_sub(begins.chars().count() + 3);
+    let room = TITLE_LETTERS_MAX.saturating_sub(begins.chars().count() + 2);
     let mut topic: String = topic.chars().map(plain).collect();
     if topic.chars().count() > room {
         topic = topic.chars().take(room.saturating_sub(1)).collect();

@@ -276,7 +276,7 @@ mod tests {
         };
         let all = |address: &str| Ok::<_, String>(vec![address.to_owned()]);
         assert_eq!(to("bob"), all("bob@example.net"));
-        assert_eq!(to("ann@Example.org"), all("ann@example.org"));
+        assert_eq!(to("ann@Example.org"), all("ann@Example.org"));
         for stranger in ["carl", "carl@evil.example", "carl@example.org.evil.example"] {
             assert!(to(stranger).is_err(), "{stranger}");
         }

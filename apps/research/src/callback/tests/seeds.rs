@@ -185,7 +185,7 @@ async fn case_15_handle_a_failure() {
     let (world, services) = World::waiting();
     let body = json!({ "token": TOKEN, "status": "FAILURE", "error": "the model broke" });
     assert_eq!(post(&services, &event(&body)).await.0, 200);
-    let failure = Outcome::Failure("the model broke".to_owned());
+    let failure = Outcome::Failure("\"the model broke\"".to_owned());
     assert_eq!(world.lock().answered, [(TOKEN.to_owned(), failure)]);
 }
 
