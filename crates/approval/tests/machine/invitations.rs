@@ -13,11 +13,16 @@ fn with_links() -> everstep_approval::Settings {
 }
 
 fn invited(rig: &Rig) -> Vec<(String, u64, String)> {
-    let text = |body: &Value, member: &str| body[member].as_str().unwrap().to_owned();
     let told = rig.told(INVITED);
     let told = told.iter().map(|body| {
-        let number = body["link"]["number"].as_u64().unwrap();
-        (text(body, "approver"), number, text(body, "occasion"))
+        let text = |place: &str| {
+            body.pointer(place)
+                .and_then(Value::as_str)
+                .unwrap()
+                .to_owned()
+        };
+        let number = body.pointer("/link/number").and_then(Value::as_u64);
+        (text("/approver"), number.unwrap(), text("/occasion"))
     });
     told.collect()
 }
