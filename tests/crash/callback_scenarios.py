@@ -31,8 +31,8 @@ class Case:
 
     # Steps.
 
-    def begin(self, function: str = "raw") -> None:
-        body = {"name": self.name, "input": {"mark": self.name}}
+    def begin(self, function: str = "raw", **more: Any) -> None:
+        body = {"name": self.name, "input": {"mark": self.name, **more}}
         status, answer = self.world.ask("POST", f"/definitions/{function}/start", body)
         assert status in (200, 201, 202), answer
         self.execution = answer["id"] if "id" in answer else answer["execution"]["id"]
@@ -280,6 +280,35 @@ def recovery(case: Case) -> None:
     case.applied("succeed")
 
 
+def cascade(case: Case) -> None:
+    """A chain of three executions, at whose end an agent works and a person is asked: the first is cancelled, and all of it ends."""
+    world = case.world
+    case.begin(depth=2, agent=True)
+    token = world.until(lambda: world.tokens.get(case.name), "the callback of the last")
+    task = world.until(lambda: world.agent.of(case.name), "a task at the agent")[0]
+    body = {"title": f"Publish {case.name}?", "approvers": ["ann"], "name": f"a-{case.name}", "callback": token}
+    status, asked = world.ask("POST", "/approvals", body)
+    assert status in (200, 201), asked
+    case.arm()
+    status, cancelled = world.ask("POST", f"/executions/{case.execution}/cancel", {"reason": f"enough of {case.name}"})
+    assert (status, cancelled["status"]) == (200, "STOPPED"), cancelled
+    case.history("ExecutionStarted", "ChainedInvokeStarted", "ExecutionStopped")
+    below = case
+    for kinds in (["ChainedInvokeStarted"], ["CallbackStarted", "ChainedInvokeStarted"]):
+        parent = below
+        [arn] = [event["ChainedInvokeStartedDetails"]["DurableExecutionArn"] for event in parent.events() if "ChainedInvokeStartedDetails" in event]
+        below = Case(world, arn.rsplit("/", 1)[1])
+        below.execution = below.name
+        error = json.dumps(below.ended("STOPPED"))
+        assert "Everstep.Cancelled" in error and "cancelled by parent" in error and parent.execution in error, error
+        assert f"enough of {case.name}" in error, error
+        below.history("ExecutionStarted", *kinds, "ExecutionStopped")
+    world.until(lambda: task["status"]["state"] == "TASK_STATE_CANCELED", "the end of the agent's task")
+    world.until(lambda: world.get(f"/approvals/{asked['id']}")["status"] == "CANCELLED", "the end of the approval")
+    case.told("execution.stopped")
+    assert len(world.agent.of(case.name)) == 1, "the agent was given the task twice"
+
+
 SCENARIOS: dict[str, Callable[[Case], None]] = {
-    scenario.__name__: scenario for scenario in (succeed, fail, seeds, progress, late, conflict, approval, agent, large, recovery)
+    scenario.__name__: scenario for scenario in (succeed, fail, seeds, progress, late, conflict, approval, agent, large, cascade, recovery)
 }

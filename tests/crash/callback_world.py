@@ -260,22 +260,35 @@ class World:
                 return
 
     def handle(self, invocation: Any) -> dict[str, Any]:
-        """The function: a callback, whose result is the execution's."""
-        name = invocation.arn.split("/")[-2]
-        found = [operation for operation in invocation.operations if operation["Type"] == "CALLBACK"]
-        if not found:
-            status, text = checkpoint(self.server, invocation.arn, invocation.token, callback("c"), client=invocation.id)
+        """The function: a callback, whose result is the execution's; an agent beside it, or another execution of its own, where the input says so."""
+        execution = invocation.operations[0]["ExecutionDetails"]
+        asked = json.loads(execution["InputPayload"])
+        depth = asked.get("depth", 0)
+        if depth:
+            wanted = [invoke("raw:$LATEST", {**asked, "depth": depth - 1})]
+        else:
+            wanted = [callback("c")] + [invoke("agent", {"mark": asked["mark"]})] * bool(asked.get("agent"))
+        known = {operation["Id"]: operation for operation in invocation.operations}
+        if wanted[0]["Id"] not in known:
+            status, text = checkpoint(self.server, invocation.arn, invocation.token, *wanted, client=invocation.id)
             if status != 200:
                 raise Refused(text)
-            found = [operation for operation in json.loads(text)["NewExecutionState"]["Operations"] if operation["Id"] == "c"]
-        details = found[0]["CallbackDetails"]
-        self.tokens[name] = details["CallbackId"]
-        match found[0]["Status"]:
+            known = {operation["Id"]: operation for operation in json.loads(text)["NewExecutionState"]["Operations"]}
+        operation = known[wanted[0]["Id"]]
+        details = operation.get("CallbackDetails") or operation.get("ChainedInvokeDetails") or {}
+        if "CallbackId" in details:
+            self.tokens[asked["mark"]] = details["CallbackId"]
+        match operation["Status"]:
             case "STARTED":
                 return {"Status": "PENDING"}
             case "SUCCEEDED":
                 return {"Status": "SUCCEEDED", "Result": details.get("Result")}
-        return {"Status": "FAILED", "Error": details.get("Error") or {"ErrorType": found[0]["Status"]}}
+        return {"Status": "FAILED", "Error": details.get("Error") or {"ErrorType": operation["Status"]}}
+
+
+def invoke(function: str, payload: Any) -> dict[str, Any]:
+    options = {"FunctionName": function}
+    return {"Id": "i", "Type": "CHAINED_INVOKE", "Name": "i", "Action": "START", "Payload": json.dumps(payload), "ChainedInvokeOptions": options}
 
 
 class Refused(Exception):

@@ -24,6 +24,7 @@ pub fn run(request: &Request<'_>) -> Result<bool> {
         server_args: vec![],
         wants: None,
         limit: LIMIT,
+        alone: false,
     };
     let own = |word: &&String| *word != "--crash";
     let mut more: Vec<String> = request.args.iter().filter(own).cloned().collect();

@@ -26,6 +26,7 @@ mod conformance_callbacks;
 mod conformance_crash;
 mod conformance_durable;
 mod counts;
+mod lanes;
 mod readme;
 mod report;
 mod root;
