@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 from conftest import ROLE, Dev, client, until
 
 CHAIN = json.dumps({"chain": ["delegates:$LATEST", "approval:$LATEST"]})
@@ -17,14 +18,14 @@ def events(dev: Dev, execution: str) -> list[dict[str, Any]]:
     return dev.good("-o", "json", "history", execution).json()["events"]
 
 
+def children(dev: Dev, execution: str) -> list[str]:
+    """The executions that chained invokes of this one have started."""
+    found = [event.get("ChainedInvokeStartedDetails") for event in events(dev, execution)]
+    return [details["DurableExecutionArn"].rsplit("/", 1)[1] for details in found if details]
+
+
 def child(dev: Dev, execution: str) -> str:
-    """The execution that a chained invoke of this one has started."""
-
-    def started() -> list[str]:
-        found = [event.get("ChainedInvokeStartedDetails") for event in events(dev, execution)]
-        return [details["DurableExecutionArn"].rsplit("/", 1)[1] for details in found if details]
-
-    return until(started, f"a child of {execution}")[0]
+    return until(lambda: children(dev, execution), f"a child of {execution}")[0]
 
 
 def waits(dev: Dev, execution: str) -> str:
@@ -69,6 +70,29 @@ def test_without_a_cascade_children_go_on_until_a_later_cancel(dev: Dev, chain: 
     assert status(dev, third) == "RUNNING"
     dev.good("cancel", first, "--reason", "all of it")
     stopped(dev, third, second, "all of it")
+
+
+def test_a_redrive_begins_the_children_anew(dev: Dev, chain: list[str]) -> None:
+    first, second, _ = chain
+    dev.good("cancel", first, "--reason", "too early")
+    stopped(dev, second, first, "too early")
+    dev.good("redrive", first)
+    again = until(lambda: (found := children(dev, first))[1:] and found[1], "a second child")
+    assert again != second and status(dev, again) == "RUNNING"
+    assert status(dev, second) == "STOPPED"
+    dev.good("cancel", first, "--reason", "enough")
+    stopped(dev, again, first, "enough")
+
+
+def test_a_reason_has_a_limit_and_a_cascade_is_yes_or_no(dev: Dev) -> None:
+    execution = dev.good("start", "approval", "--input", "{}").out.strip()
+    refused = dev.run("cancel", execution, "--reason", "x" * 10_000)
+    assert refused.code != 0 and "A reason has at most" in refused.err, refused
+    assert dev.run("cancel", execution, "--cascade", "perhaps").code == 2
+    answer = requests.post(f"{dev.url}/executions/{execution}/cancel", json={"cascade": "perhaps"}, timeout=60)
+    assert answer.status_code == 400, answer.text
+    assert status(dev, execution) == "RUNNING"
+    dev.good("cancel", execution)
 
 
 def test_one_that_has_ended_stays_as_it_is(dev: Dev) -> None:
