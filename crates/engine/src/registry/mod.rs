@@ -15,6 +15,7 @@ use everstep_core::{
 use everstep_durable::{Destinations, Durable, FunctionArn, Settings};
 use everstep_store::JournalRow;
 
+use crate::cancel::{Child, task_key};
 use crate::catalogue::{Code, Resolved};
 
 /// The registry's persisted number of the durable-functions machine.
@@ -23,6 +24,9 @@ pub const DURABLE: u8 = 1;
 pub const ASL: u8 = 2;
 /// And that of approvals.
 pub const APPROVAL: u8 = 3;
+
+/// The event that one person is told: it leads to a link of that person's own, so that only a sink that names it hears of it.
+pub const PERSONAL: &str = everstep_approval::INVITED;
 
 pub(crate) use definitions::Definitions;
 pub use everstep_asl::machine::Limits as StateMachineLimits;
@@ -109,6 +113,38 @@ pub(crate) enum AnyCell {
     Durable(Cell<Durable>),
     Asl(Cell<Asl>),
     Approval(Cell<Approval>),
+}
+
+impl AnyCell {
+    /// The executions that it has started and waits for, as long as it runs or when it was stopped.
+    pub(crate) fn children(&self) -> Vec<Child> {
+        match self {
+            Self::Durable(cell) => {
+                let ids = everstep_durable::children(cell.state());
+                ids.map(|id| Child::Execution(id.to_string())).collect()
+            }
+            Self::Asl(cell) => {
+                let id = cell.execution().id();
+                let children = everstep_asl::machine::children(cell.state());
+                let named = children.into_iter().map(|child| match child {
+                    everstep_asl::machine::Child::Execution { arn } => {
+                        Child::StateMachine(arn.to_string())
+                    }
+                    everstep_asl::machine::Child::Function {
+                        function,
+                        operation,
+                        generation,
+                    } => Child::Function {
+                        function: function.to_string(),
+                        key: task_key(id, operation, generation),
+                    },
+                });
+                named.collect()
+            }
+            // What it asks for goes with it.
+            Self::Approval(_) => Vec::new(),
+        }
+    }
 }
 
 /// What a fork takes over of its source's journal.
