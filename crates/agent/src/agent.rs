@@ -81,6 +81,15 @@ impl Dialect {
     pub const fn has_look_up(self) -> bool {
         matches!(self, Self::A2a | Self::A2aRest | Self::A2a03)
     }
+
+    /// Whether a question of a task can be answered.
+    #[must_use]
+    pub const fn takes_answers(self) -> bool {
+        match self {
+            Self::A2a | Self::A2aRest | Self::A2a03 | Self::Webhook | Self::Process => true,
+            Self::Legacy | Self::AgentCore => false,
+        }
+    }
 }
 
 impl fmt::Display for Dialect {

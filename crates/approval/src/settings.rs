@@ -53,8 +53,10 @@ pub struct Settings {
     /// So long after the request each, in their order.
     pub reminders_ms: Vec<u64>,
     pub escalation: Option<Escalation>,
-    /// The token of whoever waits for the decision.
+    /// The token of whoever waits for the decision. It is withdrawn when they do so no more.
     pub waiting: Option<String>,
+    /// Whether the decision settles that token: else whoever waits reads it.
+    pub settles: bool,
     /// 1 for what is asked for the first time.
     pub round: u32,
     /// The round before this one.
@@ -65,6 +67,8 @@ pub struct Settings {
 }
 
 const VERSION: u8 = 1;
+/// Where the decision settles nothing: earlier builds could not tell.
+const VERSION_READ: u8 = 2;
 
 fn approvers(to: &mut Writer, approvers: &[Approver]) {
     to.list(approvers, |to, approver| approver.encode(to));
@@ -102,7 +106,7 @@ impl Settings {
     }
 
     pub(crate) fn write(&self, to: &mut Writer) {
-        to.u8(VERSION);
+        to.u8(if self.settles { VERSION } else { VERSION_READ });
         to.str(&self.title);
         to.raw(&self.digest.0);
         to.option(self.requester.as_ref(), |to, name| to.str(name));
@@ -142,7 +146,7 @@ impl Settings {
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, Corrupt> {
         let version = from.u8()?;
-        if version != VERSION {
+        if !matches!(version, VERSION | VERSION_READ) {
             return Err(Corrupt::tag("version of an approval's settings", version));
         }
         Ok(Self {
@@ -169,6 +173,7 @@ impl Settings {
                 })
             })?,
             waiting: from.option(Reader::str)?,
+            settles: version == VERSION,
             round: from.u32()?,
             previous: from.option(|from| Ok(ExecutionId::from_bytes(from.raw()?)))?,
             pages: from.str()?,

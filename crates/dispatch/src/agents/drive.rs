@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::desk::{Call, Desk, Place};
 use super::note::{Note, Phase};
-use super::{Agents, Bell, Content, End, Errand, config};
+use super::{Agents, Bell, Content, End, Errand, config, question};
 
 /// Between two looks at the clock, which may be one that skips.
 const LOOK: Duration = Duration::from_secs(30);
@@ -283,20 +283,15 @@ impl<'a> Drive<'a> {
             self.note.task = Some(task);
         }
         match said.state {
-            State::Working(progress) => {
+            State::Working(progress) => self.works(progress).await,
+            State::Untold => self.works(Progress::default()).await,
+            State::NeedsInput(question) => {
                 self.note.phase = Phase::Out;
-                self.note.tell(progress);
-                self.going_on().await
+                self.question(agent, question, false).await
             }
-            State::Untold => {
+            State::NeedsAuth(question) => {
                 self.note.phase = Phase::Out;
-                self.going_on().await
-            }
-            State::NeedsInput(question) | State::NeedsAuth(question) => {
-                self.note.phase = Phase::Out;
-                // Until somebody answers the agent, what it asks is what is shown of its task.
-                self.note.message = Some(question.text);
-                self.going_on().await
+                self.question(agent, question, true).await
             }
             State::Done(output) => {
                 self.note.is_over = true;
@@ -315,8 +310,18 @@ impl<'a> Drive<'a> {
                 let text = message.unwrap_or_else(|| "The agent's task was cancelled.".to_owned());
                 Step::End(failed("Agent.Canceled", text))
             }
-            State::Lost => self.lost(),
+            State::Lost => self.lost().await,
         }
+    }
+
+    /// It is at work, and asks nothing.
+    async fn works(&mut self, progress: Progress) -> Step {
+        self.note.phase = Phase::Out;
+        if let Err(step) = self.withdraw(question::WENT_ON).await {
+            return step;
+        }
+        self.note.tell(progress);
+        self.going_on().await
     }
 
     /// Writes down where it is, and goes on.
@@ -328,7 +333,7 @@ impl<'a> Drive<'a> {
     }
 
     /// The agent does not know a task that it had taken.
-    fn lost(&mut self) -> Step {
+    async fn lost(&mut self) -> Step {
         let again = self.config.on_lost == OnLost::Redispatch
             && self.note.dispatch < self.config.redispatches;
         if !again {
@@ -340,6 +345,9 @@ impl<'a> Drive<'a> {
             return Step::End(failed("Agent.TaskLost", text));
         }
         tracing::warn!(execution = %self.errand.seat.execution, agent = self.errand.agent, "an agent has lost its task, which is sent anew");
+        if let Err(step) = self.withdraw(question::WENT_ON).await {
+            return step;
+        }
         self.note.dispatch += 1;
         self.note.phase = Phase::Sending;
         self.note.task = None;

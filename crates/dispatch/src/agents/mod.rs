@@ -2,12 +2,14 @@
 //!
 //! - `drive`: one task from its dispatch to its end; `watch`: while the agent has it.
 //! - `ledger`: what is told of it; `note`: what is written down before and after each step, so that the next server goes on where this one ended.
+//! - `question`: what an agent asks of people; `answer`: how it gets what they say.
 //! - `desk`: what is kept of each agent: places, rate, breaker.
 //! - `output`: results, large ones as artifacts.
 //! - `letters`: tasks that nobody waits for any more are cancelled; results that come too late are kept.
 //!
 //! An agent is believed only when it is asked: pushes and streams say no more than that it is worth asking now.
 
+mod answer;
 mod config;
 mod desk;
 mod drive;
@@ -16,6 +18,7 @@ mod ledger;
 mod letters;
 mod note;
 mod output;
+mod question;
 mod trace;
 mod watch;
 
