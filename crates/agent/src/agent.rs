@@ -268,6 +268,9 @@ pub struct Agent {
     pub ping: Option<Url>,
     /// A program's variables; it has no others but `PATH`.
     pub environment: Vec<(String, SecretString)>,
+    /// W3C trace context of the calls: it goes along with each that has headers.
+    pub traceparent: Option<String>,
+    pub tracestate: Option<String>,
 }
 
 impl Agent {
@@ -289,6 +292,8 @@ impl Agent {
             qualifier: None,
             ping: None,
             environment: Vec::new(),
+            traceparent: None,
+            tracestate: None,
         }
     }
 }

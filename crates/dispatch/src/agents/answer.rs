@@ -137,7 +137,7 @@ impl Drive<'_> {
         let reply = Reply {
             message_id: self.errand.seat.id("answer", self.note.questions),
             payload,
-            traceparent: self.errand.traceparent.clone(),
+            traceparent: self.errand.trace.parent.clone(),
         };
         let desk = std::sync::Arc::clone(&self.desk);
         let call = desk.call(self.handle).await;

@@ -156,7 +156,7 @@ impl<'a> Drive<'a> {
 
     async fn work(&mut self) -> End {
         loop {
-            let agent = match config::agent(&self.errand.agent, &self.config) {
+            let agent = match config::agent(&self.errand.agent, &self.config, &self.errand.trace) {
                 Ok(agent) => agent,
                 Err(why) => return failed(CALL_ERROR, why),
             };
@@ -186,7 +186,7 @@ impl<'a> Drive<'a> {
             context_id: self.note.context_id(seat),
             payload,
             push: self.push(agent).await,
-            traceparent: self.errand.traceparent.clone(),
+            traceparent: self.errand.trace.parent.clone(),
             previous: None,
         })
     }
@@ -279,6 +279,9 @@ impl<'a> Drive<'a> {
         self.tries = 0;
         self.note.error = None;
         self.heard = self.handle.clock().now();
+        if let Some(theirs) = &said.traceparent {
+            crate::trace::link(theirs);
+        }
         if let Some(task) = said.task {
             self.note.task = Some(task);
         }
@@ -287,11 +290,11 @@ impl<'a> Drive<'a> {
             State::Untold => self.works(Progress::default()).await,
             State::NeedsInput(question) => {
                 self.note.phase = Phase::Out;
-                self.question(agent, question, false).await
+                Box::pin(self.question(agent, question, false)).await
             }
             State::NeedsAuth(question) => {
                 self.note.phase = Phase::Out;
-                self.question(agent, question, true).await
+                Box::pin(self.question(agent, question, true)).await
             }
             State::Done(output) => {
                 self.note.is_over = true;

@@ -19,7 +19,6 @@ mod letters;
 mod note;
 mod output;
 mod question;
-mod trace;
 mod watch;
 
 use std::collections::HashMap;
@@ -27,15 +26,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use everstep_agent::{Client, ClientOptions};
-use everstep_core::{Failure, Payload};
+use everstep_core::{Failure, Payload, Timestamp};
 use everstep_engine::{AgentState, Handle};
 use tokio::sync::Notify;
 
+use crate::trace::Context;
 use desk::Desks;
 use drive::Drive;
 pub(crate) use invoke::{call, document};
 pub(crate) use note::Seat;
-pub(crate) use trace::parent as traceparent;
 
 /// What calls of agents need to know.
 #[derive(Clone, Debug)]
@@ -84,7 +83,7 @@ pub(crate) struct Errand {
     /// `$LATEST` is whatever the agent is at the time of each call.
     pub version: String,
     pub content: Content,
-    pub traceparent: Option<String>,
+    pub trace: Context,
     /// What was noted of it before.
     pub note: Option<Bytes>,
     /// Less time than the agent's own, where the caller has less.
@@ -130,7 +129,7 @@ impl Agents {
         handle.away(execution, operation, generation);
         let seated = self.sit(errand.seat);
         let end = match Drive::begin(self, handle, errand, &seated.bell).await {
-            Ok(mut drive) => drive.run().await,
+            Ok(mut drive) => Box::pin(drive.run()).await,
             Err(end) => end,
         };
         drop(seated);
@@ -146,6 +145,10 @@ impl Agents {
 
     pub(crate) fn state(&self, agent: &str) -> AgentState {
         self.desks.state(agent)
+    }
+
+    pub(crate) fn states(&self, now: Timestamp) -> Vec<(String, AgentState)> {
+        self.desks.states(now)
     }
 
     fn bell(&self, seat: &Seat) -> Option<Arc<Bell>> {
