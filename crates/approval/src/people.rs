@@ -9,7 +9,7 @@ use crate::settings::Approver;
 use crate::state::{LinkState, State};
 
 const COMMENTS_MAX: u32 = 500;
-const LINKS_MAX: u32 = 500;
+pub(crate) const LINKS_MAX: u32 = 500;
 const DELEGATIONS_MAX: u32 = 500;
 
 /// A place that somebody hands on.
@@ -70,6 +70,7 @@ pub(crate) fn delegate(turn: &mut Turn<'_, Approval>, handing: Handing) -> Reply
         peer,
     });
     crate::outcome::tell(turn, crate::outcome::Notice::Delegated);
+    crate::invite::invite(turn, crate::outcome::Notice::Delegated);
     Reply::Recorded(None)
 }
 

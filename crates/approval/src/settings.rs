@@ -64,11 +64,22 @@ pub struct Settings {
     /// Where its page is: what stands before the id.
     pub pages: String,
     pub has_form: bool,
+    /// The beginning of the summary, for notices; the whole one is part of the content.
+    pub summary: String,
+    /// What it is about, as people know it: the workflow that waits.
+    pub workflow: Option<String>,
+    /// Everybody who is asked by name is sent a link of their own, which is good so long.
+    pub links_ms: Option<u64>,
 }
 
+<<<<<<< HEAD
 const VERSION: u8 = 1;
 /// Where the decision settles nothing: earlier builds could not tell.
 const VERSION_READ: u8 = 2;
+=======
+/// Version 1 ends with `has_form`.
+const VERSION: u8 = 2;
+>>>>>>> main
 
 fn approvers(to: &mut Writer, approvers: &[Approver]) {
     to.list(approvers, |to, approver| approver.encode(to));
@@ -128,6 +139,9 @@ impl Settings {
         to.option(self.previous.as_ref(), |to, id| to.raw(id.as_bytes()));
         to.str(&self.pages);
         to.bool(self.has_form);
+        to.str(&self.summary);
+        to.option(self.workflow.as_ref(), |to, name| to.str(name));
+        to.option(self.links_ms.as_ref(), |to, ms| to.u64(*ms));
     }
 
     /// # Errors
@@ -146,10 +160,14 @@ impl Settings {
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, Corrupt> {
         let version = from.u8()?;
+<<<<<<< HEAD
         if !matches!(version, VERSION | VERSION_READ) {
+=======
+        if !(1..=VERSION).contains(&version) {
+>>>>>>> main
             return Err(Corrupt::tag("version of an approval's settings", version));
         }
-        Ok(Self {
+        let mut settings = Self {
             title: from.str()?,
             digest: Digest(from.raw()?),
             requester: from.option(Reader::str)?,
@@ -178,6 +196,15 @@ impl Settings {
             previous: from.option(|from| Ok(ExecutionId::from_bytes(from.raw()?)))?,
             pages: from.str()?,
             has_form: from.bool()?,
-        })
+            summary: String::new(),
+            workflow: None,
+            links_ms: None,
+        };
+        if version > 1 {
+            settings.summary = from.str()?;
+            settings.workflow = from.option(Reader::str)?;
+            settings.links_ms = from.option(Reader::u64)?;
+        }
+        Ok(settings)
     }
 }

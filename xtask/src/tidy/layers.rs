@@ -35,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "everstep-durable",
             "everstep-asl",
             "everstep-afl",
+            "everstep-approval",
         ],
     ),
     (
