@@ -72,14 +72,8 @@ pub struct Settings {
     pub links_ms: Option<u64>,
 }
 
-<<<<<<< HEAD
-const VERSION: u8 = 1;
-/// Where the decision settles nothing: earlier builds could not tell.
-const VERSION_READ: u8 = 2;
-=======
-/// Version 1 ends with `has_form`.
-const VERSION: u8 = 2;
->>>>>>> main
+/// Version 1 ends with `has_form`, version 2 with `links_ms`.
+const VERSION: u8 = 3;
 
 fn approvers(to: &mut Writer, approvers: &[Approver]) {
     to.list(approvers, |to, approver| approver.encode(to));
@@ -117,7 +111,7 @@ impl Settings {
     }
 
     pub(crate) fn write(&self, to: &mut Writer) {
-        to.u8(if self.settles { VERSION } else { VERSION_READ });
+        to.u8(VERSION);
         to.str(&self.title);
         to.raw(&self.digest.0);
         to.option(self.requester.as_ref(), |to, name| to.str(name));
@@ -142,6 +136,7 @@ impl Settings {
         to.str(&self.summary);
         to.option(self.workflow.as_ref(), |to, name| to.str(name));
         to.option(self.links_ms.as_ref(), |to, ms| to.u64(*ms));
+        to.bool(self.settles);
     }
 
     /// # Errors
@@ -160,11 +155,7 @@ impl Settings {
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, Corrupt> {
         let version = from.u8()?;
-<<<<<<< HEAD
-        if !matches!(version, VERSION | VERSION_READ) {
-=======
         if !(1..=VERSION).contains(&version) {
->>>>>>> main
             return Err(Corrupt::tag("version of an approval's settings", version));
         }
         let mut settings = Self {
@@ -191,7 +182,7 @@ impl Settings {
                 })
             })?,
             waiting: from.option(Reader::str)?,
-            settles: version == VERSION,
+            settles: true,
             round: from.u32()?,
             previous: from.option(|from| Ok(ExecutionId::from_bytes(from.raw()?)))?,
             pages: from.str()?,
@@ -204,6 +195,9 @@ impl Settings {
             settings.summary = from.str()?;
             settings.workflow = from.option(Reader::str)?;
             settings.links_ms = from.option(Reader::u64)?;
+        }
+        if version > 2 {
+            settings.settles = from.bool()?;
         }
         Ok(settings)
     }

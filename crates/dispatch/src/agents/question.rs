@@ -26,6 +26,8 @@ const RETENTION_MS: u64 = 90 * 24 * 3_600_000;
 /// What people are shown of a question, as text and as data.
 const SUMMARY_BYTES_MAX: usize = 16 * 1024;
 const DATA_BYTES_MAX: usize = 256 * 1024;
+/// Of the text, in a notice.
+const NOTICE_LETTERS_MAX: usize = 1_000;
 /// Why a question is withdrawn.
 const CHANGED: &str = "The agent asks something else";
 pub(super) const WENT_ON: &str = "The agent has gone on without an answer";
@@ -180,7 +182,12 @@ impl Drive<'_> {
     }
 
     fn settings(&self, content: &Value) -> Settings {
-        let title = content.get("title").and_then(Value::as_str);
+        let text = |path: &str| {
+            content
+                .pointer(path)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
         let (config, seat) = (&self.config, &self.errand.seat);
         let escalation = &config.questions_escalate_to;
         let escalation = (!escalation.is_empty()).then(|| Escalation {
@@ -198,7 +205,7 @@ impl Drive<'_> {
             0,
         );
         Settings {
-            title: title.unwrap_or_default().to_owned(),
+            title: text("/title").to_owned(),
             digest: everstep_approval::digest(content),
             requester: Some(format!("agent {}", self.errand.agent)),
             starter: None,
@@ -220,6 +227,9 @@ impl Drive<'_> {
             previous: None,
             pages: format!("{home}/approvals/"),
             has_form: true,
+            summary: text("/summary").chars().take(NOTICE_LETTERS_MAX).collect(),
+            workflow: Some(text("/details/workflow").to_owned()),
+            links_ms: None,
         }
     }
 
