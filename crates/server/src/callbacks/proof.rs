@@ -17,6 +17,7 @@ use super::seen::Seen;
 use super::webhook::Signed;
 use crate::executions;
 use crate::http::App;
+use crate::trace;
 
 /// In the path, for "the callback that my token is for".
 pub(super) const SELF: &str = "self";
@@ -136,6 +137,7 @@ pub(super) async fn by_token(
     if !allowed {
         return Err(Denied);
     }
+    trace::link(&app.handle, address.execution).await;
     Ok(Proven {
         purpose,
         address,
@@ -172,6 +174,7 @@ pub(super) async fn by_signature(
     if !is_callback(app, &address).await {
         return Err(Denied);
     }
+    trace::link(&app.handle, address.execution).await;
     let key = Seen::key(&address, signed.id);
     Ok(Proven {
         purpose: Purpose::Callback,
