@@ -53,7 +53,7 @@ pub struct Settings {
     /// So long after the request each, in their order.
     pub reminders_ms: Vec<u64>,
     pub escalation: Option<Escalation>,
-    /// The token of whoever waits for the decision.
+    /// Where whoever waits for the decision is: [`everstep_core::token::Token::address`]. Of version 1 it is the token itself.
     pub waiting: Option<String>,
     /// 1 for what is asked for the first time.
     pub round: u32,
@@ -64,7 +64,8 @@ pub struct Settings {
     pub has_form: bool,
 }
 
-const VERSION: u8 = 1;
+/// 1 has the token of whoever waits, 2 their address.
+const VERSION: u8 = 2;
 
 fn approvers(to: &mut Writer, approvers: &[Approver]) {
     to.list(approvers, |to, approver| approver.encode(to));
@@ -119,7 +120,7 @@ impl Settings {
             approvers(to, &escalation.to);
             to.option(escalation.after_ms.as_ref(), |to, ms| to.u64(*ms));
         });
-        to.option(self.waiting.as_ref(), |to, token| to.str(token));
+        to.option(self.waiting.as_ref(), |to, address| to.str(address));
         to.u32(self.round);
         to.option(self.previous.as_ref(), |to, id| to.raw(id.as_bytes()));
         to.str(&self.pages);
@@ -142,7 +143,7 @@ impl Settings {
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, Corrupt> {
         let version = from.u8()?;
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(Corrupt::tag("version of an approval's settings", version));
         }
         Ok(Self {

@@ -1,7 +1,8 @@
 //! Links for people without an account: each for one approver of one approval, for a short time, for one decision.
 //!
 //! A link is signed over the approval, its own number, the approver, the digest of what is asked and its time. The last three stand in the journal:
-//! nothing in the link can be changed, and what it says died with the journal's word for it.
+//! nothing in the link can be changed, and what it says died with the journal's word for it. A seal over what stands in the link itself comes
+//! first: for a text that was never a link of ours no journal is opened.
 
 use axum::Json;
 use axum::body::Body;
@@ -23,8 +24,9 @@ use crate::errors::Code;
 use crate::http::App;
 use crate::rest::{Problem, read_json, time};
 
-const VERSION: u8 = 1;
-const LENGTH: usize = 1 + 1 + 16 + 4 + 32;
+const VERSION: u8 = 2;
+const HEAD: usize = 1 + 1 + 16 + 4;
+const LENGTH: usize = HEAD + 32 + 32;
 const EXPIRES_MS_DEFAULT: u64 = 24 * 3_600_000;
 const EXPIRES_MS_MAX: u64 = 7 * 24 * 3_600_000;
 
@@ -38,6 +40,11 @@ fn message(id: ExecutionId, number: u32, link: &Link, digest: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// What the seal is over.
+fn sealed(head: &[u8]) -> Vec<u8> {
+    [b"everstep approval link's seal\n", head].concat()
+}
+
 fn token(app: &App, id: ExecutionId, number: u32, link: &Link, digest: &str) -> String {
     let ring = app.handle.keyring();
     let key = ring.current();
@@ -45,6 +52,8 @@ fn token(app: &App, id: ExecutionId, number: u32, link: &Link, digest: &str) -> 
     let mut bytes = vec![VERSION, key];
     bytes.extend(id.as_bytes());
     bytes.extend(number.to_be_bytes());
+    let seal = ring.tag(key, &sealed(&bytes));
+    bytes.extend(seal.unwrap_or_default());
     bytes.extend(tag.unwrap_or_default());
     URL_SAFE_NO_PAD.encode(bytes)
 }
@@ -64,10 +73,14 @@ pub(super) async fn open(app: &App, text: &str) -> Result<Option<Opened>, Proble
     let decoded = URL_SAFE_NO_PAD.decode(text).ok();
     let bytes: Option<[u8; LENGTH]> = decoded.and_then(|bytes| bytes.try_into().ok());
     let Some(bytes) = bytes else { return Ok(None) };
-    let (head, tag) = bytes.split_at(LENGTH - 32);
+    let (head, tags) = bytes.split_at(HEAD);
+    let (seal, tag) = tags.split_at(32);
     let &[VERSION, key, ref rest @ ..] = head else {
         return Ok(None);
     };
+    if !app.handle.keyring().verify_tag(key, &sealed(head), seal) {
+        return Ok(None);
+    }
     let (id, number) = rest.split_at(16);
     let (Ok(id), Ok(number)) = (id.try_into(), number.try_into()) else {
         return Ok(None);

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse as _, Response};
 use everstep_approval::{APPROVAL_DEFINITION, Approver, Escalation, Expiry, Settings};
-use everstep_core::token::Purpose;
+use everstep_core::token::{Purpose, Token};
 use everstep_core::{Definition, Digest, ExecutionId, Timestamp};
 use everstep_engine::{APPROVAL, StartExecution};
 use hyper::{HeaderMap, StatusCode};
@@ -131,15 +131,16 @@ async fn begin(app: &App, caller: &Caller, request: Start) -> Result<(ExecutionI
     }
     let asked = asked(&request);
     let (now, open) = (app.handle.clock().now(), app.options.door.open);
+    let token = request.callback.clone();
     let mut settings = settings(now, (caller, open), request, digest)?;
     (settings.round, settings.previous) = (round, previous);
-    settings.waiting = callback.map(|(token, _)| token);
+    settings.waiting = callback.as_ref().and_then(Token::address);
     settings.pages = format!("{}/approvals/", app.base);
     let whole = json!({
         "content": content, "asked": asked, "requester": settings.requester, "starter": settings.starter,
         "previous": previous.map(|id| id.to_string()),
         // Not the token itself: only what tells one from another.
-        "callback": settings.waiting.as_deref().map(|token| Digest::of(token.as_bytes()).hex()),
+        "callback": token.map(|token| Digest::of(token.as_bytes()).hex()),
     });
     let start = StartExecution {
         definition: Definition {
@@ -217,12 +218,8 @@ fn content(request: &Start) -> Result<Value, Problem> {
     }))
 }
 
-/// The token that the decision settles, and of whom. A worker asks for its own executions alone.
-fn callback(
-    app: &App,
-    caller: &Caller,
-    token: Option<&str>,
-) -> Result<Option<(String, ExecutionId)>, Problem> {
+/// What the decision settles. A worker asks for its own executions alone.
+fn callback(app: &App, caller: &Caller, token: Option<&str>) -> Result<Option<Token>, Problem> {
     let Some(token) = token else {
         return Ok(None);
     };
@@ -242,7 +239,7 @@ fn callback(
                 "A function asks people for its own executions alone",
             ))
         }
-        _ => Ok(Some((token.to_owned(), verified.execution))),
+        _ => Ok(Some(verified)),
     }
 }
 
