@@ -6,6 +6,8 @@
     reason = "helpers of tests may fail as tests do"
 )]
 
+#[path = "server/approvals.rs"]
+mod approvals;
 #[path = "server/artifacts.rs"]
 mod artifacts;
 #[path = "server/callbacks.rs"]
@@ -34,6 +36,8 @@ mod letters;
 mod logs;
 #[path = "server/native.rs"]
 mod native;
+#[path = "server/onlookers.rs"]
+mod onlookers;
 #[path = "server/rest.rs"]
 mod rest;
 #[path = "server/states.rs"]
