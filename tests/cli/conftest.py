@@ -125,7 +125,7 @@ def client(server: Dev, service: str) -> Any:
 
 def create(server: Dev) -> None:
     functions = client(server, "lambda")
-    for name in ("greeting", "approval", "raises", "many", "changed"):
+    for name in ("greeting", "approval", "delegates", "raises", "many", "changed"):
         create_function(functions, name, f"cli.{name}")
     create_function(functions, "asks", "cli.asks", hours=48)
 

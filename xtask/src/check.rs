@@ -1,10 +1,9 @@
 //! `cargo xtask test`: everything that must hold before a change lands, in one command with one closing line.
 
-use crate::binary::{self, Profile};
 use crate::counts::{self, Counts};
-use crate::report::{Report, seconds};
-use crate::suite::{self, Outcome, Suite};
-use crate::{shell, tidy};
+use crate::report::Report;
+use crate::suite::{self, Suite};
+use crate::{lanes, shell, tidy};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -72,7 +71,7 @@ pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
     }
     let outside: Vec<&Suite> = suites.iter().filter(|s| wanted(&s.name)).collect();
     if !choice.fast && !outside.is_empty() {
-        run_outside(root, &outside, &mut report);
+        lanes::run(root, &outside, &mut report);
     }
     let well = report.close(began.elapsed());
     Ok(ExitCode::from(u8::from(!well)))
@@ -93,50 +92,6 @@ fn choose(args: &[String]) -> Result<Choice> {
         }
     }
     Ok(choice)
-}
-
-fn run_outside(root: &Path, suites: &[&Suite], report: &mut Report) {
-    let began = Instant::now();
-    println!("\n── binary");
-    let binary = match binary::build(root, Profile::Debug) {
-        Ok(binary) => binary,
-        Err(error) => {
-            report.broke("binary", &error, began.elapsed());
-            for suite in suites {
-                report.skip(&suite.name, "the binary could not be built");
-            }
-            return;
-        }
-    };
-    println!(
-        "── binary: {} ({})",
-        binary.display(),
-        seconds(began.elapsed())
-    );
-    for suite in suites {
-        outside(root, suite, &binary, report);
-    }
-}
-
-fn outside(root: &Path, suite: &Suite, binary: &Path, report: &mut Report) {
-    let began = Instant::now();
-    println!("\n── {}", suite.name);
-    match suite::run(root, suite, binary, &[]) {
-        Ok(Outcome::Ran {
-            counts,
-            skips,
-            elapsed,
-        }) => {
-            println!(
-                "── {}: set up in {}",
-                suite.name,
-                seconds(began.elapsed().saturating_sub(elapsed))
-            );
-            report.add(&suite.name, counts, &skips, elapsed);
-        }
-        Ok(Outcome::Skipped(reason)) => report.skip(&suite.name, &reason),
-        Err(error) => report.broke(&suite.name, &error, began.elapsed()),
-    }
 }
 
 fn fmt(root: &Path, report: &mut Report) -> Result<()> {
@@ -197,8 +152,13 @@ fn rust(root: &Path, report: &mut Report) -> Result<()> {
     }
 }
 
-/// The examples in doc comments, which nextest does not run.
+/// The examples in doc comments, which nextest does not run. Where there is none, nothing is built for them.
 fn doc(root: &Path, report: &mut Report) -> Result<()> {
+    if !tidy::has_examples(root)? {
+        println!("no doc comment has an example");
+        report.add("doc", Counts::default(), &[], Duration::ZERO);
+        return Ok(());
+    }
     let mut cargo = shell::cargo();
     cargo
         .current_dir(root)

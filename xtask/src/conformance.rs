@@ -20,6 +20,7 @@ type Member = fn(&Request<'_>) -> Result<bool>;
 const MEMBERS: &[(&str, Member)] = &[
     ("afl", crate::conformance_afl::run),
     ("asl", crate::conformance_asl::run),
+    ("callbacks", crate::conformance_callbacks::run),
     ("durable", crate::conformance_durable::run),
     ("durable-js", crate::conformance_durable::javascript),
     ("durable-rust", crate::conformance_durable::rust),

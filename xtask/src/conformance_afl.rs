@@ -54,6 +54,7 @@ fn suite(folder: &Path, binary: &Path, cases: &Path) -> Suite {
         server_args: vec![],
         wants: None,
         limit: LIMIT,
+        alone: false,
     }
 }
 

@@ -35,6 +35,7 @@ pub fn run(request: &Request<'_>, player: &str) -> Result<bool> {
         server_args: vec![],
         wants: None,
         limit: LIMIT,
+        alone: false,
     };
     let own = |word: &&String| *word != "--crash";
     let more: Vec<String> = request.args.iter().filter(own).cloned().collect();

@@ -77,6 +77,7 @@ fn hold(request: &Request<'_>, name: &str, limit: Duration, words: &[String]) ->
         server_args: vec![],
         wants: None,
         limit,
+        alone: false,
     };
     suite::run_alone(request.root, &suite, request.profile, words)
 }

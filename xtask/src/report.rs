@@ -55,6 +55,12 @@ impl Report {
         self.check(name, false, elapsed);
     }
 
+    /// What has been counted so far.
+    #[cfg(test)]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
     /// Prints skips, failures and, as the last line, the sum. True when nothing failed.
     pub fn close(&self, elapsed: Duration) -> bool {
         println!("\n── all in {}", seconds(elapsed));

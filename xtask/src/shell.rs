@@ -22,10 +22,24 @@ pub struct Ended {
 /// Runs a program, shows its output live and keeps it. It gets a process group of its own, which is killed when `limit`
 /// has passed and swept when it has ended: what a suite leaves behind must not hold our pipes or the machine.
 pub fn run(command: &mut Command, limit: Duration) -> Result<Ended> {
-    run_with(command, limit, true)
+    run_with(command, limit, Show::Plain)
 }
 
-fn run_with(command: &mut Command, limit: Duration, show: bool) -> Result<Ended> {
+/// The same for one of several programs that run side by side: each line begins with its name.
+pub fn run_named(command: &mut Command, limit: Duration, name: &str) -> Result<Ended> {
+    run_with(command, limit, Show::Named(format!("{name:<12} | ")))
+}
+
+/// How a program's output is shown while it runs.
+#[derive(Clone)]
+enum Show {
+    Plain,
+    Named(String),
+    #[cfg(test)]
+    Not,
+}
+
+fn run_with(command: &mut Command, limit: Duration, show: Show) -> Result<Ended> {
     let began = Instant::now();
     let mut child = command
         .stdin(Stdio::null())
@@ -36,7 +50,10 @@ fn run_with(command: &mut Command, limit: Duration, show: bool) -> Result<Ended>
         .with_context(|| format!("starting {}", name(command)))?;
     let text = Arc::new(Mutex::new(Vec::new()));
     let readers = [
-        child.stdout.take().map(|pipe| tee(pipe, &text, show)),
+        child
+            .stdout
+            .take()
+            .map(|pipe| tee(pipe, &text, show.clone())),
         child.stderr.take().map(|pipe| tee(pipe, &text, show)),
     ];
     let status = wait(&mut child, limit)?;
@@ -123,16 +140,21 @@ pub fn end_group(leader: u32) {
         .status();
 }
 
-fn tee(pipe: impl Read + Send + 'static, text: &Arc<Mutex<Vec<u8>>>, show: bool) -> JoinHandle<()> {
+fn tee(pipe: impl Read + Send + 'static, text: &Arc<Mutex<Vec<u8>>>, show: Show) -> JoinHandle<()> {
     let text = Arc::clone(text);
     std::thread::spawn(move || {
         let mut pipe = BufReader::new(pipe);
         let mut line = Vec::new();
         // A read error here means the same as the end: there is no more to show.
         while pipe.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-            if show {
-                let _ = std::io::stdout().write_all(&line);
-            }
+            let _ = match &show {
+                Show::Plain => std::io::stdout().write_all(&line),
+                Show::Named(name) => {
+                    std::io::stdout().write_all(&[name.as_bytes(), &line].concat())
+                }
+                #[cfg(test)]
+                Show::Not => Ok(()),
+            };
             text.lock()
                 .expect("no reader panics while it holds the text")
                 .append(&mut line);
@@ -153,7 +175,7 @@ mod tests {
         let ended = run_with(
             Command::new("sh").args(["-c", "echo out; echo err >&2; exit 3"]),
             Duration::from_secs(20),
-            false,
+            Show::Not,
         )
         .unwrap();
         assert!(!ended.success && !ended.timed_out);
@@ -165,7 +187,7 @@ mod tests {
         let ended = run_with(
             Command::new("sh").args(["-c", "sleep 600 & echo begun; wait"]),
             Duration::from_millis(200),
-            false,
+            Show::Not,
         )
         .unwrap();
         assert!(!ended.success && ended.timed_out);

@@ -19,6 +19,7 @@ const KEYS: &[&str] = &[
     "server_args",
     "wants",
     "seconds",
+    "alone",
 ];
 const LIMIT: Duration = Duration::from_secs(900);
 
@@ -47,6 +48,8 @@ pub struct Suite {
     /// A path, relative to the workspace, that a user's checkout may lack: absent, the suite is skipped aloud.
     pub wants: Option<String>,
     pub limit: Duration,
+    /// Nothing else runs beside it: it needs the machine, or something of which there is one.
+    pub alone: bool,
 }
 
 /// What became of a suite.
@@ -110,6 +113,7 @@ fn row(value: &toml::Value) -> Result<Suite> {
                 .with_context(|| format!("{name}: seconds is a whole number"))?,
         ),
     };
+    let name_of = name.clone();
     Ok(Suite {
         name,
         command,
@@ -117,6 +121,10 @@ fn row(value: &toml::Value) -> Result<Suite> {
         server_args: words(text("server_args").unwrap_or_default()),
         wants: text("wants").map(str::to_owned),
         limit,
+        alone: match table.get("alone").map(toml::Value::as_bool) {
+            None => false,
+            Some(alone) => alone.with_context(|| format!("{name_of}: alone is true or false"))?,
+        },
     })
 }
 
@@ -132,6 +140,17 @@ fn need(value: &toml::Value) -> Result<Need> {
 
 /// Prepares what the suite needs, runs it and reads its closing line. `more` is added to its command.
 pub fn run(root: &Path, suite: &Suite, binary: &Path, more: &[String]) -> Result<Outcome> {
+    run_as(root, suite, binary, more, false)
+}
+
+/// The same; of one that runs `beside` others, each line that it prints begins with its name.
+pub fn run_as(
+    root: &Path,
+    suite: &Suite,
+    binary: &Path,
+    more: &[String],
+    beside: bool,
+) -> Result<Outcome> {
     if let Some(wants) = &suite.wants
         && !root.join(wants).exists()
     {
@@ -144,7 +163,12 @@ pub fn run(root: &Path, suite: &Suite, binary: &Path, more: &[String]) -> Result
         }
     }
     let mut command = surroundings.command(suite)?;
-    let ended = shell::run(command.args(more), suite.limit)?;
+    command.args(more);
+    let ended = if beside {
+        shell::run_named(&mut command, suite.limit, &suite.name)?
+    } else {
+        shell::run(&mut command, suite.limit)?
+    };
     drop(surroundings);
     let (counts, broken) = judge(suite, &ended);
     if let Some(broken) = broken {
@@ -174,6 +198,20 @@ fn judge(suite: &Suite, ended: &shell::Ended) -> (Counts, Option<String>) {
         counts.failed += 1;
     }
     (counts, broken)
+}
+
+/// Prepares what suites share before several of them begin: two at once would make the same folder. What can't be had is said by those that need it.
+pub fn prepare(root: &Path, suites: &[&Suite]) {
+    let wants = |need: Need| suites.iter().any(|suite| suite.needs.contains(&need));
+    if wants(Need::Python) {
+        let _ = setup::python(root);
+    }
+    if wants(Need::Node) {
+        let _ = setup::node(root);
+    }
+    if wants(Need::Debian) {
+        let _ = setup::debian(root);
+    }
 }
 
 /// The environment of one suite. Its server ends when this is dropped.

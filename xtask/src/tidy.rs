@@ -95,6 +95,21 @@ pub fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!findings.is_empty())))
 }
 
+/// Whether any doc comment has a code block: there would be something for `cargo test --doc`.
+pub fn has_examples(root: &Path) -> Result<bool> {
+    let tree = Tree::read(root)?;
+    let mut sources = tree.files.iter().filter(|file| file.path.ends_with(".rs"));
+    Ok(sources.any(|file| file.text.lines().any(begins_example)))
+}
+
+fn begins_example(line: &str) -> bool {
+    let line = line.trim_start();
+    let comment = line
+        .strip_prefix("///")
+        .or_else(|| line.strip_prefix("//!"));
+    comment.is_some_and(|text| text.trim_start().starts_with("```"))
+}
+
 /// All findings in the checkout, sorted by place.
 pub fn inspect(root: &Path) -> Result<Vec<Finding>> {
     let subject = Subject {

@@ -41,6 +41,7 @@ pub use model::{
     ExecutionSnapshot, FunctionArn, Identity, InvokeTarget, Mode, OperationKind, OperationSnapshot,
     Update, UpdateOptions,
 };
+pub use operations::chained_invoke::children;
 pub use pause::Pause;
 pub use request::{
     Destinations, ErrorClass, Invocation, InvocationRetry, Limits, Output, Position, Refusal,

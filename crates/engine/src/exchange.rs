@@ -103,12 +103,23 @@ async fn carry(handle: &Handle, message: &Message) {
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
+        if matches!(message.content, Content::Start(..)) && has_ended(handle, execution).await {
+            break;
+        }
     }
     let accepted = handle
         .accepted(execution, message.operation, message.generation)
         .await;
     if let Err(error) = accepted {
         tracing::warn!(%execution, operation = %message.operation, %error, "a message that has arrived will be sent again");
+    }
+}
+
+/// Whether nobody would wait for a child that is begun now.
+async fn has_ended(handle: &Handle, parent: ExecutionId) -> bool {
+    match handle.is_closed(parent).await {
+        Ok(closed) => closed,
+        Err(error) => matches!(error, Error::UnknownExecution { .. }),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use everstep_core::{
-    Answer, ExecutionId, Fork, Generation, LetterId, Note, Operation, Outcome, Settlement, Start,
-    StartKey, Target, Timestamp, View,
+    Answer, ExecutionId, Failure, Fork, Generation, LetterId, Note, Operation, Outcome, Settlement,
+    Start, StartKey, Target, Timestamp, View,
 };
 use everstep_store::ExecutionRow;
 use tokio::sync::oneshot;
@@ -97,6 +97,15 @@ impl What {
     }
 }
 
+/// How an execution is to be cancelled.
+pub(crate) struct Cancelling {
+    pub failure: Failure,
+    /// What the first of a chain was cancelled for.
+    pub reason: Option<String>,
+    /// Whether it reaches what the execution has started.
+    pub cascades: bool,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     Discard,
@@ -119,6 +128,12 @@ pub(crate) enum Input {
     Turn {
         execution: ExecutionId,
         input: everstep_core::Input<Request>,
+        reply: ReplyTo<Answer<Reply>>,
+    },
+    /// Stops an execution with what it has started.
+    Cancel {
+        execution: ExecutionId,
+        asked: Box<Cancelling>,
         reply: ReplyTo<Answer<Reply>>,
     },
     /// Something from outside that leaves a trace.
@@ -215,6 +230,7 @@ impl Input {
     pub(crate) const fn execution(&self) -> Option<ExecutionId> {
         match self {
             Self::Turn { execution, .. }
+            | Self::Cancel { execution, .. }
             | Self::Outside { execution, .. }
             | Self::Attempts { execution, .. }
             | Self::Beat { execution, .. }

@@ -13,7 +13,7 @@ use everstep_core::codec::{Corrupt, Reader, Writer};
 use everstep_core::{ExecutionId, LetterId, Operation, Payload, Timestamp};
 
 use crate::input::Input;
-use crate::{Dispatcher, Handle, Source};
+use crate::{Dispatcher, Handle, Source, cancel};
 
 /// The topics that the engine itself knows. Those that begin with `callback.` are dead from their beginning: they are sent again by settling.
 pub mod topic {
@@ -21,6 +21,8 @@ pub mod topic {
     pub const NOTIFY: &str = "notify";
     /// To an agent that works on something nobody waits for any more. Its body has the agent's address and the note that its task had.
     pub const AGENT_CANCEL: &str = "agent.cancel";
+    /// To an execution whose parent was cancelled. Its body names the child and the parent.
+    pub const EXECUTION_CANCEL: &str = "execution.cancel";
     /// A result for something that is not waited for any more.
     pub const CALLBACK_LATE: &str = "callback.late";
     /// A result for nothing that is known here.
@@ -281,6 +283,10 @@ pub(crate) fn send(dispatcher: &Arc<dyn Dispatcher>, handle: &Handle, letter: Le
     handle.runtime().spawn(async move {
         let sending = owned.clone();
         let delivery = tokio::spawn(async move {
+            // Executions are told by the engine itself.
+            if letter.topic == topic::EXECUTION_CANCEL {
+                return cancel::deliver(sending, letter).await;
+            }
             // The dispatcher may panic before there is anything to wait for.
             let pending = catch_unwind(AssertUnwindSafe(|| sender.deliver(&sending, letter)));
             match pending {

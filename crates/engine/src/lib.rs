@@ -14,6 +14,7 @@
 //! Read next: `owner` (one input), `run` (the loop), `group` (the commit), `handle` (the way in).
 
 mod attempt;
+mod cancel;
 pub mod catalogue;
 mod clock;
 mod dispatcher;
@@ -36,6 +37,7 @@ mod sweep;
 pub mod trace;
 
 pub use attempt::{Attempt, Source, Verb, Via};
+pub use cancel::execution_name;
 pub use catalogue::{
     Agent, AgentConfig, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision,
     Runtime,

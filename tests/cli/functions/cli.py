@@ -23,6 +23,13 @@ def approval(event, context):
 
 
 @durable_execution
+def delegates(event, context):
+    """Has the first function of a chain do its work, which gets the rest of it."""
+    first, *rest = event["chain"]
+    return context.invoke(first, {"chain": rest}, name="work")
+
+
+@durable_execution
 def raises(event, context):
     raise ValueError("not today")
 

@@ -24,6 +24,7 @@ fn rows_are_read() {
                 server_args: ["--clock", "skip"].map(String::from).into(),
                 wants: None,
                 limit: LIMIT,
+                alone: false,
             },
             Suite {
                 name: "afl".into(),
@@ -32,6 +33,7 @@ fn rows_are_read() {
                 server_args: vec![],
                 wants: Some("../shared/conformance/afl".into()),
                 limit: Duration::from_secs(60),
+                alone: false,
             },
         ]
     );
@@ -84,6 +86,7 @@ fn suite(command: &str) -> Suite {
         server_args: vec![],
         wants: None,
         limit: Duration::from_secs(20),
+        alone: false,
     }
 }
 

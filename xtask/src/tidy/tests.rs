@@ -105,3 +105,13 @@ fn the_tree_is_what_git_would_track() {
     let paths: Vec<&str> = tree.files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(paths, [".gitignore", "new.rs"]);
 }
+
+#[test]
+fn examples_are_code_blocks_of_doc_comments() {
+    for line in ["/// ```", "    //! ```rust", "///```text"] {
+        assert!(begins_example(line), "{line}");
+    }
+    for line in ["// ```", "let text = \"```\";", "/// words ``` words", ""] {
+        assert!(!begins_example(line), "{line}");
+    }
+}

@@ -47,6 +47,7 @@ pub use event::{
     Assigned, Attempt, ErrorOutput, Event, FrameId, MapRules, Place, Stage, StateKind, Worker,
 };
 pub use limits::{Catalogue, Limits, Surroundings};
+pub use nested::{Child, children};
 pub use request::{Call, Late, Reply, Request, stage};
 pub(crate) use run::following;
 pub use settings::{Kind, LogLevel, Logging, Settings};

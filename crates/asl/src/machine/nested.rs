@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use everstep_core::{
-    Execution, Outcome, Payload, Recovery, Target, TargetKind, Task, TaskPayload, Timestamp,
+    Execution, Generation, Operation, Outcome, Payload, Recovery, Target, TargetKind, Task,
+    TaskPayload, Timestamp,
 };
 use everstep_expr::json::{Map, Value};
 
@@ -45,6 +46,56 @@ pub(crate) fn running(state: &State) -> Vec<Arc<str>> {
         .collect()
 }
 
+/// An execution that a state has begun, or is about to begin, and waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Child {
+    /// Of a state machine.
+    Execution { arn: Arc<str> },
+    /// Of a function, as it was named; a plain one has none. Under the key of the task.
+    Function {
+        function: Arc<str>,
+        operation: Operation,
+        generation: Generation,
+    },
+}
+
+/// The executions that states wait for; when it was stopped, those that they waited for then.
+#[must_use]
+pub fn children(state: &State) -> Vec<Child> {
+    let frames = state.frames.values();
+    let running = frames.filter(|frame| matches!(frame.phase, Phase::Running));
+    running
+        .filter_map(|frame| child(frame.visit.as_ref()?))
+        .collect()
+}
+
+fn child(visit: &Visit) -> Option<Child> {
+    if let Some(arn) = job(visit) {
+        return Some(Child::Execution { arn });
+    }
+    let (attempt, arguments) = visit.attempt.as_ref()?;
+    let function = match &attempt.worker {
+        Worker::Function => attempt.resource.clone(),
+        Worker::Service { service, action }
+            if &**service == "lambda"
+                && matches!(&**action, "invoke" | "invoke.waitForTaskToken") =>
+        {
+            let said = |name: &str| arguments.value().get(name).and_then(Value::as_str);
+            // Such a call is over when it is taken.
+            if said("InvocationType") == Some("Event") && !action.ends_with("Token") {
+                return None;
+            }
+            Arc::from(said("FunctionName")?)
+        }
+        Worker::Service { .. } | Worker::Activity => return None,
+    };
+    Some(Child::Function {
+        function,
+        operation: attempt.operation,
+        generation: attempt.generation,
+    })
+}
+
 /// The executions whose stop has been decided and not yet been taken.
 pub(crate) fn unstopped(execution: &Execution, state: &State) -> Vec<Arc<str>> {
     let stops = state.stops.iter();
@@ -61,7 +112,7 @@ pub(crate) fn stop(run: &mut Run<'_, '_>) {
         run.turn.emit(Event::StopDecided { operation, arn });
         run.turn.start_task(Task {
             operation,
-            generation: everstep_core::Generation(0),
+            generation: Generation(0),
             target: Target {
                 kind: TargetKind::Service,
                 address: STOP.to_owned(),

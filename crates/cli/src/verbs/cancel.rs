@@ -1,7 +1,7 @@
-//! `everstep cancel`: ends a workflow and the agents that work for it.
+//! `everstep cancel`: ends a workflow, what it has started, and the agents that work for it.
 
 use anyhow::Result;
-use clap::Args;
+use clap::{ArgAction, Args};
 use serde_json::{Value, json};
 
 use super::{Context, segment};
@@ -10,12 +10,22 @@ use crate::output::{self, Format};
 
 #[derive(Args)]
 pub struct Cancel {
-    /// Id of a workflow; or id, ARN or name of any execution, which is stopped then
+    /// Id of a workflow; or id, ARN or name of any execution
     #[arg(value_name = "WORKFLOW")]
     id: String,
-    /// Why; the workflow's record keeps it
+    /// Why; the histories of all that ends with it keep it, and a workflow's record
     #[arg(long)]
     reason: Option<String>,
+    /// Whether executions that it has started and waits for are cancelled, too, down to the last
+    #[arg(
+        long,
+        value_name = "BOOL",
+        action = ArgAction::Set,
+        default_value_t = true,
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    cascade: bool,
 }
 
 impl Cancel {
@@ -26,8 +36,9 @@ impl Cancel {
         let cancelled = match client.post(&path, &json!({ "reason": self.reason })) {
             // No workflow of this server, or no workflows at all.
             Err(error) if is_unknown(&error) => {
-                let path = format!("/executions/{id}/stop");
-                client.post(&path, &json!({ "message": self.reason }))?
+                let path = format!("/executions/{id}/cancel");
+                let asked = json!({ "reason": self.reason, "cascade": self.cascade });
+                client.post(&path, &asked)?
             }
             answered => answered?,
         };

@@ -15,6 +15,7 @@ use crate::model::{
 };
 use crate::operations::require;
 use crate::request::{Limits, Refusal};
+use crate::state::State;
 
 const DAY_MS: u64 = 24 * 3_600_000;
 const TENANT_CHARACTERS_MAX: usize = 256;
@@ -235,6 +236,18 @@ pub(crate) fn of_task(snapshot: &OperationSnapshot) -> Option<(&ChainedCall, &Ch
         Details::ChainedInvoke { call, .. } => Some((call, call.target.as_ref()?)),
         _ => None,
     }
+}
+
+/// The executions that it has started and waits for; when it was stopped, those that it waited for then.
+pub fn children(state: &State) -> impl Iterator<Item = ExecutionId> {
+    let open = state.operations.iter().filter(|snapshot| {
+        snapshot.status == OperationStatus::Started
+            && !state.kept_back.contains_key(&snapshot.operation)
+    });
+    let targets = open.filter_map(|snapshot| of_task(snapshot));
+    targets
+        .filter(|(_, target)| target.settings.mode == Mode::Durable)
+        .map(|(_, target)| target.id)
 }
 
 /// How the child execution begins.

@@ -21,6 +21,12 @@ impl Handle {
         }
     }
 
+    /// Whether an execution has ended.
+    pub(crate) async fn is_closed(&self, id: ExecutionId) -> Result<bool, Error> {
+        let row = self.gated_row(Urgency::Never, id).await?;
+        Ok(row.status.is_closed())
+    }
+
     /// Starts an execution under an id that its parent chose; one that is there already is left alone. Its input is copied from the parent's.
     pub(crate) async fn start_child(
         &self,

@@ -3,6 +3,7 @@
 mod agents;
 mod attempts;
 mod calls;
+mod cancel;
 mod children;
 mod fork;
 mod functions;

@@ -2,6 +2,7 @@
 //! loop feeds it, and so can a simulator.
 
 mod attempts;
+mod cancel;
 mod crash;
 mod events;
 mod fork;
@@ -223,7 +224,8 @@ impl Owner {
             | Input::Row { .. }
             | Input::Watch { .. }
             | Input::Find { .. }) => self.step_read(now, input),
-            input @ (Input::Outside { .. }
+            input @ (Input::Cancel { .. }
+            | Input::Outside { .. }
             | Input::Attempts { .. }
             | Input::Post { .. }
             | Input::Delivered { .. }
@@ -251,9 +253,17 @@ impl Owner {
         }
     }
 
-    /// What comes from the outside with its source, and what goes there by letter.
+    /// What comes from the outside with its source, and what is told by letter.
     fn step_outside(&mut self, now: Timestamp, input: Input) {
         match input {
+            Input::Cancel {
+                execution,
+                asked,
+                reply,
+            } => {
+                let answer = self.cancel(now, execution, *asked);
+                self.reply(reply, answer);
+            }
             Input::Outside {
                 execution,
                 asked,

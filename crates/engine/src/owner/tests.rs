@@ -2,6 +2,7 @@
 
 mod attempts;
 mod callback_crashes;
+mod cancel;
 mod crashes;
 mod deletions;
 mod exchange;

@@ -15,6 +15,7 @@ use everstep_core::{
 use everstep_durable::{Destinations, Durable, FunctionArn, Settings};
 use everstep_store::JournalRow;
 
+use crate::cancel::{Child, task_key};
 use crate::catalogue::{Code, Resolved};
 
 /// The registry's persisted number of the durable-functions machine.
@@ -109,6 +110,38 @@ pub(crate) enum AnyCell {
     Durable(Cell<Durable>),
     Asl(Cell<Asl>),
     Approval(Cell<Approval>),
+}
+
+impl AnyCell {
+    /// The executions that it has started and waits for, as long as it runs or when it was stopped.
+    pub(crate) fn children(&self) -> Vec<Child> {
+        match self {
+            Self::Durable(cell) => {
+                let ids = everstep_durable::children(cell.state());
+                ids.map(|id| Child::Execution(id.to_string())).collect()
+            }
+            Self::Asl(cell) => {
+                let id = cell.execution().id();
+                let children = everstep_asl::machine::children(cell.state());
+                let named = children.into_iter().map(|child| match child {
+                    everstep_asl::machine::Child::Execution { arn } => {
+                        Child::StateMachine(arn.to_string())
+                    }
+                    everstep_asl::machine::Child::Function {
+                        function,
+                        operation,
+                        generation,
+                    } => Child::Function {
+                        function: function.to_string(),
+                        key: task_key(id, operation, generation),
+                    },
+                });
+                named.collect()
+            }
+            // What it asks for goes with it.
+            Self::Approval(_) => Vec::new(),
+        }
+    }
 }
 
 /// What a fork takes over of its source's journal.

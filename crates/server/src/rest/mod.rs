@@ -1,6 +1,7 @@
 //! Our own API: what the CLI, the dashboard and people with curl use.
 
 mod agents;
+mod cancel;
 mod definitions;
 mod executions;
 mod follow;
@@ -43,6 +44,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/executions/{id}/history", get(executions::history))
         .route("/executions/{id}/result", get(result::get))
         .route("/executions/{id}/stop", post(executions::stop))
+        .route("/executions/{id}/cancel", post(cancel::cancel))
         .route("/executions/{id}/pause", post(pauses::pause))
         .route("/executions/{id}/resume", post(pauses::resume))
         .route("/executions/{id}/recording", get(recording::get))

@@ -65,12 +65,18 @@ pub(super) async fn delete(
 
 async fn reason(app: &App, body: Body) -> Result<Option<String>, Problem> {
     let asked: ReasonIn = read_json_or_default(app, body).await?;
-    let characters = asked.reason.as_deref().unwrap_or_default().chars().count();
+    check_reason(asked.reason.as_deref())?;
+    Ok(asked.reason)
+}
+
+/// Refuses a reason that is too long to be shown.
+pub(super) fn check_reason(reason: Option<&str>) -> Result<(), Problem> {
+    let characters = reason.unwrap_or_default().chars().count();
     if characters > REASON_CHARACTERS_MAX {
         let detail = format!("A reason has at most {REASON_CHARACTERS_MAX} characters");
         return Err(Problem::new(Code::InvalidParameter, detail));
     }
-    Ok(asked.reason)
+    Ok(())
 }
 
 async fn ask(app: &App, name: &str, request: durable::Request) -> Result<Response, Problem> {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use everstep_core::{Digest, Kind, Parent};
 use everstep_durable::FunctionArn;
 use everstep_engine::catalogue::{FunctionName, Resolved};
-use everstep_engine::{Code, Error};
+use everstep_engine::{Code, Error, execution_name};
 use serde::Deserialize;
 
 use super::LAMBDA;
@@ -265,11 +265,6 @@ pub(in crate::services) fn request_id(key: &str) -> String {
 fn uuid_of(key: &str) -> uuid::Uuid {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = Digest::of(key.as_bytes()).0;
     uuid::Builder::from_custom_bytes([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]).into_uuid()
-}
-
-/// Letters, digits and hyphens; short enough for an execution's name.
-fn execution_name(key: &str) -> String {
-    key.replace('/', "-")
 }
 
 #[cfg(test)]
