@@ -6,6 +6,8 @@
     reason = "helpers of tests may fail as tests do"
 )]
 
+#[path = "server/approval_people.rs"]
+mod approval_people;
 #[path = "server/approvals.rs"]
 mod approvals;
 #[path = "server/artifacts.rs"]

@@ -441,28 +441,6 @@ async fn e0193_too_many_requests_are_told_when_to_come_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_made_token_is_for_its_audience_in_the_seeds_shape_too() {
-    let world = World::new().await;
-    let (arn, own, _jobs) = world.waiting("puppet", json!({})).await;
-    let id = id_of(&world, &arn).await;
-    let made = token(&world, &id, &own, json!({ "audience": "researcher" })).await;
-    let made = made.json()["token"].as_str().expect("a token").to_owned();
-    let body = json!({ "token": made, "status": "SUCCESS", "result": 1 }).to_string();
-    for (audience, member) in [("writer", "orphan"), ("researcher", "status")] {
-        let headers = [("everstep-audience", audience)];
-        let answer = world.send(Method::POST, "/callbacks", &headers, body.clone());
-        let answer = answer.await.json();
-        assert!(answer.get(member).is_some(), "{audience}: {answer}");
-        let taken = audience == "researcher";
-        assert_eq!(
-            answer.get("orphan").is_none(),
-            taken,
-            "{audience}: {answer}"
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn no_token_stands_in_a_history_a_letter_or_an_error() {
     let world = World::new().await;
     let (arn, own, _jobs) = world.waiting("puppet", json!({})).await;

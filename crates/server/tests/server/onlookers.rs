@@ -139,3 +139,26 @@ async fn a_state_machines_history_hides_its_task_token() {
         "{shown}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_made_token_is_for_its_audience_in_the_seeds_shape_too() {
+    let world = World::new().await;
+    let (arn, own, _jobs) = world.waiting("puppet", json!({})).await;
+    let id = id_of(&world, &arn).await;
+    let wanted = json!({ "audience": "researcher" }).to_string();
+    let made = verb(&world, &id, "tokens", &own, &wanted).await;
+    let made = made.json()["token"].as_str().expect("a token").to_owned();
+    let body = json!({ "token": made, "status": "SUCCESS", "result": 1 }).to_string();
+    for (audience, member) in [("writer", "orphan"), ("researcher", "status")] {
+        let headers = [("everstep-audience", audience)];
+        let answer = world.send(Method::POST, "/callbacks", &headers, body.clone());
+        let answer = answer.await.json();
+        assert!(answer.get(member).is_some(), "{audience}: {answer}");
+        let taken = audience == "researcher";
+        assert_eq!(
+            answer.get("orphan").is_none(),
+            taken,
+            "{audience}: {answer}"
+        );
+    }
+}
