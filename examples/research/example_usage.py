@@ -105,7 +105,11 @@ def api_gateway_example(topic: str) -> str:
     status, started = http("POST", "/workflows", {"topic": topic, "parameters": {"depth": "basic"}})
     print(f"POST /workflows: {status} {started['status']}")
     workflow_id = started["workflow_id"]
-    status, record = http("GET", f"/workflows/{workflow_id}")
+    deadline = time.monotonic() + 60
+    # The workflow's first step makes the record, a moment after the start.
+    while (looked := http("GET", f"/workflows/{workflow_id}"))[0] == 404 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    status, record = looked
     print(f"GET /workflows/{{id}}: {status} {record.get('status', record.get('error'))}")
     status, refused = http("POST", "/workflows", {"parameters": {}})
     print(f"POST /workflows without a topic: {status} {refused['error']}")

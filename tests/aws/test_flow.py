@@ -91,6 +91,29 @@ def test_the_workflow_completes_and_everything_is_where_the_seeds_look_for_it(st
     assert not [function for function, lines in printed.items() if any(secret in lines for secret in secrets)]
 
 
+def test_defect_11_the_payload_goes_in_and_the_response_comes_out(stage: Stage) -> None:
+    """The runtime's API has `payload` and `response`; a `body` is in neither."""
+    start(stage, "flow-payload")
+    research = stage.dispatched()
+    # The request's bytes are the payload itself: nothing is wrapped around it.
+    assert set(research["request"]) == {"jsonrpc", "id", "method", "params"} and research["payload"]["topic"] == "grids"
+    # The answer was read, else there would be no wait that the callback settles.
+    assert success(research, {"summary": "found"})["status"] == "callback_delivered"
+    assert stage.dispatched()["payload"]["research_data"] == {"summary": "found"}
+
+
+def test_defect_12_what_follows_is_of_the_same_session(stage: Stage) -> None:
+    workflow = "flow-session"
+    start(stage, workflow)
+    research = stage.dispatched()
+    session = research["headers"]["x-amzn-bedrock-agentcore-runtime-session-id"]
+    assert 33 <= len(session) <= 256
+    until(lambda: "agent_task" in stage.cloud.record(workflow), "the record knows the agent's task")
+    ended_ = requests.post(f"{stage.api}/workflows/{workflow}/cancel", json={"reason": "enough"}, timeout=60)
+    assert ended_.status_code == 200, ended_.text
+    assert (research["arn"], session) in stage.gateway.stopped, "the follow-up finds the session of the dispatch"
+
+
 def report_is_in_the_bucket(stage: Stage, workflow: str, record: dict[str, Any]) -> None:
     key = f"reports/{workflow}/final_report.json"
     stored = stage.cloud.s3.get_object(Bucket=BUCKET, Key=key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -41,37 +42,48 @@ def example(dev: Dev, command: str, **variables: str) -> str:
     return done.stdout
 
 
+def steady(output: str) -> list[str]:
+    """Lines of an output without what differs from run to run: ids, sizes, and which phases were seen on the way."""
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", output)
+    lines = re.sub(r"\d+ bytes", "N bytes", text).splitlines()
+    seen = ("AWAITING_APPROVAL human_approval", "COMPLETED completed")
+    return [line for line in lines if " of 3 phases, " not in line or (line.endswith(seen) and not line.startswith("3 of 3 phases, AWAITING"))]
+
+
+def shown(command: str) -> list[str]:
+    """What the README shows as the output of the commands among which this one is."""
+    block = README.split(f"\n{command}\n", 1)[1].split("```text\n", 1)[1]
+    return steady(block.split("```", 1)[0])
+
+
 def record(dev: Dev, workflow_id: str) -> dict:
     return requests.get(f"{dev.url}/workflows/{workflow_id}", timeout=60).json()
 
 
 def test_start_status_monitor_approve_and_report(dev: Dev):
-    started = example(dev, 'python example_usage.py start "Heat pumps in old houses"')
-    assert started.startswith("PENDING: Workflow suspended awaiting research completion\n"), started
+    start = 'python example_usage.py start "Heat pumps in old houses"'
+    started = example(dev, start)
+    assert steady(started) == shown(start)
     workflow_id = started.split("workflow_id: ")[1].strip()
-    watched = example(dev, "python example_usage.py monitor $ID AWAITING_APPROVAL", ID=workflow_id)
-    assert watched.splitlines()[-1] == "2 of 3 phases, AWAITING_APPROVAL human_approval"
-    shown = example(dev, "python example_usage.py status $ID", ID=workflow_id)
-    assert shown == "status: AWAITING_APPROVAL, step: human_approval\n  done: research_phase\n  done: analysis_phase\n"
-    assert example(dev, "python example_usage.py approve $ID", ID=workflow_id) == "decision_recorded: approved is True\n"
-    assert example(dev, "python example_usage.py monitor $ID", ID=workflow_id).splitlines()[-1] == "3 of 3 phases, COMPLETED completed"
-    report = example(dev, "python example_usage.py report $ID", ID=workflow_id)
-    assert f"report: reports/{workflow_id}/final_report.json, " in report
+    commands = ("monitor $ID AWAITING_APPROVAL", "status $ID", "approve $ID", "monitor $ID", "report $ID")
+    output = "".join(example(dev, f"python example_usage.py {words}", ID=workflow_id) for words in commands)
+    assert steady(output) == shown(f"python example_usage.py {commands[0]}")
 
 
 def test_the_api_as_a_gateway_shows_it(dev: Dev):
-    lines = example(dev, 'python example_usage.py api "Paper over screens"').splitlines()
-    assert lines[0] == "POST /workflows: 200 PENDING"
-    assert lines[2] == "POST /workflows without a topic: 400 Missing required field: 'topic'"
-    assert lines[3].startswith("GET /workflows?status=AWAITING_APPROVAL: 200, ")
+    api = 'python example_usage.py api "Paper over screens"'
+    lines = steady(example(dev, api))
+    # How far it is by then, and how many others wait, is chance.
+    chance = (" 200 INITIALIZING", " 200 RUNNING", " of them")
+    assert [line for line in lines if not line.endswith(chance)] == [line for line in shown(api) if not line.endswith(chance)]
+    assert len(lines) == len(shown(api)) and lines[1].startswith("GET /workflows/{id}: 200 ")
 
 
 def test_the_whole_workflow_with_a_change_on_the_way(dev: Dev):
-    lines = example(dev, 'python example_usage.py full "Rain gardens"').splitlines()
-    assert "changes requested: 200 decision_recorded" in lines
-    assert "3 of 3 phases, COMPLETED completed" in lines
-    assert lines[-1].startswith("report: reports/")
-    workflow_id = next(line for line in lines if line.startswith("workflow_id: ")).split()[1]
+    full = 'python example_usage.py full "Rain gardens"'
+    output = example(dev, full)
+    assert steady(output) == shown(full)
+    workflow_id = next(line for line in output.splitlines() if line.startswith("workflow_id: ")).split()[1]
     assert record(dev, workflow_id)["change_requests"][0]["feedback"] == "Say first what to do"
 
 

@@ -1,4 +1,4 @@
-"""10,000 approvals that wait, and a kill -9: all of them are there again, and each is decided once."""
+"""2,000 approvals that wait (`APPROVALS_WAITING` for more), and a kill -9: all of them are there again, and each is decided once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from served import Server
 
-WAITING = int(os.environ.get("APPROVALS_WAITING", "10000"))
+WAITING = int(os.environ.get("APPROVALS_WAITING", "2000"))
 CLIENTS = 16
 PATIENCE_S = 60
 RSS_BYTES_MAX = 600 << 20

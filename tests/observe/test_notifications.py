@@ -5,9 +5,6 @@ from __future__ import annotations
 import email
 import gzip
 import json
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,23 +12,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import boto3
 import cbor2
 import pytest
 import requests
 from standardwebhooks import Webhook
 
 from conftest import REGION, Receiver, Server, everstep, until
+from outside import CREDENTIALS, SECRET, aws, free_port, queue, read, sink
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 DONE = {"Done": {"Type": "Pass", "Result": {"report": 7}, "End": True}}
 BROKEN = {"Broken": {"Type": "Fail", "Error": "Boom", "Cause": "as the test wants it"}}
-
-
-def sink(to: str, on: list[str], name: str = "ops", **members: Any) -> str:
-    """One entry of the settings."""
-    lines = [f"{key} = {value if isinstance(value, str) and value[:1] in '{[' else json.dumps(value)}" for key, value in members.items()]
-    return "\n".join(["[[notify]]", f'name = "{name}"', f'to = "{to}"', f"on = {json.dumps(on)}", *lines, ""])
 
 
 def webhook(receiver: Receiver, on: list[str], path: str = "/hook", **members: Any) -> str:
@@ -168,12 +158,6 @@ def test_a_file_and_the_log_hear_of_everything(serve: Callable[..., Server], tmp
     assert (line["event"], line["workflow_id"]) == ("execution.succeeded", "order-1")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def test_a_mail_arrives(serve: Callable[..., Server]) -> None:
     from aiosmtpd.controller import Controller
 
@@ -201,52 +185,6 @@ def test_a_mail_arrives(serve: Callable[..., Server]) -> None:
         assert "Error: as the test wants it" in mail.get_payload(decode=True).decode()
     finally:
         controller.stop()
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    """A server of AWS's services in this machine's memory."""
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        try:
-            return requests.get(f"{url}/moto-api/", timeout=1).status_code == 200
-        except requests.RequestException:
-            return False
-
-    until(answers, "the AWS server")
-    yield url
-    process.terminate()
-    process.wait(timeout=30)
-
-
-def aws(moto: str, service: str) -> Any:
-    return boto3.client(service, endpoint_url=moto, region_name=REGION, aws_access_key_id="t", aws_secret_access_key="t")
-
-
-def queue(moto: str, name: str) -> tuple[str, str]:
-    url = aws(moto, "sqs").create_queue(QueueName=name)["QueueUrl"]
-    arn = aws(moto, "sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    return url, arn
-
-
-def read(moto: str, url: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-
-    def look() -> bool:
-        answer = aws(moto, "sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
-        found.extend(json.loads(message["Body"]) for message in answer.get("Messages", []))
-        return bool(found)
-
-    until(look, "a message")
-    return found
-
-
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t"}
 
 
 def test_sns_and_eventbridge_are_told_in_the_workflows_shapes(serve: Callable[..., Server], moto: str) -> None:

@@ -209,6 +209,10 @@ pub fn prepare(root: &Path, suites: &[&Suite]) {
     if wants(Need::Node) {
         let _ = setup::node(root);
     }
+    // Others use what it installs, where it is there.
+    if suites.iter().any(|suite| suite.name == "durable-js") {
+        let _ = setup::durable_js(root);
+    }
     if wants(Need::Debian) {
         let _ = setup::debian(root);
     }

@@ -74,8 +74,9 @@ pub async fn approve(
     let decision = decision_value(body, approver, &now())?;
     let record = existing(services, id).await?;
     if record.status != status::AWAITING_APPROVAL {
-        return Err(not_awaiting(id));
+        return Err(not_awaiting(&record));
     }
+    may_decide(&record, approver)?;
     let open = services
         .engine
         .open_callback(
@@ -83,8 +84,13 @@ pub async fn approve(
             &in_round("human_approval", record.approval_round()),
         )
         .await?;
-    let callback = open.ok_or_else(|| not_awaiting(id))?;
-    services.engine.succeed(&callback, &decision).await?;
+    let callback = open.ok_or_else(|| not_awaiting(&record))?;
+    let settled = services.engine.succeed(&callback, &decision).await;
+    settled.map_err(|error| match error.kind {
+        // Somebody was faster.
+        Kind::Conflict | Kind::NotFound => not_awaiting(&record),
+        _ => error.into(),
+    })?;
     let fields = json!({ "callback_name": "human_approval", "token": token_hash(&callback), "approved": decision.get("approved") });
     services.log.info("callback_received", id, fields);
     Ok(json!({
@@ -203,10 +209,47 @@ async fn existing(services: &Services, id: &str) -> Result<Record, WorkflowError
     })
 }
 
-fn not_awaiting(id: &str) -> WorkflowError {
+/// The page of the approval that people were asked for last.
+fn approval_page(record: &Record) -> Option<&str> {
+    let approval = record.extra.get("approval")?;
+    approval.get("url").and_then(Value::as_str)
+}
+
+/// Where approvers are named, they alone decide, and each is known by a name that the front door has proven. What needs more than a name, a group
+/// or several votes, is decided in the approval.
+fn may_decide(record: &Record, approver: Option<&str>) -> Result<(), WorkflowError> {
+    let approval = record.extra.get("approval");
+    let named = approval.and_then(|approval| approval.get("approvers")?.as_array());
+    let Some(named) = named.filter(|named| !named.is_empty()) else {
+        return Ok(());
+    };
+    let quorum = approval.and_then(|approval| approval.get("quorum")?.as_u64());
+    let is_named = approver.is_some_and(|name| named.iter().any(|known| known == name));
+    if is_named && quorum == Some(1) {
+        return Ok(());
+    }
+    let (id, page) = (
+        &record.workflow_id,
+        approval_page(record).unwrap_or_default(),
+    );
+    Err(WorkflowStateError {
+        kind: Kind::Conflict,
+        message: format!("Workflow {id} is decided by its approvers: {page}"),
+    }
+    .into())
+}
+
+fn not_awaiting(record: &Record) -> WorkflowError {
+    let decided = match approval_page(record) {
+        Some(page) => format!(", it has been decided: {page}"),
+        None => String::new(),
+    };
     WorkflowStateError {
         kind: Kind::Conflict,
-        message: format!("Workflow {id} is not awaiting approval"),
+        message: format!(
+            "Workflow {} is not awaiting approval{decided}",
+            record.workflow_id
+        ),
     }
     .into()
 }

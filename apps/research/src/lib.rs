@@ -15,10 +15,11 @@
 //! - Events go out after the state they tell of is durable.
 //! - No token and no signed link is logged, and no step's result holds a token.
 //!
-//! **Read next**: [`workflow`] for the flow, [`phase`] for one agent's turn, [`record`] for the states.
+//! **Read next**: [`workflow`] for the flow, [`phase`] for one agent's turn, [`approval`] for what people are asked, [`record`] for the states.
 
 pub mod agent;
 mod api;
+pub mod approval;
 pub mod artifact;
 #[cfg(feature = "aws")]
 pub mod aws;
@@ -33,13 +34,16 @@ pub mod log;
 pub mod message;
 pub mod phase;
 pub mod record;
+mod review;
 pub mod services;
 pub mod settings;
+mod step;
 pub mod steps;
 pub mod table;
 pub mod workflow;
 
 pub use api::{API_FUNCTION, Route, api_handler, routes};
+pub use approval::request_approval;
 pub use artifact::{
     fetch_artifact, generate_presigned_url, is_large_payload, parse_s3_uri, store_artifact,
 };
@@ -56,7 +60,7 @@ pub use message::{
 };
 pub use phase::{dispatch_agent_task, invoke_agent_with_callback};
 pub use services::Services;
-pub use steps::{finalize_workflow, init_workflow, request_approval};
+pub use steps::{finalize_workflow, init_workflow};
 pub use table::{
     create_workflow_record, get_workflow_state, record_step_completion, update_workflow_status,
 };

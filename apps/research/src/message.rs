@@ -241,14 +241,13 @@ impl Decision {
                 .filter(|text| !text.is_empty())
                 .map(str::to_owned)
         };
+        let changes = verdict(value) == Some(Verdict::Changes);
         Self {
             approved: value
                 .get("approved")
                 .and_then(Value::as_bool)
                 .unwrap_or(false),
-            changes: verdict(value)
-                .filter(|verdict| *verdict == Verdict::Changes)
-                .and_then(|_| producer(value)),
+            changes: changes.then(|| producer(value)).flatten(),
             feedback: text("feedback").unwrap_or_default(),
             approved_by: text("approved_by"),
             reason: text("reason"),
@@ -301,10 +300,21 @@ fn verdict(body: &Value) -> Option<Verdict> {
 /// Whose work is to be done again: the writer's, unless the decision names the analyst.
 fn producer(body: &Value) -> Option<Phase> {
     match body.get("changes_to").and_then(Value::as_str) {
+        None | Some("") if is_for_analyst(body) => Some(Phase::Analysis),
         None | Some("" | "writer") => Some(Phase::Writing),
         Some("analyst") => Some(Phase::Analysis),
         Some(_) => None,
     }
+}
+
+/// In an approval people have words alone: those that begin with `@analyst` are for the analyst.
+fn is_for_analyst(body: &Value) -> bool {
+    let feedback = body.get("feedback").and_then(Value::as_str);
+    let first = feedback.and_then(|text| text.split_whitespace().next());
+    first.is_some_and(|word| {
+        word.trim_end_matches([':', ','])
+            .eq_ignore_ascii_case("@analyst")
+    })
 }
 
 /// The value that settles the human_approval wait, from what a client sent.
@@ -413,7 +423,7 @@ pub fn completed(workflow_id: &str, report_url: Option<&str>, completed_at: Opti
 const SUMMARY_BYTES: usize = LARGE_PAYLOAD_BYTES;
 
 /// As much of the beginning as is at most `limit` bytes of JSON.
-fn beginning(text: &str, limit: usize) -> Cow<'_, str> {
+pub(crate) fn beginning(text: &str, limit: usize) -> Cow<'_, str> {
     let written = |letter: char| match letter {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
         control if control < ' ' => 6,

@@ -158,6 +158,13 @@ pub enum Change {
         /// The first time, the second and so on; a person may ask for changes.
         round: u32,
     },
+    /// People are asked for it, in an approval of the server's.
+    Asked {
+        /// The round that it belongs to.
+        round: u32,
+        /// What is told of it: id, page, who decides.
+        approval: Value,
+    },
     /// The person wants something changed; it is asked for approval again afterwards.
     RequestChanges {
         /// What is done again.
@@ -316,6 +323,7 @@ impl Record {
                 prior_has_result,
                 round,
             } => self.await_approval(*prior_has_result, *round, now)?,
+            Change::Asked { round, approval } => self.asked(*round, approval)?,
             Change::RequestChanges {
                 phase,
                 feedback,

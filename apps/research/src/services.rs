@@ -8,6 +8,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::agent::{A2aAgents, Agents};
+use crate::approval::{Approvals, ServerApprovals};
 use crate::artifact::{
     Artifacts, LARGE_PAYLOAD_BYTES, REVIEW_LINK, Stored, content_bytes, fetch_artifact,
     generate_presigned_url, is_large_payload, parse_s3_uri, reference, reference_uri,
@@ -36,6 +37,8 @@ pub struct Services {
     pub agents: Arc<dyn Agents>,
     /// The durable execution service.
     pub engine: Arc<dyn Engine>,
+    /// Where people are asked.
+    pub approvals: Arc<dyn Approvals>,
     /// What is kept of callbacks.
     pub callbacks: Arc<dyn CallbackItems>,
     /// Events to the outside.
@@ -70,6 +73,7 @@ impl Services {
         );
         Ok(Self {
             records: Arc::new(records),
+            approvals: Arc::new(ServerApprovals::new(service.clone(), &settings.service_url)),
             artifacts,
             agents: Arc::new(
                 A2aAgents::new(client.clone(), settings.service_url.clone())
@@ -119,6 +123,7 @@ impl Services {
             artifacts: Arc::new(S3Artifacts::new(config)),
             agents: Arc::new(A2aAgents::new(client, settings.service_url.clone())),
             engine: Arc::new(LambdaEngine::new(lambda, &settings.workflow_function)),
+            approvals: Arc::new(crate::approval::NoApprovals),
             callbacks: Arc::new(CallbackTable::new(table, &settings.workflow_table)),
             events: Events::new(sinks, log.clone()),
             settings: Arc::new(settings),

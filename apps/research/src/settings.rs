@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
+mod approvers;
+
 /// Which function this process serves; each needs its own part of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -46,6 +50,14 @@ pub struct Settings {
     pub service_token: Option<ServiceToken>,
     /// `APPROVAL_TIMEOUT_HOURS`, 24 by default; fractions are allowed.
     pub approval_timeout: Duration,
+    /// `APPROVAL_APPROVERS`: names, or `group:NAME`, with commas between them; everybody with a name unless told.
+    pub approvers: Vec<String>,
+    /// `APPROVAL_QUORUM`: so many of them; 1 unless told.
+    pub approval_quorum: u32,
+    /// `APPROVAL_REMINDERS`: so long after the request each, such as `4h,12h`.
+    pub approval_reminders: Vec<String>,
+    /// `APPROVAL_LINKS`: `true`, or how long a link is good: each approver is sent one of their own.
+    pub approval_links: Option<Value>,
     /// `APPROVAL_SNS_TOPIC_ARN`.
     pub approval_topic: Option<String>,
     /// `EVENT_SINK_URL`: receives every event as a POST.
@@ -128,6 +140,7 @@ impl Settings {
         faults.extend(approval_timeout.as_ref().err().cloned());
         faults.extend(poll_seconds.as_ref().err().cloned());
         faults.extend(backend.as_ref().err().cloned());
+        let approvals = approvers::read(&optional, &mut faults);
         match (approval_timeout, poll_seconds, backend) {
             (Ok(approval_timeout), Ok(poll_seconds), Ok(backend)) if faults.is_empty() => {
                 Ok(Self {
@@ -141,6 +154,10 @@ impl Settings {
                     callback_api_url,
                     service_token: optional("EVERSTEP_WORKER_TOKEN").map(ServiceToken),
                     approval_timeout,
+                    approvers: approvals.approvers,
+                    approval_quorum: approvals.quorum,
+                    approval_reminders: approvals.reminders,
+                    approval_links: approvals.links,
                     approval_topic: optional("APPROVAL_SNS_TOPIC_ARN"),
                     event_sink_url: optional("EVENT_SINK_URL"),
                     event_bus: optional("EVENT_BUS_NAME"),
@@ -159,6 +176,12 @@ impl Settings {
     #[must_use]
     pub fn callback_url(&self, workflow_id: &str) -> String {
         format!("{}/callbacks/{workflow_id}", self.callback_api_url)
+    }
+
+    /// The seed's address of a decision.
+    #[must_use]
+    pub fn approve_url(&self, workflow_id: &str) -> String {
+        format!("{}/approve/{workflow_id}", self.callback_api_url)
     }
 
     /// The wait before look number `round`, counted from 0.

@@ -3,11 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::artifact::{LARGE_PAYLOAD_BYTES, REPORT_LINK, REVIEW_LINK, is_large_payload};
+use crate::artifact::REPORT_LINK;
 use crate::error::{WorkflowError, sanitize_error};
-use crate::event::{entry, sns_notification};
-use crate::log::Level;
-use crate::message::{approval_message, has_result, in_round};
+use crate::event::entry;
 use crate::record::{Change, Phase, Record, now, status};
 use crate::services::Services;
 use crate::table::{change_status, create_workflow_record};
@@ -56,91 +54,6 @@ pub async fn init_workflow(
         Err(error) => services.failed("workflow_initialization_failed", workflow_id, error),
     }
     begun
-}
-
-/// Sets AWAITING_APPROVAL, stores a large analysis for review, and tells the people who decide.
-///
-/// # Errors
-/// `Failed to request approval: …`.
-pub async fn request_approval(
-    services: &Services,
-    workflow_id: &str,
-    analysis: &Value,
-    round: u32,
-) -> Result<Value, WorkflowError> {
-    services
-        .log
-        .info("requesting_approval", workflow_id, json!({}));
-    let requested = ask(services, workflow_id, analysis, round)
-        .await
-        .map_err(|error| error.within("Failed to request approval"));
-    match &requested {
-        Ok(_) => services
-            .log
-            .info("approval_requested", workflow_id, json!({})),
-        Err(error) => services.failed("approval_request_failed", workflow_id, error),
-    }
-    requested
-}
-
-async fn ask(
-    services: &Services,
-    workflow_id: &str,
-    analysis: &Value,
-    round: u32,
-) -> Result<Value, WorkflowError> {
-    let analysis = services.resolve(workflow_id, analysis).await?;
-    let review_url = if is_large_payload(&analysis, LARGE_PAYLOAD_BYTES) {
-        let name = in_round("analysis_results", round);
-        let key = format!("approvals/{workflow_id}/{name}.json");
-        services
-            .store(workflow_id, &key, &analysis, "application/json")
-            .await?;
-        Some(services.link(workflow_id, &key, REVIEW_LINK).await?)
-    } else {
-        None
-    };
-    let change = Change::AwaitApproval {
-        prior_has_result: has_result(&analysis),
-        round,
-    };
-    let record = services
-        .change(workflow_id, &change, status::RUNNING)
-        .await?;
-
-    let settings = &services.settings;
-    let approve_url = format!("{}/approve/{workflow_id}", settings.callback_api_url);
-    let message = approval_message(
-        workflow_id,
-        &analysis,
-        review_url.as_deref(),
-        &approve_url,
-        &record.updated_at,
-    );
-    let event_id = format!("{workflow_id}/{}", in_round("approval", round));
-    match &settings.approval_topic {
-        Some(topic) => {
-            let notification = sns_notification(topic, workflow_id, &message);
-            services
-                .events
-                .send(workflow_id, &format!("{event_id}/sns"), &notification)
-                .await;
-            services.log.info(
-                "approval_notification_sent",
-                workflow_id,
-                json!({ "channel": "sns" }),
-            );
-        }
-        None => services.log.write(
-            Level::Warning,
-            "no_approval_notification_channel_configured",
-            workflow_id,
-            json!({}),
-        ),
-    }
-    let event = entry("ApprovalRequested", &message, workflow_id);
-    services.events.send(workflow_id, &event_id, &event).await;
-    Ok(json!({ "requested_at": record.updated_at, "stored_for_review": review_url.is_some() }))
 }
 
 /// Ends the workflow as REJECTED.

@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_is_long_enough_and_the_same_for_what_follows() {
+    fn defect_12_a_session_is_long_enough_and_the_same_for_what_follows() {
         let session = session("e/1");
         assert_eq!(session.len(), 73);
         assert!(session.is_ascii());

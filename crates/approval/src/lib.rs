@@ -13,11 +13,13 @@
 //! - A person has one vote, and none on what they asked for themselves, unless that is allowed.
 //! - A link decides once: its use, the decision and a reassignment of its seat end it.
 //!
-//! Read next: `machine` (which command leads to what), `vote` (the quorum), `people` (seats and links), `outcome` (what is settled and told).
+//! Read next: `machine` (which command leads to what), `vote` (the quorum), `people` (seats and links), `invite` (who is told alone), `outcome` (what is settled and told).
 
 mod codec;
 mod content;
 mod event;
+mod invite;
+mod link;
 mod machine;
 mod outcome;
 mod people;
@@ -30,6 +32,8 @@ mod vote;
 
 pub use content::{canonical, digest};
 pub use event::{Cast, Decision, Event, Remark, Verdict, Via};
+pub use invite::INVITED;
+pub use link::{Claim, Presented};
 pub use machine::{APPROVAL_DEFINITION, Approval, DECISION};
 pub use outcome::{failure, result};
 pub use request::{Described, Person, Refusal, Reply, Request};

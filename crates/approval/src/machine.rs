@@ -10,7 +10,7 @@ use crate::outcome::{self, Notice};
 use crate::request::{Described, Reply, Request};
 use crate::settings::{Expiry, Settings};
 use crate::state::State;
-use crate::{people, view, vote};
+use crate::{invite, people, view, vote};
 
 /// The name of what every approval runs.
 pub const APPROVAL_DEFINITION: &str = "approval:";
@@ -125,6 +125,7 @@ fn begin(turn: &mut Turn<'_, Approval>, start: Start) -> KernelReply<Reply> {
         turn.watch(WATCH, Generation(0), address);
     }
     outcome::tell(turn, Notice::Requested);
+    invite::invite(turn, Notice::Requested);
     KernelReply::Done
 }
 
@@ -192,6 +193,7 @@ fn escalate(turn: &mut Turn<'_, Approval>, due: Option<Timestamp>) {
         set(turn, EXPIRY, until);
     }
     outcome::tell(turn, Notice::Escalated);
+    invite::invite(turn, Notice::Escalated);
 }
 
 fn remind(turn: &mut Turn<'_, Approval>) {
@@ -208,6 +210,7 @@ fn remind(turn: &mut Turn<'_, Approval>) {
         set(turn, REMINDER, requested.after_ms(after));
     }
     outcome::tell(turn, Notice::Reminded);
+    invite::invite(turn, Notice::Reminded);
 }
 
 fn requested(turn: &mut Turn<'_, Approval>, request: Request) -> Reply {

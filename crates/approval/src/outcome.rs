@@ -18,6 +18,8 @@ const NO_REASON: &str = "No reason provided";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
     Requested,
+    /// One person is asked, alone.
+    Invited,
     Reminded,
     Escalated,
     Delegated,
@@ -29,9 +31,10 @@ pub(crate) enum Notice {
 }
 
 impl Notice {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "approval.requested",
+            Self::Invited => crate::invite::INVITED,
             Self::Reminded => "approval.reminded",
             Self::Escalated => "approval.escalated",
             Self::Delegated => "approval.delegated",
@@ -178,7 +181,7 @@ pub fn failure(state: &State) -> Failure {
 }
 
 /// What a notice says: enough to act on, and nothing that opens a door.
-fn notice(state: &State, notice: Notice, at: Timestamp) -> Option<Value> {
+pub(crate) fn notice(state: &State, notice: Notice, at: Timestamp) -> Option<Value> {
     let settings = state.settings.as_ref()?;
     let names = |sort: fn(&Approver) -> Option<&String>| -> Vec<&String> {
         let seats = state.seats.iter();
@@ -187,9 +190,12 @@ fn notice(state: &State, notice: Notice, at: Timestamp) -> Option<Value> {
     let question = state.comments.last().filter(|_| notice == Notice::Asked);
     let ended = state.ended.as_ref();
     let asked = asked(state, notice);
+    let whole = asked.get("summary").and_then(Value::as_str);
+    let summary = whole.unwrap_or(&settings.summary);
     Some(json!({
         "at": rfc3339(at),
         "approval_id": state.id,
+        "workflow_id": settings.workflow,
         "title": settings.title,
         "status": state.status(),
         "requester": settings.requester,
@@ -205,7 +211,7 @@ fn notice(state: &State, notice: Notice, at: Timestamp) -> Option<Value> {
         "round": settings.round,
         "due_at": rfc3339(state.due),
         "url": format!("{}{}/page", settings.pages, state.id),
-        "summary": asked.get("summary"),
+        "summary": summary,
         "details": asked.get("details"),
         "artifacts": asked.get("artifacts"),
         "reminder": (notice == Notice::Reminded).then_some(state.reminded),

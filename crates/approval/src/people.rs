@@ -9,7 +9,7 @@ use crate::settings::Approver;
 use crate::state::State;
 
 const COMMENTS_MAX: u32 = 500;
-const LINKS_MAX: u32 = 500;
+pub(crate) const LINKS_MAX: u32 = 500;
 const DELEGATIONS_MAX: u32 = 500;
 
 /// A place that somebody hands on.
@@ -73,6 +73,7 @@ pub(crate) fn delegate(turn: &mut Turn<'_, Approval>, handing: Handing) -> Reply
         peer,
     });
     crate::outcome::tell(turn, crate::outcome::Notice::Delegated);
+    crate::invite::invite(turn, crate::outcome::Notice::Delegated);
     Reply::Recorded(None)
 }
 

@@ -62,9 +62,15 @@ pub struct Settings {
     /// Where its page is: what stands before the id.
     pub pages: String,
     pub has_form: bool,
+    /// The beginning of the summary, for notices; the whole one is part of the content.
+    pub summary: String,
+    /// What it is about, as people know it: the workflow that waits.
+    pub workflow: Option<String>,
+    /// Everybody who is asked by name is sent a link of their own, which is good so long.
+    pub links_ms: Option<u64>,
 }
 
-/// 1 has the token of whoever waits, 2 their address.
+/// Version 1 ends with `has_form`, and has the token of whoever waits where 2 has their address.
 const VERSION: u8 = 2;
 
 fn approvers(to: &mut Writer, approvers: &[Approver]) {
@@ -125,6 +131,9 @@ impl Settings {
         to.option(self.previous.as_ref(), |to, id| to.raw(id.as_bytes()));
         to.str(&self.pages);
         to.bool(self.has_form);
+        to.str(&self.summary);
+        to.option(self.workflow.as_ref(), |to, name| to.str(name));
+        to.option(self.links_ms.as_ref(), |to, ms| to.u64(*ms));
     }
 
     /// # Errors
@@ -146,7 +155,7 @@ impl Settings {
         if !(1..=VERSION).contains(&version) {
             return Err(Corrupt::tag("version of an approval's settings", version));
         }
-        Ok(Self {
+        let mut settings = Self {
             title: from.str()?,
             digest: Digest(from.raw()?),
             requester: from.option(Reader::str)?,
@@ -174,6 +183,15 @@ impl Settings {
             previous: from.option(|from| Ok(ExecutionId::from_bytes(from.raw()?)))?,
             pages: from.str()?,
             has_form: from.bool()?,
-        })
+            summary: String::new(),
+            workflow: None,
+            links_ms: None,
+        };
+        if version > 1 {
+            settings.summary = from.str()?;
+            settings.workflow = from.option(Reader::str)?;
+            settings.links_ms = from.option(Reader::u64)?;
+        }
+        Ok(settings)
     }
 }

@@ -157,7 +157,10 @@ impl Dispatcher for FunctionDispatcher {
         let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
         Box::pin(async move {
             match letter.topic.as_str() {
-                topic::NOTIFY => inner.sinks.deliver(&letter, handle.clock().now()).await,
+                topic::NOTIFY => {
+                    let (now, ring) = (handle.clock().now(), handle.keyring());
+                    inner.sinks.deliver(&letter, now, ring).await
+                }
                 topic::AGENT_CANCEL => inner.agents.leave(&handle, &letter).await,
                 other => Err(Undelivered {
                     again: false,

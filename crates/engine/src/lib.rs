@@ -60,7 +60,7 @@ pub use letter::{
 };
 pub use options::{Options, Subscription};
 pub use registry::{
-    APPROVAL, ASL, DURABLE, HistoryEvent, Late, Reply, Request, StateMachineLimits,
+    APPROVAL, ASL, DURABLE, HistoryEvent, Late, PERSONAL, Reply, Request, StateMachineLimits,
 };
 pub use start::{Engine, Parts};
 pub use storage::Storage;

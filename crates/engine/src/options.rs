@@ -3,7 +3,7 @@
 use everstep_store::blobs::ArtifactOptions;
 
 use crate::catalogue::machine_name;
-use crate::{ClockMode, LetterOptions, StateMachineLimits};
+use crate::{ClockMode, LetterOptions, PERSONAL, StateMachineLimits};
 
 /// How an engine runs.
 #[derive(Clone, Debug)]
@@ -44,7 +44,11 @@ impl Subscription {
     /// Whether it wants an event, from some execution at least.
     #[must_use]
     pub fn wants(&self, event: &str) -> bool {
-        self.events.iter().any(|wanted| fits(wanted, event))
+        let mut events = self.events.iter();
+        match event {
+            PERSONAL => events.any(|wanted| wanted == event),
+            _ => events.any(|wanted| fits(wanted, event)),
+        }
     }
 
     /// Whether it wants an event from executions of this definition.

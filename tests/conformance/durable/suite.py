@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,16 +43,23 @@ def obtain(cache: Path = CACHE) -> Path:
     """
     if (cache / PACKAGE / "validate.py").is_file():
         return cache
-    cache.mkdir(parents=True, exist_ok=True)
-    subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--python-version", "3.14", "--only-binary=:all:", "--no-deps",
-         "--dest", str(cache), f"{PACKAGE.replace('_', '-')}=={VERSION}"],
-        check=True,
-    )  # fmt: skip
-    wheel = next(cache.glob("*.whl"))
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(cache)
-    wheel.unlink()
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    # Suites run side by side: each makes its own, and the first one's stays.
+    with tempfile.TemporaryDirectory(dir=cache.parent) as fresh:
+        subprocess.run(
+            [sys.executable, "-m", "pip", "download", "--quiet", "--python-version", "3.14", "--only-binary=:all:", "--no-deps",
+             "--dest", fresh, f"{PACKAGE.replace('_', '-')}=={VERSION}"],
+            check=True,
+        )  # fmt: skip
+        wheel = next(Path(fresh).glob("*.whl"))
+        whole = Path(fresh) / "whole"
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(whole)
+        try:
+            whole.rename(cache)
+        except OSError:
+            if not (cache / PACKAGE / "validate.py").is_file():
+                raise
     return cache
 
 

@@ -34,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "everstep-durable",
             "everstep-asl",
             "everstep-afl",
+            "everstep-approval",
         ],
     ),
     (

@@ -1,5 +1,6 @@
 //! The original's cases (parse 4, validate 7, answers 2, handler 5) and what ours does better.
 
+mod seeds;
 mod world;
 
 use serde_json::{Value, json};

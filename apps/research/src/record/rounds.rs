@@ -45,6 +45,15 @@ impl Record {
         Ok(())
     }
 
+    /// A gate that somebody has decided in the meantime keeps what is known of its approval.
+    pub(super) fn asked(&mut self, round: u32, approval: &Value) -> Result<(), WorkflowStateError> {
+        if self.status != status::AWAITING_APPROVAL || self.approval_round() != round {
+            return Err(self.refused("ask people"));
+        }
+        self.extra.insert("approval".to_owned(), approval.clone());
+        Ok(())
+    }
+
     pub(super) fn request_changes(
         &mut self,
         phase: Phase,

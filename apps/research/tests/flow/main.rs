@@ -3,6 +3,7 @@
 
 mod agents;
 mod api;
+mod approvals;
 mod binary;
 mod changes;
 mod crash;

@@ -134,14 +134,12 @@ fn the_documented_variables_are_those_that_are_read() {
     });
     let complete = Settings::read(Role::Workflow, |name| {
         read.borrow_mut().push(name.to_owned());
-        Some(
-            if name == "RESEARCH_SERVICES" {
-                "everstep"
-            } else {
-                "1"
-            }
-            .to_owned(),
-        )
+        let value = match name {
+            "RESEARCH_SERVICES" => "everstep",
+            "APPROVAL_REMINDERS" | "APPROVAL_LINKS" => "1h",
+            _ => "1",
+        };
+        Some(value.to_owned())
     });
     complete.expect("valid settings");
     let read = read.into_inner();

@@ -27,6 +27,10 @@ pub struct State {
     pub agents: BTreeMap<String, Agent>,
     /// Addresses of agents that are known by name.
     pub registered: BTreeMap<String, String>,
+    /// What people were asked: name and question; the approval's id is its place.
+    pub approvals: Vec<(String, Value)>,
+    /// What the server answers to the next questions instead.
+    pub approval_answers: Vec<(u16, Value)>,
     pub sink: Vec<(String, Value)>,
     pub starts: Vec<(String, Value)>,
     /// Answer 503 to that many artifact requests.
@@ -191,6 +195,13 @@ async fn serve(
             let agent = agents.get_mut(*name).expect("a known agent");
             agent.serve(&method, &path, &body, base, execution)
         }
+        (_, ["approvals", rest @ ..]) => approvals(
+            &mut lock(state),
+            base,
+            rest,
+            header("idempotency-key"),
+            &body,
+        ),
         ("POST", ["events"]) => {
             let event = serde_json::from_slice(&body).expect("a JSON event");
             lock(state)
@@ -199,6 +210,32 @@ async fn serve(
             StatusCode::NO_CONTENT.into_response()
         }
         _ => nobody(&uri),
+    }
+}
+
+/// Approvals as far as whoever asks sees them: a name is one question.
+fn approvals(state: &mut State, base: &str, path: &[&str], name: &str, body: &[u8]) -> Response {
+    let shown = |place: usize| {
+        let url = format!("{base}/approvals/{place}/page");
+        reply(&json!({ "id": place.to_string(), "url": url }))
+    };
+    if let Some((status, body)) = state.approval_answers.pop() {
+        let status = StatusCode::from_u16(status).expect("a status");
+        return (status, body.to_string()).into_response();
+    }
+    let named = path.first().copied().unwrap_or(name);
+    let known = state.approvals.iter().position(|(other, _)| other == named);
+    if !path.is_empty() {
+        return known.map_or_else(|| StatusCode::NOT_FOUND.into_response(), shown);
+    }
+    let question: Value = serde_json::from_slice(body).expect("a JSON question");
+    match known {
+        Some(place) if state.approvals[place].1 != question => StatusCode::CONFLICT.into_response(),
+        Some(place) => shown(place),
+        None => {
+            state.approvals.push((name.to_owned(), question));
+            shown(state.approvals.len() - 1)
+        }
     }
 }
 

@@ -6,6 +6,7 @@
     reason = "a test that can't go on says where"
 )]
 
+mod invitations;
 mod links;
 mod places;
 mod rig;

@@ -7,8 +7,8 @@ use everstep_approval::{
     Settings, Verdict, Via,
 };
 use everstep_core::{
-    Answer, Batch, Cell, Definition, Digest, ExecutionId, Failure, Input, Payload, Shard, Start,
-    Status, Timestamp,
+    Answer, Batch, Cell, Definition, Digest, Entry, ExecutionId, Failure, Input, KernelEvent,
+    Payload, Shard, Start, Status, Timestamp,
 };
 use serde_json::Value;
 
@@ -50,6 +50,9 @@ pub fn settings() -> Settings {
         previous: None,
         pages: "http://127.0.0.1/approvals/".to_owned(),
         has_form: false,
+        summary: "Three sources agree.".to_owned(),
+        workflow: Some("w-1".to_owned()),
+        links_ms: None,
     }
 }
 
@@ -181,6 +184,18 @@ impl Rig {
             ..Failure::default()
         });
         self.turn(Input::Stop { failure });
+    }
+
+    /// What was told with this name, so far.
+    pub fn told(&self, name: &str) -> Vec<Value> {
+        let entries = self.journal.iter().flat_map(|batch| &batch.entries);
+        let bodies = entries.filter_map(|entry| match entry {
+            Entry::Kernel(KernelEvent::Posted { topic, body }) if topic == name => Some(body),
+            _ => None,
+        });
+        bodies
+            .map(|body| serde_json::from_slice(body).unwrap())
+            .collect()
     }
 
     pub fn events(&self) -> Vec<&'static str> {

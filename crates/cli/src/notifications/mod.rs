@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use everstep_dispatch::notify::Sink;
-use everstep_engine::Subscription;
+use everstep_engine::{PERSONAL, Subscription};
 use serde::Deserialize;
 
 use crate::settings::Settings;
@@ -30,6 +30,8 @@ const FAMILIES: [(&str, &[&str]); 3] = [
             "information_requested",
             "decided",
             "expired",
+            "cancelled",
+            "invited",
         ],
     ),
     ("callback", &["processed"]),
@@ -142,6 +144,8 @@ fn one(mut table: toml::Table) -> Result<(Subscription, Sink), String> {
     check_name(&entry.name)?;
     check_events(&entry.on)?;
     let settings: SinkSettings = table.try_into().map_err(told)?;
+    let sink = settings.make()?;
+    check_personal(&entry.on, &sink)?;
     let subscribed = Subscription {
         sink: entry.name,
         events: entry.on,
@@ -151,7 +155,28 @@ fn one(mut table: toml::Table) -> Result<(Subscription, Sink), String> {
             Definitions::Several(names) => names,
         },
     };
-    Ok((subscribed, settings.make()?))
+    Ok((subscribed, sink))
+}
+
+/// What leads to one person's link is told to that person, and to no channel that others read.
+fn check_personal(on: &[String], sink: &Sink) -> Result<(), String> {
+    let invites = on.iter().any(|event| event == PERSONAL);
+    if invites && on.len() > 1 {
+        return Err(format!(
+            "{PERSONAL} is for one person each: it has a sink of its own"
+        ));
+    }
+    if invites && !sink.is_personal() {
+        return Err(format!(
+            "{PERSONAL} is for one person each: a webhook tells it, or smtp without recipients, with addresses or domains"
+        ));
+    }
+    if !invites && matches!(sink, Sink::Mail(mail) if mail.is_personal()) {
+        return Err(format!(
+            "addresses and domains are for {PERSONAL} alone: other events have recipients"
+        ));
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), String> {

@@ -1,12 +1,14 @@
 //! What is said of each kind of sink, and how it becomes one.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use everstep_dispatch::Signer;
 #[cfg(feature = "aws")]
 use everstep_dispatch::notify::{Account, EventBridge, Sns};
 use everstep_dispatch::notify::{
-    ENQUEUE, File, Mail, MailOptions, MailSecurity, PagerDuty, Sink, Slack, Webhook, http_url,
+    Addressees, ENQUEUE, File, Mail, MailOptions, MailSecurity, PagerDuty, Sink, Slack, Webhook,
+    WrongSink, http_url,
 };
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -29,7 +31,14 @@ pub enum SinkSettings {
         username: Option<String>,
         password: Option<Secret>,
         from: String,
+        #[serde(default)]
         recipients: Vec<String>,
+        /// The addresses of those who are asked, by their names.
+        #[serde(default)]
+        addresses: BTreeMap<String, String>,
+        /// A name that is an address of such a domain is its own.
+        #[serde(default)]
+        domains: Vec<String>,
     },
     Slack {
         url: Guarded,
@@ -97,7 +106,10 @@ impl SinkSettings {
                 password,
                 from,
                 recipients,
+                addresses,
+                domains,
             } => {
+                let to = addressees(recipients, addresses, domains).map_err(wrong)?;
                 let options = MailOptions {
                     server,
                     port,
@@ -109,7 +121,7 @@ impl SinkSettings {
                     username,
                     password: password.map(|secret| secret.read()).transpose()?,
                     from,
-                    to: recipients,
+                    to,
                 };
                 Sink::Mail(Box::new(Mail::new(options).map_err(wrong)?))
             }
@@ -160,5 +172,21 @@ impl SinkSettings {
     #[cfg(not(feature = "aws"))]
     fn make_on_aws(self) -> Result<Sink, String> {
         Err("this binary was built without the feature aws".to_owned())
+    }
+}
+
+/// Who gets the mails: always the same, or each the one whom it is for.
+fn addressees(
+    recipients: Vec<String>,
+    addresses: BTreeMap<String, String>,
+    domains: Vec<String>,
+) -> Result<Addressees, WrongSink> {
+    match (
+        recipients.is_empty(),
+        addresses.is_empty() && domains.is_empty(),
+    ) {
+        (false, false) => Err(WrongSink::ReadByOthers),
+        (_, true) => Ok(Addressees::These(recipients)),
+        (true, false) => Ok(Addressees::Approver { addresses, domains }),
     }
 }

@@ -98,6 +98,46 @@ fn a_secret_that_is_written_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn invitations_are_for_one_person_each() {
+    let sink = |on: &str, lines: &str| {
+        let smtp = "to = 'smtp'\nserver = 'localhost'\nsecurity = 'none'\nfrom = 'e@example.org'";
+        let to = if lines.contains("to = ") { "" } else { smtp };
+        read(&format!(
+            "[[notify]]\nname = 'ops'\non = {on}\n{to}\n{lines}\n"
+        ))
+    };
+    let good = sink("['approval.invited']", "domains = ['example.org']").expect("a sink");
+    assert!(matches!(&good.sinks["ops"], Sink::Mail(mail) if mail.is_personal()));
+    for (on, lines, part) in [
+        ("['approval.invited']", "to = 'log'", "for one person each"),
+        (
+            "['approval.invited']",
+            "recipients = ['all@example.org']",
+            "smtp without recipients",
+        ),
+        (
+            "['approval.invited']",
+            "recipients = ['all@example.org']\ndomains = ['example.org']",
+            "a link of somebody else",
+        ),
+        (
+            "['approval.invited', 'approval.decided']",
+            "domains = ['example.org']",
+            "a sink of its own",
+        ),
+        (
+            "['approval.*']",
+            "domains = ['example.org']",
+            "other events have recipients",
+        ),
+        ("['approval.*']", "", "nobody who is told"),
+    ] {
+        let error = sink(on, lines).expect_err(lines);
+        assert!(error.contains(part), "{on} {lines}\n{error}");
+    }
+}
+
+#[test]
 fn an_event_that_will_never_happen_is_refused() {
     let text = "[[notify]]\nname = 'ops'\non = ['execution.fialed']\nto = 'log'\n";
     let error = read(text).expect_err("a slip");

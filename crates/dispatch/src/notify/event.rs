@@ -107,7 +107,10 @@ impl Event {
 fn within<'a>(members: &'a Map<String, Value>, place: &str) -> Option<&'a Value> {
     let mut names = place.split('/');
     let first = members.get(names.next()?)?;
-    let found = names.try_fold(first, |value, name| value.get(name))?;
+    let found = names.try_fold(first, |value, name| match value {
+        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+        value => value.get(name),
+    })?;
     (!found.is_null()).then_some(found)
 }
 

@@ -4,6 +4,7 @@
 //! engine's: a sink says whether it is worth to try again, and gives every try the same id.
 //!
 //! - [`event`]: what is told; [`words`]: the same for people; [`seeds`]: in the research workflow's shapes.
+//! - [`personal`]: the link in what one person is told alone.
 //! - [`outgoing`]: sending by HTTP, with guarded addresses.
 
 #[cfg(feature = "aws")]
@@ -14,6 +15,7 @@ mod eventbridge;
 mod local;
 mod outgoing;
 mod pagerduty;
+mod personal;
 #[cfg(feature = "aws")]
 mod seeds;
 mod slack;
@@ -28,7 +30,8 @@ use std::sync::Arc;
 
 use everstep_agent::{Network, NotASecret};
 use everstep_core::Timestamp;
-use everstep_engine::{Letter, Undelivered};
+use everstep_core::token::Keyring;
+use everstep_engine::{Letter, PERSONAL, Undelivered};
 use reqwest::Url;
 
 #[cfg(feature = "aws")]
@@ -40,10 +43,12 @@ pub use local::File;
 pub use outgoing::Outgoing;
 pub use pagerduty::{ENQUEUE, PagerDuty};
 pub use slack::Slack;
-pub use smtp::{Mail, MailOptions, MailSecurity};
+pub use smtp::{Addressees, Mail, MailOptions, MailSecurity};
 #[cfg(feature = "aws")]
 pub use sns::Sns;
 pub use webhook::Webhook;
+
+use personal::Personal;
 
 /// Where events go.
 #[derive(Clone, Debug)]
@@ -60,6 +65,18 @@ pub enum Sink {
     Log,
 }
 
+impl Sink {
+    /// Whether it tells one person what is for that person: a mail to whoever is asked, a webhook of whoever passes it on.
+    #[must_use]
+    pub const fn is_personal(&self) -> bool {
+        match self {
+            Self::Webhook(_) => true,
+            Self::Mail(mail) => mail.is_personal(),
+            _ => false,
+        }
+    }
+}
+
 /// Options that make no sink.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WrongSink {
@@ -71,6 +88,10 @@ pub enum WrongSink {
     NotAMailbox { text: String, why: String },
     #[error("it names nobody who is told")]
     NobodyTold,
+    #[error(
+        "it has recipients, and goes to whoever is asked: they would get a link of somebody else"
+    )]
+    ReadByOthers,
     #[error("it has a username without a password, or a password without a username")]
     HalfACredential,
     #[error("its password would travel in the clear: say security = \"starttls\" or \"tls\"")]
@@ -122,12 +143,22 @@ impl Sinks {
     ///
     /// # Errors
     /// As [`Sinks::tell`]; a letter that is no event is never delivered.
-    pub(crate) async fn deliver(&self, letter: &Letter, now: Timestamp) -> Result<(), Undelivered> {
+    pub(crate) async fn deliver(
+        &self,
+        letter: &Letter,
+        now: Timestamp,
+        ring: &Keyring,
+    ) -> Result<(), Undelivered> {
         let (id, at) = (letter.id.to_string(), time(letter.created));
-        let (sink, event) = Event::read(&id, &at, &letter.body)
+        let (sink, mut event) = Event::read(&id, &at, &letter.body)
             .map_err(|why| never(format!("the letter is no event: {why}")))?;
         let seconds = i64::try_from(now.0 / 1_000).unwrap_or(i64::MAX);
-        self.tell(&sink, &event, seconds).await
+        let personal = Personal::add(&mut event, ring)?;
+        let told = self.tell(&sink, &event, seconds).await;
+        match personal {
+            Some(personal) => told.map_err(|undelivered| personal.without_link(undelivered)),
+            None => told,
+        }
     }
 
     /// Tells an event to one sink. `seconds` since 1970 is the present time.
@@ -140,6 +171,11 @@ impl Sinks {
                 "there is no notification sink {name} in the configuration"
             )));
         };
+        if event.name == PERSONAL && !sink.is_personal() {
+            return Err(never(
+                "a link of one person's own is told to that person alone",
+            ));
+        }
         match sink {
             Sink::Webhook(webhook) => self.post.send(webhook.request(event, seconds)).await,
             Sink::Slack(slack) => match slack.request(event) {

@@ -6,11 +6,14 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use secrecy::{ExposeSecret as _, SecretString};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Event, Undelivered, WrongSink, never, not_yet, words};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// The event that `everstep doctor` tells.
+const TEST: &str = "everstep.test";
 
 /// How a connection to the mail server is protected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,14 +36,35 @@ pub struct MailOptions {
     pub username: Option<String>,
     pub password: Option<SecretString>,
     pub from: String,
-    pub to: Vec<String>,
+    pub to: Addressees,
+}
+
+/// Who gets a sink's mails.
+#[derive(Clone, Debug)]
+pub enum Addressees {
+    /// Always the same.
+    These(Vec<String>),
+    /// Whoever an invitation is for: the address that stands for a name, or the name itself where it is an address of such a domain.
+    Approver {
+        addresses: BTreeMap<String, String>,
+        domains: Vec<String>,
+    },
 }
 
 #[derive(Clone, Debug)]
 pub struct Mail {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
-    to: Vec<Mailbox>,
+    to: To,
+}
+
+#[derive(Clone, Debug)]
+enum To {
+    These(Vec<Mailbox>),
+    Approver {
+        addresses: BTreeMap<String, Mailbox>,
+        domains: Vec<String>,
+    },
 }
 
 impl Mail {
@@ -55,12 +79,22 @@ impl Mail {
                 })
         };
         let from = mailbox(&options.from)?;
-        let to = options
-            .to
-            .iter()
-            .map(mailbox)
-            .collect::<Result<Vec<_>, _>>()?;
-        if to.is_empty() {
+        let to = match &options.to {
+            Addressees::These(to) => To::These(to.iter().map(mailbox).collect::<Result<_, _>>()?),
+            Addressees::Approver { addresses, domains } => {
+                let addresses = addresses.iter();
+                let read = addresses.map(|(name, text)| Ok((name.clone(), mailbox(text)?)));
+                To::Approver {
+                    addresses: read.collect::<Result<_, WrongSink>>()?,
+                    domains: domains.clone(),
+                }
+            }
+        };
+        let nobody = match &to {
+            To::These(to) => to.is_empty(),
+            To::Approver { addresses, domains } => addresses.is_empty() && domains.is_empty(),
+        };
+        if nobody {
             return Err(WrongSink::NobodyTold);
         }
         Ok(Self {
@@ -70,13 +104,60 @@ impl Mail {
         })
     }
 
+    /// Whether each mail goes to whoever it is for.
+    #[must_use]
+    pub const fn is_personal(&self) -> bool {
+        matches!(self.to, To::Approver { .. })
+    }
+
     pub(super) async fn send(&self, event: &Event) -> Result<(), Undelivered> {
-        let message = self.message(event).map_err(never)?;
-        match self.transport.send(message).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => Err(never(error.to_string())),
-            Err(error) => Err(not_yet(error.to_string())),
+        let undelivered = |error: lettre::transport::smtp::Error| {
+            if error.is_permanent() {
+                never(error.to_string())
+            } else {
+                not_yet(error.to_string())
+            }
+        };
+        if self.is_personal() && event.name == TEST {
+            // There is nobody to tell: that the server answers is all that can be found out.
+            return match self
+                .transport
+                .test_connection()
+                .await
+                .map_err(undelivered)?
+            {
+                true => Ok(()),
+                false => Err(not_yet("the mail server does not answer as one")),
+            };
         }
+        let message = self.message(event).map_err(never)?;
+        self.transport
+            .send(message)
+            .await
+            .map(drop)
+            .map_err(undelivered)
+    }
+
+    /// Who gets the mail about an event.
+    fn mailboxes(&self, event: &Event) -> Result<Vec<Mailbox>, String> {
+        let (addresses, domains) = match &self.to {
+            To::These(to) => return Ok(to.clone()),
+            To::Approver { addresses, domains } => (addresses, domains),
+        };
+        let approver = event.text(&["approver"]);
+        let approver = approver.ok_or("it is for nobody in particular")?;
+        if let Some(known) = addresses.get(approver) {
+            return Ok(vec![known.clone()]);
+        }
+        let own = approver.parse::<Mailbox>().ok().filter(|mailbox| {
+            let mut domains = domains.iter();
+            domains.any(|domain| domain.eq_ignore_ascii_case(mailbox.email.domain()))
+        });
+        own.map(|mailbox| vec![mailbox]).ok_or_else(|| {
+            format!(
+                "{approver} has no address among the sink's addresses, and is none of its domains"
+            )
+        })
     }
 
     /// Its id is made of the event's, so that a mailbox can tell a second copy.
@@ -98,8 +179,8 @@ impl Mail {
             .message_id(Some(format!("<{id}@{domain}>")))
             .subject(words::headline(event))
             .header(ContentType::TEXT_PLAIN);
-        for to in &self.to {
-            message = message.to(to.clone());
+        for to in self.mailboxes(event)? {
+            message = message.to(to);
         }
         message.body(text(event)).map_err(|error| error.to_string())
     }
@@ -158,7 +239,7 @@ mod tests {
             username: None,
             password: None,
             from: "Everstep <everstep@example.org>".to_owned(),
-            to: vec!["reviewers@example.org".to_owned()],
+            to: Addressees::These(vec!["reviewers@example.org".to_owned()]),
         }
     }
 
@@ -181,6 +262,27 @@ mod tests {
     }
 
     #[test]
+    fn an_invitation_goes_to_its_approver_where_the_operator_knows_the_address() {
+        let mut options = options();
+        options.to = Addressees::Approver {
+            addresses: BTreeMap::from([("bob".to_owned(), "Bob <bob@example.net>".to_owned())]),
+            domains: vec!["example.org".to_owned()],
+        };
+        let mail = Mail::new(options).expect("a sink");
+        let to = |approver: &str| {
+            let data = format!(r#"{{"detail":{{"approver":"{approver}"}}}}"#);
+            let mailboxes = mail.mailboxes(&case("approval.invited", &data))?;
+            Ok(mailboxes.iter().map(|to| to.email.to_string()).collect())
+        };
+        let all = |address: &str| Ok::<_, String>(vec![address.to_owned()]);
+        assert_eq!(to("bob"), all("bob@example.net"));
+        assert_eq!(to("ann@Example.org"), all("ann@Example.org"));
+        for stranger in ["carl", "carl@evil.example", "carl@example.org.evil.example"] {
+            assert!(to(stranger).is_err(), "{stranger}");
+        }
+    }
+
+    #[test]
     fn wrong_options_are_told() {
         let wrong = |change: fn(&mut MailOptions)| {
             let mut options = options();
@@ -192,7 +294,7 @@ mod tests {
             WrongSink::NotAMailbox { .. }
         ));
         assert!(matches!(
-            wrong(|options| options.to.clear()),
+            wrong(|options| options.to = Addressees::These(Vec::new())),
             WrongSink::NobodyTold
         ));
         assert!(matches!(

@@ -11,6 +11,16 @@ pub(super) fn headline(event: &Event) -> String {
     let said = said.map(|text| format!(": {text}")).unwrap_or_default();
     let line = match event.name.as_str() {
         "approval.requested" => format!("Approval required: workflow {id}{said}"),
+        "approval.invited" => {
+            let again = event.text(&["occasion"]) == Some("approval.reminded");
+            let asked = if again { "still asked" } else { "asked" };
+            format!("You are {asked} to decide: workflow {id}{said}")
+        }
+        "approval.delegated" => format!("Approval handed on: workflow {id}{said}"),
+        "approval.information_requested" => {
+            format!("Question about an approval: workflow {id}{said}")
+        }
+        "approval.cancelled" => format!("Approval no longer needed: workflow {id}{said}"),
         "approval.reminded" => format!("Approval still required: workflow {id}{said}"),
         "approval.escalated" => format!("Approval escalated: workflow {id}{said}"),
         "approval.expired" => format!("Approval timed out: workflow {id}{said}"),
@@ -36,11 +46,12 @@ pub(super) fn headline(event: &Event) -> String {
 
 /// What else is worth a line: label and value.
 pub(super) fn lines(event: &Event) -> Vec<(&'static str, String)> {
-    const SHOWN: [(&str, &[&str]); 10] = [
+    const SHOWN: [(&str, &[&str]); 12] = [
         (
             "Summary",
             &["analysis_summary", "summary", "details/summary"],
         ),
+        ("Question", &["question/text"]),
         ("Requested by", &["requester", "approval/requester"]),
         ("Due", &["due_at", "due", "expires_at"]),
         (
@@ -61,6 +72,10 @@ pub(super) fn lines(event: &Event) -> Vec<(&'static str, String)> {
         ("Step", &["current_step"]),
         ("Review", &["review_url"]),
         ("Decide at", &["approve_url", "url", "page", "callback_url"]),
+        (
+            "The link is for you alone, decides once and ends",
+            &["link_ends"],
+        ),
         (
             "Execution",
             &["execution/arn", "arn", "execution/id", "execution"],

@@ -25,6 +25,9 @@ pub const ASL: u8 = 2;
 /// And that of approvals.
 pub const APPROVAL: u8 = 3;
 
+/// The event that one person is told: it leads to a link of that person's own, so that only a sink that names it hears of it.
+pub const PERSONAL: &str = everstep_approval::INVITED;
+
 pub(crate) use definitions::Definitions;
 pub use everstep_asl::machine::Limits as StateMachineLimits;
 pub(crate) use history::{missing, public_events, quarantine_reason, resolve};

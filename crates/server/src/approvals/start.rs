@@ -7,12 +7,13 @@ use axum::response::{IntoResponse as _, Response};
 use everstep_approval::{APPROVAL_DEFINITION, Approver, Escalation, Expiry, Settings};
 use everstep_core::token::{Purpose, Token};
 use everstep_core::{Definition, Digest, ExecutionId, Timestamp};
-use everstep_engine::{APPROVAL, StartExecution};
+use everstep_engine::{APPROVAL, Error, StartExecution};
 use hyper::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::identity::{Named, check};
+use super::link::{EXPIRES_MS_DEFAULT, EXPIRES_MS_MAX};
 use super::span::{SPAN_MS_MAX, Span, moment};
 use super::{describe, form, whole};
 use crate::door::Caller;
@@ -23,9 +24,12 @@ use crate::rest::{Problem, check_name, not_begun, read_json};
 const TITLE_CHARACTERS_MAX: usize = 200;
 const SUMMARY_BYTES_MAX: usize = 64 * 1024;
 const APPROVERS_MAX: usize = 100;
+const WORKFLOW_BYTES_MAX: usize = 256;
+/// Of a summary, in a notice.
+const NOTICE_LETTERS_MAX: usize = 1_000;
 const ARTIFACTS_MAX: usize = 100;
 const REMINDERS_MAX: usize = 32;
-const EXPIRES_MS_DEFAULT: u64 = 7 * 24 * 3_600_000;
+const DUE_MS_DEFAULT: u64 = 7 * 24 * 3_600_000;
 const RETENTION_DAYS_DEFAULT: u32 = 90;
 const RETENTION_DAYS_MAX: u32 = 3_650;
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -58,11 +62,20 @@ pub(super) struct Start {
     reminders: Vec<Span>,
     escalation: Option<EscalationIn>,
     delegation: Option<bool>,
+    /// Whether everybody who is named is sent a link of their own, and for how long it is good.
+    links: Option<Links>,
     /// The token that the decision settles: a durable callback's id, or a task token.
     callback: Option<String>,
     /// The approval whose request for changes led to this one.
     previous: Option<String>,
     retention_days: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Links {
+    Wanted(bool),
+    For(Span),
 }
 
 #[derive(Deserialize)]
@@ -122,6 +135,7 @@ async fn begin(app: &App, caller: &Caller, request: Start) -> Result<(ExecutionI
     let (round, previous) = round(app, request.previous.as_deref()).await?;
     let content = content(&request)?;
     let digest = everstep_approval::digest(&content);
+    let links_ms = links(request.links.as_ref())?;
     let name = request.name.clone();
     let retention = request.retention_days.unwrap_or(RETENTION_DAYS_DEFAULT);
     if !(1..=RETENTION_DAYS_MAX).contains(&retention) {
@@ -133,7 +147,8 @@ async fn begin(app: &App, caller: &Caller, request: Start) -> Result<(ExecutionI
     let (now, open) = (app.handle.clock().now(), app.options.door.open);
     let token = request.callback.clone();
     let mut settings = settings(now, (caller, open), request, digest)?;
-    (settings.round, settings.previous) = (round, previous);
+    (settings.round, settings.previous, settings.links_ms) = (round, previous, links_ms);
+    settings.workflow = workflow(app, &content, callback.as_ref()).await?;
     settings.waiting = callback.as_ref().and_then(Token::address);
     settings.pages = format!("{}/approvals/", app.base);
     let whole = json!({
@@ -172,7 +187,7 @@ fn asked(request: &Start) -> Value {
             .map(|approver| super::identity::show(&approver))
             .collect()
     };
-    json!({
+    let mut asked = json!({
         "approvers": names(&request.approvers),
         "quorum": [request.quorum, request.quorum_against],
         "no_self_approval": request.no_self_approval,
@@ -185,7 +200,54 @@ fn asked(request: &Start) -> Value {
             "to": names(&escalation.to), "after_ms": escalation.after.as_ref().map(span),
         })),
         "retention_days": request.retention_days,
-    })
+    });
+    // Only where it is said: what was asked before there were such links is asked in the same way still.
+    if let (Some(asked), Ok(Some(ms))) = (asked.as_object_mut(), links(request.links.as_ref())) {
+        asked.insert("links_ms".to_owned(), ms.into());
+    }
+    asked
+}
+
+/// So long each link is good, where everybody gets one.
+fn links(links: Option<&Links>) -> Result<Option<u64>, Problem> {
+    let ms = match links {
+        None | Some(Links::Wanted(false)) => return Ok(None),
+        Some(Links::Wanted(true)) => EXPIRES_MS_DEFAULT,
+        Some(Links::For(span)) => span.ms("links").map_err(invalid)?,
+    };
+    if ms > EXPIRES_MS_MAX {
+        return Err(invalid(
+            "links is true, or says how long each is good: 12h, up to 7d",
+        ));
+    }
+    Ok(Some(ms))
+}
+
+/// What it is about, as people know it: the workflow that its details name, or the one that waits.
+async fn workflow(
+    app: &App,
+    content: &Value,
+    callback: Option<&Token>,
+) -> Result<Option<String>, Problem> {
+    let named = content
+        .pointer("/details/workflow_id")
+        .and_then(Value::as_str);
+    let named = named.filter(|name| !name.is_empty() && name.len() <= WORKFLOW_BYTES_MAX);
+    match (named, callback) {
+        (Some(name), _) => Ok(Some(name.to_owned())),
+        (None, Some(waiting)) => match app.handle.row(waiting.execution).await {
+            Ok(row) => Ok(Some(row.name)),
+            // It has ended meanwhile: the approval will find that out by itself.
+            Err(Error::UnknownExecution { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        },
+        (None, None) => Ok(None),
+    }
+}
+
+/// As much of the summary as a notice shows.
+fn beginning(summary: &str) -> String {
+    summary.chars().take(NOTICE_LETTERS_MAX).collect()
 }
 
 /// Exactly what is approved: its digest is over this.
@@ -330,6 +392,9 @@ fn settings(
         previous: None,
         pages: String::new(),
         has_form: request.form.is_some(),
+        summary: beginning(&request.summary),
+        workflow: None,
+        links_ms: None,
     })
 }
 
@@ -366,7 +431,7 @@ fn due(now: Timestamp, due: Option<&str>, expires_in: Option<&Span>) -> Result<T
             "Either due or expires_in says when the time is over",
         )),
         (None, Some(span)) => Ok(now.after_ms(span.ms("expires_in").map_err(invalid)?)),
-        (None, None) => Ok(now.after_ms(EXPIRES_MS_DEFAULT)),
+        (None, None) => Ok(now.after_ms(DUE_MS_DEFAULT)),
         (Some(text), None) => moment(text)
             .filter(|at| *at > now && at.since_ms(now) <= SPAN_MS_MAX)
             .ok_or_else(|| {

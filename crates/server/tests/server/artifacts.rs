@@ -97,7 +97,7 @@ async fn conditions_are_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_is_good_until_it_expires_and_only_as_it_was_made() {
+async fn defect_15_a_link_is_good_until_it_expires_and_only_as_it_was_made() {
     let world = World::new().await;
     put(&world, "/artifacts/reports/w/r.json", &[], "{}").await;
     let body = json!({ "bucket": "reports", "key": "w/r.json", "expires_seconds": 604_800 });
