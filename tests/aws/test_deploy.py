@@ -165,6 +165,18 @@ def test_what_a_workflow_waits_for_is_durable(sam: dict[str, Any], cdk: dict[str
         assert {function["Architectures"][0] for function in [durable, *functions.values()]} == {"arm64"}
 
 
+def test_code_that_is_waited_in_is_kept(sam: dict[str, Any], cdk: dict[str, Any], plan: dict[str, Any]) -> None:
+    """A new deployment takes nothing from the workflows that wait in the version before."""
+    resources = sam["Resources"].values()
+    assert "live" in {r["Properties"].get("Name") for r in resources if r["Type"] == "AWS::Lambda::Alias"}
+    stack = [r for r in plan["planned_values"]["root_module"]["resources"] if r["type"] == "aws_cloudformation_stack"]
+    templates = [sam, cdk, *(json.loads(s["values"]["template_body"]) for s in stack)]
+    for template in templates:
+        versions = [r for r in template["Resources"].values() if r["Type"] == "AWS::Lambda::Version"]
+        assert [version.get("DeletionPolicy") for version in versions] == ["Retain"], versions
+    assert len(templates) == 3
+
+
 # Rights by hand: whoever gives a function a new one says so here.
 EVERY_ROLE = {("logs:CreateLogStream", "logs"), ("logs:PutLogEvents", "logs")}
 BOTH = ("workflow", "workflow qualified")
@@ -175,7 +187,9 @@ DURABLE = ("CheckpointDurableExecution", "GetDurableExecutionState", "SendDurabl
 NEEDED: dict[str, set[tuple[str, str]]] = {
     "ResearchWorkflow": {(f"lambda:{verb}", on) for verb in DURABLE for on in BOTH}
     | {(f"dynamodb:{verb}", "table") for verb in ("GetItem", "PutItem", "UpdateItem")}
-    | {("s3:GetObject", "objects"), ("s3:PutObject", "objects"), ("sns:Publish", "topic"), ("events:PutEvents", "bus")}
+    | {("s3:GetObject", f"objects {area}") for area in ("artifacts", "approvals", "reports", "callbacks")}
+    | {("s3:PutObject", f"objects {area}") for area in ("artifacts", "approvals", "reports")}
+    | {("sns:Publish", "topic"), ("events:PutEvents", "bus")}
     | {(f"bedrock-agentcore:{verb}", on) for verb in ("InvokeAgentRuntime", "StopRuntimeSession") for on in ("agent", "agent endpoints")},
     "DurableControllerFunction": START,
     "ResearchApi": START

@@ -19,6 +19,7 @@ from typing import Any
 from callback_scenarios import SCENARIOS, Case
 from callback_world import World
 from killer import BLOWS, compiled
+from served import BINARY
 
 SEED = 20261121
 # How many calls more than in the calm run are tried: what runs side by side is not grouped in the same way each time.
@@ -104,7 +105,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the server's folder behind")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="everstep-writes-"))
-    library = compiled(folder)
+    library = compiled(folder, BINARY)
     if isinstance(library, str):
         print(f"SKIPPED callbacks: {library}\n0 passed, 0 failed, 1 skipped")
         return 0

@@ -16,16 +16,23 @@ BLOWS = ("before", "after", "half")
 ARMED, COUNT, AT, BLOW, PID = range(0, 20, 4)
 
 
-def compiled(folder: Path) -> Path | str:
-    """The library, or why there is none on this machine."""
+def compiled(folder: Path, binary: str) -> Path | str:
+    """The library, or why this binary can't be killed by one on this machine."""
     if not sys.platform.startswith("linux"):
         return f"{sys.platform} has no LD_PRELOAD"
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
         return "no C compiler (cc) is installed"
     library = folder / "kill_at_write.so"
-    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl"], check=True)
-    return library
+    done = subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl"], capture_output=True, text=True)
+    if done.returncode != 0:
+        return f"{compiler} can't compile {SOURCE.name}: {done.stderr.strip()[-300:]}"
+    killer = Killer(library, folder, folder / "tried")
+    try:
+        subprocess.run([binary, "--version"], env={**os.environ, **killer.environment}, capture_output=True, check=True)
+        return library if killer.read(PID) else f"{binary} loads nothing by LD_PRELOAD: is it linked statically?"
+    finally:
+        killer.close()
 
 
 class Killer:

@@ -14,6 +14,7 @@ from callback_scenarios import SCENARIOS
 from callback_world import World
 from callbacks_at_writes import SEED, Plays, cases, drawn
 from killer import BLOWS, compiled
+from served import BINARY
 
 EACH = 3
 
@@ -21,7 +22,7 @@ EACH = 3
 @pytest.fixture(scope="module")
 def plays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plays]:
     folder = tmp_path_factory.mktemp("writes")
-    library = compiled(folder)
+    library = compiled(folder, BINARY)
     if isinstance(library, str):
         pytest.skip(library)
     world = World(folder, library)
@@ -33,9 +34,10 @@ def plays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plays]:
 def test_a_kill_between_two_writes_loses_nothing_and_halves_nothing(plays: Plays, scenario: str) -> None:
     calls = plays.calm(scenario)
     assert any("fdatasync" in call for call in calls), "nothing was made durable, or it goes another way than the one that is counted"
-    before = plays.killed
-    # One that lies behind the last write of this machine's run is no kill; two of three must be.
-    inner = [case for case in cases(scenario, calls, BLOWS) if case[1] <= len(calls) - 2]
-    for case in drawn(random.Random(SEED), inner, EACH):
-        plays.play(*case)
-    assert plays.killed > before
+    for scenario, at, blow in drawn(random.Random(SEED), list(cases(scenario, calls, BLOWS)), EACH):
+        killed = plays.killed
+        while plays.killed == killed:
+            # What runs side by side is not grouped in the same way each time: a place behind the last write is taken nearer.
+            plays.play(scenario, at, blow)
+            assert at > 1 or plays.killed > killed, "not even the first write was seen"
+            at //= 2

@@ -216,6 +216,18 @@ def test_artifacts_ask_for_a_key_a_worker_or_a_link(guarded: Guarded) -> None:
         assert requests.get(f"{base}/a/b.txt?{trick}", timeout=60).status_code in (401, 403)
 
 
+def test_an_agent_s_key_does_not_reach_what_functions_keep_of_their_own(guarded: Guarded) -> None:
+    """A workflow's record says which execution an approval decides."""
+    place = f"{guarded.url}/artifacts/door/tables/workflows/w-1.json"
+    agent, operate = bearer(guarded.keys["agent"]), bearer(guarded.keys["operate"])
+    assert requests.put(place, data=b"{}", headers=operate, timeout=60).status_code == 201
+    assert [requests.request(method, place, data=b"x", headers=agent, timeout=60).status_code for method in ("GET", "PUT", "DELETE")] == [403] * 3
+    link = {"bucket": "door", "key": "tables/workflows/w-1.json", "expires_seconds": 60}
+    assert requests.post(f"{guarded.url}/artifact-links", json=link, headers=agent, timeout=60).status_code == 403
+    assert requests.get(f"{guarded.url}/artifacts/door?prefix=tables/", headers=agent, timeout=60).status_code == 403
+    assert requests.get(place, headers=operate, timeout=60).content == b"{}"
+
+
 def test_the_aws_command_line_is_let_in_by_its_key(guarded: Guarded) -> None:
     aws = shutil.which("aws")
     if aws is None:

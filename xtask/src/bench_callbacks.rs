@@ -1,5 +1,5 @@
 //! `cargo xtask bench callbacks [-- SCENARIO]`: callbacks under load on the release binary, beside a bare handler, by `tests/bench`. Scenarios: cycles,
-//! acknowledged, parked.
+//! acknowledged, parked, approvals.
 
 use crate::binary::{self, Profile};
 use crate::shell;

@@ -19,7 +19,7 @@ pub enum Kind {
     Throttled,
     /// The other side was out of reach or broke down; the same request may succeed later.
     Transient,
-    /// What was read is not what was written.
+    /// What was read is not what was written, or a service refuses what we ask it for.
     Corrupt,
 }
 

@@ -232,7 +232,10 @@ impl Services {
             return Ok(value.clone());
         };
         let (bucket, key) = parse_s3_uri(uri)?;
-        if bucket == self.settings.artifact_bucket && key.starts_with("tables/") {
+        // A URL swallows dots and empty segments: `./tables/` would lead to the same place.
+        let is_plain = |part: &str| !matches!(part, "" | "." | "..");
+        let is_plain = is_plain(&bucket) && !bucket.contains('/') && key.split('/').all(is_plain);
+        if !is_plain || (bucket == self.settings.artifact_bucket && key.starts_with("tables/")) {
             let message = format!("Failed to fetch artifact: {uri} is not an artifact");
             return Err(ArtifactStorageError {
                 kind: Kind::Invalid,

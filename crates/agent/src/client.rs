@@ -84,12 +84,14 @@ impl Client {
     /// # Errors
     /// Its card can't be had, or names nothing that is spoken here.
     pub async fn profile(&self, agent: &Agent) -> Result<Profile, Error> {
-        profile::of(&self.http, &self.cards, agent, agent.dialect).await
+        let profile = profile::of(&self.http, &self.cards, agent, agent.dialect).await;
+        profile.map_err(Error::before_sending)
     }
 
     /// The same in the dialect that the task was begun in.
     async fn profile_for(&self, agent: &Agent, task: &TaskRef) -> Result<Profile, Error> {
-        profile::of(&self.http, &self.cards, agent, Some(task.dialect)).await
+        let profile = profile::of(&self.http, &self.cards, agent, Some(task.dialect)).await;
+        profile.map_err(Error::before_sending)
     }
 
     /// Hands over a task. Dialects in which a call answers with the result take as long as the task; dropping the call then ends it.

@@ -76,6 +76,9 @@ pub enum Error {
     },
     #[error("the agent refused: {message} ({code})")]
     Refused { code: i64, message: String },
+    /// Before anything was sent: what there is to know of the agent first can't be had.
+    #[error("the agent's card can't be had: {0}")]
+    Card(Box<Self>),
     #[error("{dialect} has no way to {what}")]
     Unsupported {
         dialect: &'static str,
@@ -91,8 +94,9 @@ pub enum Error {
 
 impl Error {
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub fn kind(&self) -> Kind {
         match self {
+            Self::Card(why) => why.kind(),
             Self::Unreachable { .. } | Self::Silent { .. } => Kind::Transient,
             Self::Nonsense { .. } => Kind::Corrupt,
             Self::Guarded(_)
@@ -123,8 +127,9 @@ impl Error {
 
     /// The code whose page explains it.
     #[must_use]
-    pub const fn code(&self) -> Option<&'static str> {
+    pub fn code(&self) -> Option<&'static str> {
         match self {
+            Self::Card(why) => why.code(),
             Self::Unreachable { .. } => Some("E0301"),
             Self::Nonsense { .. } => Some("E0302"),
             Self::Silent { .. } => Some("E0303"),
@@ -147,9 +152,10 @@ impl Error {
 
     /// How long the agent asks to be left alone.
     #[must_use]
-    pub const fn retry_after(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
+            Self::Card(why) => why.retry_after(),
             _ => None,
         }
     }
@@ -164,7 +170,8 @@ impl Error {
             }
             Self::Refused { code, .. } => *code == -32603,
             Self::Unreachable { begun, .. } => *begun,
-            Self::Guarded(_)
+            Self::Card(_)
+            | Self::Guarded(_)
             | Self::Plain { .. }
             | Self::Credentials { .. }
             | Self::Redirected { .. }
@@ -174,6 +181,15 @@ impl Error {
             | Self::Process { .. }
             | Self::Address { .. }
             | Self::Unsupported { .. } => false,
+        }
+    }
+
+    /// The same while nothing has been handed over yet: what is in doubt is a card then, not a task.
+    pub(crate) fn before_sending(self) -> Self {
+        if self.may_have_begun() {
+            Self::Card(Box::new(self))
+        } else {
+            self
         }
     }
 

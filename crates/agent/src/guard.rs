@@ -234,22 +234,11 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     if a == 0x2002 {
         return is_public_v4(inner(b, c));
     }
-    if [a, b, c, d, e, f] == [0; 6] {
-        return false;
-    }
-    let local_translator = a == 0x64 && b == 0xff9b && c == 1;
-    let discard = a == 0x100 && b == 0;
+    // Everything else that is not of this eighth is nobody's, or has a purpose of its own.
+    let unicast = a & 0xe000 == 0x2000;
     let documentation = (a == 0x2001 && b == 0xdb8) || (a == 0x3fff && b < 0x1000);
     let teredo = a == 0x2001 && b == 0;
-    let site_local = a & 0xffc0 == 0xfec0;
-    !(local_translator
-        || discard
-        || documentation
-        || teredo
-        || site_local
-        || address.is_unique_local()
-        || address.is_unicast_link_local()
-        || address.is_multicast())
+    unicast && !(documentation || teredo)
 }
 
 #[cfg(test)]

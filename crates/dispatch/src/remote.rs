@@ -111,9 +111,10 @@ impl Remotes {
         if let Some(client) = &*client {
             return Ok(client.clone());
         }
-        // No proxy of the environment: a function's address is meant as it is written.
+        // No proxy of the environment, and nowhere else to: a function's address is meant as it is written, and what goes there, too.
         let built = reqwest::Client::builder()
             .connect_timeout(CONNECT)
+            .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
             .map_err(|error| describe(&error))?;

@@ -282,3 +282,5 @@ fn remove_staged(folder: &Path, before: SystemTime) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unsteady;

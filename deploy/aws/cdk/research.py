@@ -39,7 +39,10 @@ class Research(Stack):
         self.make_front("DurableControllerFunction", "research.DurableControllerFunction", self.start_rights())
         api = self.make_front("ResearchApi", "research.api_handler", self.start_rights() + self.list_rights())
         callback = self.make_callback()
-        functions.Alias(self, "Live", alias_name="live", version=workflow.current_version)
+        # Workflows that wait go on with the code that they began with.
+        version = workflow.current_version
+        version.apply_removal_policy(RemovalPolicy.RETAIN)
+        functions.Alias(self, "Live", alias_name="live", version=version)
         self.make_routes(api, callback)
         self.make_alarms()
 
@@ -96,6 +99,10 @@ class Research(Stack):
             self.allow(["bedrock-agentcore:StopRuntimeSession"], *self.runtimes()),
         ]
 
+    def areas(self, *names: str) -> list[str]:
+        """What lies below a folder of the bucket."""
+        return [self.bucket.arn_for_objects(f"{name}/*") for name in names]
+
     def bus(self) -> str:
         return self.format_arn(service="events", resource="event-bus/default")
 
@@ -109,7 +116,7 @@ class Research(Stack):
         return [
             self.allow(["dynamodb:Query", "dynamodb:Scan"], f"{self.table.table_arn}/index/status-index"),
             self.allow(["dynamodb:Query"], f"{self.table.table_arn}/index/callback-index"),
-            self.allow(["s3:GetObject"], self.bucket.arn_for_objects("reports/*")),
+            self.allow(["s3:GetObject"], *self.areas("reports")),
         ]
 
     def make_function(
@@ -155,7 +162,8 @@ class Research(Stack):
         rights = [
             self.allow(verbs, *self.executions()),
             self.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], self.table.table_arn),
-            self.allow(["s3:GetObject", "s3:PutObject"], self.bucket.arn_for_objects("*")),
+            self.allow(["s3:GetObject"], *self.areas("artifacts", "approvals", "reports", "callbacks")),
+            self.allow(["s3:PutObject"], *self.areas("artifacts", "approvals", "reports")),
             self.allow(["sns:Publish"], self.approvals.topic_arn),
             self.allow(["events:PutEvents"], self.bus()),
             self.allow(["bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:StopRuntimeSession"], *self.runtimes()),

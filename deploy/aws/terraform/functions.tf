@@ -28,21 +28,30 @@ resource "aws_cloudcontrolapi_resource" "workflow" {
   depends_on = [aws_cloudwatch_log_group.own, aws_iam_role_policy.own]
 }
 
-# A workflow that waits for weeks goes on with the code that it began with: each code is a version of its own.
-resource "aws_cloudcontrolapi_resource" "workflow_version" {
-  type_name = "AWS::Lambda::Version"
-  desired_state = jsonencode({
-    FunctionName = "ResearchWorkflow"
-    Description  = aws_s3_object.research.key
+# A workflow that waits for weeks goes on with the code that it began with: each code is a version of its own, and stays when the next one
+# comes. Only CloudFormation leaves what it does not list any more.
+resource "aws_cloudformation_stack" "workflow_version" {
+  name = "${var.name}-version"
+  template_body = jsonencode({
+    Resources = {
+      "Version${substr(filesha256("${var.build}/research.zip"), 0, 16)}" = {
+        Type                = "AWS::Lambda::Version"
+        DeletionPolicy      = "Retain"
+        UpdateReplacePolicy = "Retain"
+        Properties          = { FunctionName = "ResearchWorkflow", Description = aws_s3_object.research.key }
+      }
+    }
+    Outputs = {
+      Version = { Value = { "Fn::GetAtt" = ["Version${substr(filesha256("${var.build}/research.zip"), 0, 16)}", "Version"] } }
+    }
   })
   depends_on = [aws_cloudcontrolapi_resource.workflow]
-  lifecycle { create_before_destroy = true }
 }
 
 resource "aws_lambda_alias" "live" {
   name             = "live"
   function_name    = "ResearchWorkflow"
-  function_version = jsondecode(aws_cloudcontrolapi_resource.workflow_version.properties).Version
+  function_version = aws_cloudformation_stack.workflow_version.outputs["Version"]
 }
 
 locals {

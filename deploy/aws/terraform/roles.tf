@@ -25,7 +25,8 @@ locals {
         resources = local.executions
       },
       { actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources = [local.table] },
-      { actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.artifacts}/*"] },
+      { actions = ["s3:GetObject"], resources = [for area in ["artifacts", "approvals", "reports", "callbacks"] : "${local.artifacts}/${area}/*"] },
+      { actions = ["s3:PutObject"], resources = [for area in ["artifacts", "approvals", "reports"] : "${local.artifacts}/${area}/*"] },
       { actions = ["sns:Publish"], resources = [local.topic] },
       { actions = ["events:PutEvents"], resources = [local.bus] },
       { actions = ["bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:StopRuntimeSession"], resources = local.agent_arns },

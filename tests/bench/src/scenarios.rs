@@ -1,5 +1,6 @@
 //! What is measured of the engine.
 
+mod approvals;
 mod asl;
 mod callbacks;
 mod checkpoints;

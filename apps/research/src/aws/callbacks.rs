@@ -104,7 +104,7 @@ impl CallbackTable {
         received: &Received,
     ) -> Result<bool, WorkflowStateError> {
         let (member, content) = match &received.content {
-            Content::Location(uri) => ("result_location", Some(text(uri))),
+            Content::Location { uri, .. } => ("result_location", Some(text(uri))),
             Content::Inline(value) if received.status == "FAILURE" => ("error", attribute(value)),
             Content::Inline(value) => ("result", attribute(value)),
         };
@@ -121,6 +121,9 @@ impl CallbackTable {
             ("digest", text(&received.digest)),
             (member, content),
         ];
+        if let Content::Location { bytes, .. } = received.content {
+            members.push(("result_bytes", AttributeValue::N(bytes.to_string())));
+        }
         if let Some(id) = &received.workflow_id {
             members.push(("callback_workflow_id", text(id)));
         }
@@ -171,7 +174,11 @@ impl CallbackTable {
         if self.first(beside.clone(), received).await? {
             self.set_delivery(beside, "conflict").await?;
         }
-        Ok(Kept::Contradicts)
+        let untold = match item.contains_key("delivery") {
+            true => None,
+            false => kept(&item, &received.token_hash).map(Box::new),
+        };
+        Ok(Kept::Contradicts { untold })
     }
 
     async fn set_delivery(
@@ -269,6 +276,40 @@ impl CallbackItems for CallbackTable {
     ) -> Pending<'a, Result<CallbackPage, WorkflowStateError>> {
         Box::pin(self.page(workflow_id, cursor))
     }
+}
+
+/// An outcome as it was kept; nothing when the item holds none.
+fn kept(item: &Item, token_hash: &str) -> Option<Received> {
+    let members = object(item);
+    let words = |name: &str| members.get(name)?.as_str().map(str::to_owned);
+    let status = ["SUCCESS", "FAILURE"]
+        .into_iter()
+        .find(|status| words("status").as_deref() == Some(*status))?;
+    let content = match words("result_location") {
+        Some(uri) => Content::Location {
+            uri,
+            bytes: members
+                .get("result_bytes")
+                .and_then(Value::as_u64)
+                .and_then(|bytes| usize::try_from(bytes).ok())
+                .unwrap_or_default(),
+        },
+        None => Content::Inline(
+            members
+                .get("result")
+                .or_else(|| members.get("error"))?
+                .clone(),
+        ),
+    };
+    Some(Received {
+        token_hash: token_hash.to_owned(),
+        workflow_id: words("callback_workflow_id"),
+        status,
+        content,
+        digest: words("digest")?,
+        timestamp: words("timestamp")?,
+        seconds: members.get("ttl")?.as_i64()? - KEPT_SECONDS,
+    })
 }
 
 fn refused((kind, message): (Kind, String)) -> WorkflowStateError {

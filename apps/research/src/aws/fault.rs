@@ -32,7 +32,11 @@ where
         "ConditionalCheckFailedException" | "PreconditionFailed" => Kind::Conflict,
         "NoSuchKey" | "ResourceNotFoundException" => Kind::NotFound,
         _ if THROTTLED.contains(&code) => Kind::Throttled,
-        _ => Kind::of_status(status),
+        // A request of ours that is refused is nothing that our caller could mend, and no word of it is for them.
+        _ => match Kind::of_status(status) {
+            Kind::Invalid => Kind::Corrupt,
+            kind => kind,
+        },
     };
     let sentence = match (code, meta.message()) {
         ("", None) => format!("the service answered {status}"),

@@ -19,8 +19,13 @@ pub struct Wait {
 pub enum Content {
     /// In the item.
     Inline(Value),
-    /// `s3://bucket/key`: too large for an item, or nothing that an item can hold.
-    Location(String),
+    /// Too large for an item, or nothing that an item can hold.
+    Location {
+        /// `s3://bucket/key`.
+        uri: String,
+        /// Length of the text there.
+        bytes: usize,
+    },
 }
 
 /// What is to be kept of a callback.
@@ -43,7 +48,7 @@ pub struct Received {
 }
 
 /// What keeping an outcome led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Kept {
     /// Nothing was there before.
     First,
@@ -53,7 +58,10 @@ pub enum Kept {
         delivered: bool,
     },
     /// Another outcome was there before, and stays; this one is kept beside it.
-    Contradicts,
+    Contradicts {
+        /// The other one, when the workflow has not been told of it yet.
+        untold: Option<Box<Received>>,
+    },
 }
 
 /// What became of a kept outcome.

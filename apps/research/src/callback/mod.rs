@@ -19,7 +19,7 @@ pub use items::{
 pub use metrics::{Counts, NAMESPACE};
 pub use request::{AgentFailure, Answer, Invalid, Outcome};
 
-use crate::artifact::{LARGE_PAYLOAD_BYTES, reference};
+use crate::artifact::{LARGE_PAYLOAD_BYTES, Stored, parse_s3_uri, reference};
 use crate::error::{Kind, WorkflowError};
 use crate::log::{Level, token_hash};
 use crate::message::{hex_digest, is_workflow_id};
@@ -212,7 +212,20 @@ async fn settle(
         token_hash: key,
     };
     match services.callbacks.keep(&received).await? {
-        Kept::Contradicts => {
+        Kept::Contradicts { untold } => {
+            // An agent that was answered 500 may well report that as its failure. What it had said first still stands.
+            if let Some(first) = untold {
+                let sent = outcome_of(&first);
+                tell(
+                    services,
+                    &answer.token,
+                    &sent,
+                    &first,
+                    wait.as_ref(),
+                    counts,
+                )
+                .await?;
+            }
             counts.late = 1;
             return Ok(Taken::Conflict);
         }
@@ -224,30 +237,17 @@ async fn settle(
     }
     let fields = json!({ "token": token_hash(&answer.token), "status": received.status });
     services.log.event_type("callback_stored", fields);
-    let told = services.engine.answer(&answer.token, &sent).await;
-    let delivery = match told {
-        Ok(()) => Delivery::Delivered,
-        Err(error) if error.kind.is_transient() => return Err(error.into()),
-        Err(error) if wait.is_some() || error.kind == Kind::Conflict => Delivery::Late,
-        Err(_) => Delivery::Orphan,
-    };
-    // The service has decided; that the item does not say so costs a second look at a repetition and nothing else.
-    if let Err(error) = services
-        .callbacks
-        .mark(&received.token_hash, delivery)
-        .await
-    {
-        counts.storage_failures = 1;
-        let fields = json!({ "token": token_hash(&answer.token), "error": error.message });
-        services.log.event_type("storage_error", fields);
-    }
+    let delivery = tell(
+        services,
+        &answer.token,
+        &sent,
+        &received,
+        wait.as_ref(),
+        counts,
+    )
+    .await?;
     Ok(match delivery {
-        Delivery::Delivered => {
-            if let Some(wait) = &wait {
-                update_workflow(services, wait, &received, counts).await;
-            }
-            Taken::Settled
-        }
+        Delivery::Delivered => Taken::Settled,
         Delivery::Late => {
             counts.late = 1;
             Taken::Late
@@ -261,6 +261,64 @@ async fn settle(
     })
 }
 
+/// Hands a kept outcome over to the workflow, and keeps what became of that.
+async fn tell(
+    services: &Services,
+    token: &str,
+    sent: &Outcome,
+    received: &Received,
+    wait: Option<&Wait>,
+    counts: &mut Counts,
+) -> Result<Delivery, WorkflowError> {
+    let told = services.engine.answer(token, sent).await;
+    let delivery = match told {
+        Ok(()) => Delivery::Delivered,
+        Err(error) if error.kind.is_transient() => return Err(error.into()),
+        Err(error) if wait.is_some() || error.kind == Kind::Conflict => Delivery::Late,
+        Err(_) => Delivery::Orphan,
+    };
+    // The service has decided; that the item does not say so costs a second look at a repetition and nothing else.
+    if let Err(error) = services
+        .callbacks
+        .mark(&received.token_hash, delivery)
+        .await
+    {
+        counts.storage_failures = 1;
+        let fields = json!({ "token": token_hash(token), "error": error.message });
+        services.log.event_type("storage_error", fields);
+    }
+    if let (Delivery::Delivered, Some(wait)) = (delivery, wait) {
+        update_workflow(services, wait, received, counts).await;
+    }
+    Ok(delivery)
+}
+
+/// What the workflow is told of an outcome that was kept before.
+fn outcome_of(kept: &Received) -> Outcome {
+    let is_success = kept.status == "SUCCESS";
+    match &kept.content {
+        Content::Inline(value) if is_success => Outcome::Success(value.to_string()),
+        Content::Inline(value) => Outcome::Failure(value.to_string()),
+        Content::Location { uri, bytes } if is_success => {
+            Outcome::Success(referred(uri, *bytes).to_string())
+        }
+        Content::Location { uri, .. } => {
+            Outcome::Failure(Value::from(format!("The error lies in {uri}.")).to_string())
+        }
+    }
+}
+
+/// The reference to a result that is kept at a place.
+fn referred(uri: &str, bytes: usize) -> Value {
+    let (bucket, key) = parse_s3_uri(uri).unwrap_or_default();
+    let stored = Stored {
+        s3_uri: uri.to_owned(),
+        bucket,
+        key,
+    };
+    reference(&stored, bytes, &now(), None)
+}
+
 /// What the item keeps, and what the workflow is told: the outcome itself, or a reference to it when it is large.
 async fn content(
     services: &Services,
@@ -272,16 +330,17 @@ async fn content(
     if text.len() <= LARGE_PAYLOAD_BYTES && services.callbacks.holds(&inline) {
         return Ok((Content::Inline(inline), outcome.clone()));
     }
-    let key = format!("callbacks/{token_hash}/result.json");
+    // Each outcome has a place of its own: one that contradicts must not take that of the first.
+    let digest = digest(outcome);
+    let begin = digest.get(..16).unwrap_or(&digest);
+    let key = format!("callbacks/{token_hash}/{begin}.json");
     let value = Value::String(text.to_owned());
     let stored = services.store("", &key, &value, "application/json").await?;
     let fields = json!({ "s3_key": key, "size": text.len() });
     services.log.event_type("result_stored_s3", fields);
     let sent = match outcome {
         Outcome::Success(text) if text.len() <= LARGE_PAYLOAD_BYTES => outcome.clone(),
-        Outcome::Success(_) => {
-            Outcome::Success(reference(&stored, text.len(), &now(), None).to_string())
-        }
+        Outcome::Success(_) => Outcome::Success(referred(&stored.s3_uri, text.len()).to_string()),
         Outcome::Failure(_) => {
             let mut cut = text.len().min(ERROR_MESSAGE_BYTES);
             while !text.is_char_boundary(cut) {
@@ -293,7 +352,14 @@ async fn content(
             )
         }
     };
-    Ok((Content::Location(stored.s3_uri), sent))
+    let bytes = text.len();
+    Ok((
+        Content::Location {
+            uri: stored.s3_uri,
+            bytes,
+        },
+        sent,
+    ))
 }
 
 fn digest(outcome: &Outcome) -> String {

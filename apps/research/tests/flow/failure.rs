@@ -282,18 +282,26 @@ async fn a_workflow_that_runs_elsewhere_is_not_failed_by_a_namesake() {
 
 #[tokio::test]
 async fn a_reference_into_the_workflow_table_is_refused() {
-    let world = started().await;
-    let answer = run(&world, &|world: &World, callback: &str| {
-        let uri = "s3://bucket/tables/workflows/w-1.json";
-        settle(
-            world,
-            callback,
-            &json!({ "artifact_type": "s3_reference", "s3_uri": uri }),
-        )
-    })
-    .await;
-    assert!(
-        failure(&world, &answer).ends_with("is not an artifact"),
-        "{answer}"
-    );
+    for place in [
+        "bucket/tables/workflows/w-1.json",
+        "bucket/./tables/workflows/w-1.json",
+        "bucket/artifacts/../tables/workflows/w-1.json",
+        "bucket//tables/workflows/w-1.json",
+        "./bucket/tables/workflows/w-1.json",
+    ] {
+        let world = started().await;
+        let answer = run(&world, &|world: &World, callback: &str| {
+            let uri = format!("s3://{place}");
+            settle(
+                world,
+                callback,
+                &json!({ "artifact_type": "s3_reference", "s3_uri": uri }),
+            )
+        })
+        .await;
+        assert!(
+            failure(&world, &answer).ends_with("is not an artifact"),
+            "{place}: {answer}"
+        );
+    }
 }

@@ -53,18 +53,17 @@ impl Cards {
     /// What the agent at this address says of itself.
     pub(crate) async fn of(&self, http: &Http, agent: &Agent, base: &Url) -> Result<Place, Error> {
         let known = self.known(base, agent.keys.len());
-        let etag = match known {
+        let stale = match known {
             Known::Fresh(said) => return Ok(said),
-            Known::Stale { place, etag } => Some((place, etag)),
+            Known::Stale(stale) => Some(stale),
             Known::Not => None,
         };
-        let places = match &etag {
-            Some((place, _)) => vec![place.clone()],
+        let places = match &stale {
+            Some(stale) => vec![stale.place.clone()],
             None => places(base)?,
         };
-        let etag = etag.as_ref().map(|(_, etag)| etag.as_str());
         for place in places {
-            if let Some(entry) = self.ask(http, agent, place, etag).await? {
+            if let Some(entry) = Self::ask(http, agent, place, stale.as_ref()).await? {
                 let said = entry.said.clone();
                 self.keep(base.clone(), entry);
                 return Ok(said);
@@ -81,30 +80,30 @@ impl Cards {
 
     /// `None` when there is nothing at this place.
     async fn ask(
-        &self,
         http: &Http,
         agent: &Agent,
         place: Url,
-        etag: Option<&str>,
+        stale: Option<&Stale>,
     ) -> Result<Option<Entry>, Error> {
         let timeout = agent.call_timeout;
         let mut request = Request::new(Method::GET, place.clone(), timeout, CARD_BYTES_MAX);
         request.header("accept", "application/json")?;
         request.authorize(&agent.credentials)?;
-        if let Some(etag) = etag {
-            request.header(IF_NONE_MATCH.as_str(), etag).ok();
+        if let Some(stale) = stale {
+            request.header(IF_NONE_MATCH.as_str(), &stale.etag).ok();
         }
         let answer = http.call(request).await?;
         let holds = held(answer.header(CACHE_CONTROL.as_str()));
         let header = answer.header(ETAG.as_str()).map(str::to_owned);
-        let said = match answer.status {
-            304 => self.stale(&place).unwrap_or(Place::Nothing),
-            200..=299 => understood(&answer.body, agent, &place)?,
+        let said = match (answer.status, stale) {
+            (304, Some(stale)) => stale.said.clone(),
+            (200..=299, _) => understood(&answer.body, agent, &place)?,
             // A server without cards has no such page, or lets nobody ask for it in this way.
-            404 | 405 | 410 | 501 => return Ok(None),
+            (404 | 405 | 410 | 501, _) => return Ok(None),
             _ => return Err(answer.refusal()),
         };
-        let kept = header.or_else(|| etag.filter(|_| answer.status == 304).map(str::to_owned));
+        let unchanged = stale.filter(|_| answer.status == 304);
+        let kept = header.or_else(|| unchanged.map(|stale| stale.etag.clone()));
         Ok(Some(Entry {
             said,
             keys: agent.keys.len(),
@@ -119,21 +118,15 @@ impl Cards {
         match known.get(base).filter(|entry| entry.keys == keys) {
             Some(entry) if entry.until > Instant::now() => Known::Fresh(entry.said.clone()),
             Some(entry) => match &entry.etag {
-                Some(etag) => Known::Stale {
+                Some(etag) => Known::Stale(Stale {
+                    said: entry.said.clone(),
                     place: entry.place.clone(),
                     etag: etag.clone(),
-                },
+                }),
                 None => Known::Not,
             },
             None => Known::Not,
         }
-    }
-
-    fn stale(&self, place: &Url) -> Option<Place> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut entries = known.values();
-        let entry = entries.find(|entry| entry.place == *place)?;
-        Some(entry.said.clone())
     }
 
     fn keep(&self, base: Url, entry: Entry) {
@@ -151,8 +144,15 @@ impl Cards {
 
 enum Known {
     Fresh(Place),
-    Stale { place: Url, etag: String },
+    Stale(Stale),
     Not,
+}
+
+/// What was said when it was last asked for: who answers that nothing has changed means this, whatever was forgotten meanwhile.
+struct Stale {
+    said: Place,
+    place: Url,
+    etag: String,
 }
 
 fn understood(body: &[u8], agent: &Agent, place: &Url) -> Result<Place, Error> {

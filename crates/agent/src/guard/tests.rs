@@ -33,6 +33,10 @@ fn only_public_addresses_are_reached_unless_a_network_is_allowed() {
         "fd00:ec2::254",
         "fe80::1",
         "fec0::1",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b:1::1",
+        "100::1",
+        "4000::1",
         "ff02::1",
         "2001:db8::1",
     ] {

@@ -332,6 +332,64 @@ async fn a_card_is_read_again_when_it_does_not_hold_any_more() {
     assert_eq!(server.asked().len(), 4);
 }
 
+/// Nothing was handed over yet: the task is not in doubt, whatever became of the question for the card.
+#[tokio::test]
+async fn a_card_that_can_not_be_had_has_not_begun_a_task() {
+    let server = Server::new().await;
+    let agent = server.agent(None);
+    for status in [502, 503, 408] {
+        server.status(status);
+        let error = client().send(&agent, &task(), &()).await.expect_err("down");
+        assert!(error.kind().is_transient(), "{error}");
+        assert!(!error.may_have_begun(), "{error}");
+    }
+}
+
+/// Another task of the agent makes the card be forgotten while this one asks whether it has changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_card_that_has_not_changed_is_the_one_that_was_asked_about() {
+    let server = Server::new().await;
+    let card = json!({ "supportedInterfaces": [{ "url": format!("{}/rpc", server.base), "protocolBinding": "JSONRPC", "protocolVersion": "1.0" }] });
+    let agent = server.agent(None);
+    let client = client();
+    server.answer(move |_| {
+        (
+            [("cache-control", "max-age=0"), ("etag", "\"1\"")],
+            axum::Json(card),
+        )
+            .into_response()
+    });
+    let first = client.profile(&agent).await.expect("a card");
+    let (asked, hears) = std::sync::mpsc::channel::<()>();
+    let (go, goes) = std::sync::mpsc::channel::<()>();
+    let unchanged = || {
+        (
+            axum::http::StatusCode::NOT_MODIFIED,
+            [("cache-control", "max-age=600")],
+        )
+            .into_response()
+    };
+    server.answer(move |_| {
+        asked.send(()).expect("the test waits");
+        goes.recv().expect("the test goes on");
+        unchanged()
+    });
+    let asks = {
+        let (client, agent) = (client.clone(), agent.clone());
+        tokio::spawn(async move { client.profile(&agent).await })
+    };
+    tokio::task::spawn_blocking(move || hears.recv().expect("a question"))
+        .await
+        .expect("it was asked");
+    server.answer(move |_| unchanged()).status(503);
+    let other = client.get(&agent, &reference(Dialect::A2a)).await;
+    assert!(other.expect_err("down").kind().is_transient());
+    go.send(()).expect("the agent answers");
+    let again = asks.await.expect("no panic").expect("the same card");
+    assert_eq!(again, first);
+    assert_eq!(client.profile(&agent).await.expect("kept"), first);
+}
+
 #[tokio::test]
 async fn without_the_feature_runtimes_are_called_by_bearer_token_only() {
     let server = Server::new().await;

@@ -62,3 +62,36 @@ fn only_calls_of_aws_are_signed_unless_told() {
     told.region = Some("eu-north-1".to_owned());
     assert_eq!(region(&told).as_deref(), Some("eu-north-1"));
 }
+
+/// What was meant for one address goes to no other one.
+#[tokio::test]
+async fn an_address_that_sends_elsewhere_is_an_error() {
+    let elsewhere = served(axum::Router::new().fallback(|| async { "taken" })).await;
+    for status in [302, 307] {
+        let status = axum::http::StatusCode::from_u16(status).unwrap();
+        let to = elsewhere.clone();
+        let first =
+            axum::Router::new().fallback(move || async move { (status, [("location", to)]) });
+        let first = served(first).await;
+        let invocation = Invocation {
+            request_id: "1".to_owned(),
+            payload: "{}".into(),
+            trace_id: None,
+            client_context: None,
+            tenant_id: None,
+            parts: None,
+            execution: None,
+            deadline: None,
+        };
+        let remotes = Remotes::default();
+        let outcome = remotes.invoke(&remote(&first), &spec(), invocation).await;
+        assert!(outcome.result.is_err(), "{status}: {outcome:?}");
+    }
+}
+
+async fn served(app: axum::Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}

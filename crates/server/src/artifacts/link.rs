@@ -113,7 +113,7 @@ pub(super) async fn revoke(
     Path((bucket, key)): Path<(String, String)>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Problem> {
-    guard(&caller, &bucket)?;
+    guard(&caller, &bucket, &key)?;
     let now = app.handle.clock().now();
     let artifacts = app.handle.blobs().artifacts();
     // Also where there is nothing any more: a link would be good again for what is written there next.
@@ -143,7 +143,7 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     let request: LinkIn = read_json(&app, body).await?;
-    guard(&caller, &request.bucket)?;
+    guard(&caller, &request.bucket, &request.key)?;
     if !(1..=EXPIRES_SECONDS_MAX).contains(&request.expires_seconds) {
         let text = format!("expires_seconds must lie between 1 and {EXPIRES_SECONDS_MAX}");
         return Err(Problem::new(Code::InvalidParameter, text));

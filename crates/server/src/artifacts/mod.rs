@@ -32,10 +32,17 @@ pub(crate) fn routes() -> Router<App> {
         .route("/artifact-links/{bucket}/{*key}", delete(link::revoke))
 }
 
-/// The functions' code lies among the artifacts. Who may keep artifacts may neither read nor replace it.
-fn guard(caller: &Caller, bucket: &str) -> Result<(), Refusal> {
+/// Below it lie records by which functions decide, such as who has approved what.
+const STATE: &str = "tables/";
+
+/// The functions' code lies among the artifacts, and so does what functions keep of their own. Who may keep artifacts may neither read nor
+/// replace the one, and an agent not the other.
+fn guard(caller: &Caller, bucket: &str, key: &str) -> Result<(), Refusal> {
     if bucket == CODE_BUCKET {
         return caller.must(Need::Administer, "touch the code of functions");
+    }
+    if key.starts_with(STATE) {
+        return caller.must(Need::Read, "touch what functions keep of their own");
     }
     Ok(())
 }
@@ -59,7 +66,7 @@ pub(crate) async fn read(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     caller.must(Need::Artifacts { write: false }, "read artifacts")?;
-    guard(caller, place.0)?;
+    guard(caller, place.0, place.1)?;
     objects::show(app, place, true, headers).await
 }
 

@@ -99,7 +99,7 @@ pub(super) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    guard(&caller, &bucket)?;
+    guard(&caller, &bucket, &key)?;
     let limits = app.options.limits;
     let options = put_options(&app, &headers, query.as_deref())?;
     let length = headers
@@ -175,7 +175,7 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     if !link::check(&app, &bucket, &key, &Query::parse(query.as_deref())).await? {
         caller.must(Need::Artifacts { write: false }, "read artifacts")?;
-        guard(&caller, &bucket)?;
+        guard(&caller, &bucket, &key)?;
     }
     show(&app, (&bucket, &key), method == Method::GET, &headers).await
 }
@@ -323,8 +323,8 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     // A link is to one artifact.
     caller.must(Need::Artifacts { write: false }, "list artifacts")?;
-    guard(&caller, &bucket)?;
     let query = Query::parse(query.as_deref());
+    guard(&caller, &bucket, query.get("prefix").unwrap_or_default())?;
     let limit = match query.get("limit").map(str::parse::<usize>) {
         None => PAGE_MAX,
         Some(Ok(limit)) if (1..=PAGE_MAX).contains(&limit) => limit,
@@ -366,7 +366,7 @@ pub(super) async fn delete(
     Path((bucket, key)): Path<(String, String)>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Problem> {
-    guard(&caller, &bucket)?;
+    guard(&caller, &bucket, &key)?;
     if app
         .handle
         .blobs()

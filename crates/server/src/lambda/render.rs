@@ -70,11 +70,7 @@ pub(super) async fn checkpoint(
     mut operations: Vec<OperationSnapshot>,
     next_marker: Option<&str>,
 ) -> Result<Bytes, Error> {
-    load(app, id, &mut operations).await?;
-    let operations: Vec<_> = operations
-        .iter()
-        .map(|operation| OperationOut::of(app, id, operation))
-        .collect();
+    let operations = rendered(app, id, &mut operations).await?;
     write(&Checkpointed {
         checkpoint_token,
         new_execution_state: State {
@@ -91,11 +87,7 @@ pub(super) async fn state(
     mut operations: Vec<OperationSnapshot>,
     next_marker: Option<&str>,
 ) -> Result<Bytes, Error> {
-    load(app, id, &mut operations).await?;
-    let operations: Vec<_> = operations
-        .iter()
-        .map(|operation| OperationOut::of(app, id, operation))
-        .collect();
+    let operations = rendered(app, id, &mut operations).await?;
     write(&State {
         operations: &operations,
         next_marker,
@@ -113,13 +105,13 @@ fn write(answer: &impl Serialize) -> Result<Bytes, Error> {
     })
 }
 
-/// Brings large payloads back from the blob store.
-async fn load(
+/// The operations as they are written, large payloads brought back from the blob store.
+async fn rendered<'a>(
     app: &App,
     id: ExecutionId,
-    operations: &mut [OperationSnapshot],
-) -> Result<(), Error> {
-    for operation in operations {
+    operations: &'a mut [OperationSnapshot],
+) -> Result<Vec<OperationOut<'a>>, Error> {
+    for operation in &mut *operations {
         let payload = match &mut operation.details {
             Details::Execution { input } => input,
             Details::Context { result, .. }
@@ -132,7 +124,10 @@ async fn load(
             *stored = Payload::Inline(app.handle.payload(id, stored).await?);
         }
     }
-    Ok(())
+    let operations = operations.iter();
+    Ok(operations
+        .map(|operation| OperationOut::of(app, id, operation))
+        .collect())
 }
 
 #[derive(Serialize)]

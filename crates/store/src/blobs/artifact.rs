@@ -135,7 +135,7 @@ impl Artifacts {
     /// Stores what the stream holds. A few megabytes of it are in memory at most; nothing is seen of it before all is durable.
     ///
     /// # Errors
-    /// [`Error::InvalidName`], [`Error::Precondition`], [`Error::Source`], [`Error::Io`]: nothing has changed then.
+    /// [`Error::InvalidName`], [`Error::Precondition`], [`Error::Source`]: nothing has changed then. [`Error::Io`]: what is there is whole, the old or the new.
     pub async fn put_with(
         &self,
         bucket: &str,
@@ -159,6 +159,7 @@ impl Artifacts {
         }
         let mut staged = self.backend.stage(&place).await?;
         let compress = self.compress && gets_shorter(content_type, key);
+        let mut in_doubt = false;
         let done = async {
             let written = pieces::write(&mut staged, content, compress).await?;
             let record = Record {
@@ -174,7 +175,8 @@ impl Artifacts {
                 let found = self.backend.found(&place, &options.condition).await?;
                 check(found.as_ref(), &options)?;
                 let published = self.backend.publish(&place, &mut staged, &record, found);
-                if let Some(modified) = published.await? {
+                let published = published.await.inspect_err(|_| in_doubt = true)?;
+                if let Some(modified) = published {
                     return Ok(Meta::of(&record, modified));
                 }
             }
@@ -183,7 +185,8 @@ impl Artifacts {
             })
         };
         let done = done.await;
-        if done.is_err() {
+        // Content that an entry may name stays; if none does, a sweep removes it.
+        if done.is_err() && !in_doubt {
             self.backend.discard(staged).await;
         }
         done

@@ -140,7 +140,7 @@ impl Bucket {
         }
     }
 
-    /// Writes the entry, unless it is not as `found` any more.
+    /// Writes the entry, unless it is not as `found` any more. After an error it may stand there all the same.
     pub async fn publish(
         &self,
         place: &Location,
@@ -163,7 +163,11 @@ impl Bucket {
             Err(
                 object_store::Error::AlreadyExists { .. }
                 | object_store::Error::Precondition { .. },
-            ) => return Ok(Published::Changed),
+            ) => {
+                // A put whose answer was lost is repeated below us, and meets its own entry then.
+                let ours = self.find(place).await?.filter(|entry| entry.id == id);
+                return Ok(ours.map_or(Published::Changed, |entry| Published::Done(entry.at)));
+            }
             Err(error) => return Err(Error::io(error)),
         }
         let head = self.objects.head(&entry).await.map_err(Error::io)?;

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::callbacks::{open_callback, pending};
 use super::checkpoints::measure_bare;
-use super::{Bench, Handler, done, suspended};
+use super::{Bench, Handler, approvals, done, suspended};
 use crate::http::Connection;
 use crate::report::{self, Latencies};
 use crate::server::{Event, Server};
@@ -26,10 +26,10 @@ pub async fn callbacks(only: Option<&str>) -> Result<()> {
     report::head();
     let wanted = |name: &str| only.is_none_or(|only| only == name);
     ensure!(
-        ["cycles", "acknowledged", "parked"]
+        ["cycles", "acknowledged", "parked", "approvals"]
             .iter()
             .any(|name| wanted(name)),
-        "the scenarios are cycles, acknowledged and parked"
+        "the scenarios are cycles, acknowledged, parked and approvals"
     );
     if wanted("cycles") {
         cycles().await?;
@@ -39,6 +39,9 @@ pub async fn callbacks(only: Option<&str>) -> Result<()> {
     }
     if wanted("parked") {
         suspended::footprint().await?;
+    }
+    if wanted("approvals") {
+        approvals::pending().await?;
     }
     Ok(())
 }

@@ -73,11 +73,12 @@ pub async fn footprint() -> Result<()> {
     Ok(())
 }
 
-fn mb(bytes: u64) -> f64 {
+pub fn mb(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-fn size(folder: &Path) -> Result<u64> {
+/// What a folder takes on the disk, in bytes.
+pub fn size(folder: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;

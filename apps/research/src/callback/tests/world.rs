@@ -128,9 +128,10 @@ impl CallbackItems for World {
             Some((first, delivery)) if first.digest == received.digest => Kept::Again {
                 delivered: delivery.is_some(),
             },
-            Some(_) => {
+            Some((first, delivery)) => {
+                let untold = delivery.is_none().then(|| Box::new(first.clone()));
                 state.contradictions.push(received.clone());
-                Kept::Contradicts
+                Kept::Contradicts { untold }
             }
         };
         Box::pin(async move { Ok(kept) })
@@ -294,6 +295,6 @@ impl Artifacts for World {
 pub fn inline(content: &Content) -> &Value {
     match content {
         Content::Inline(value) => value,
-        Content::Location(uri) => panic!("{uri} is not inline"),
+        Content::Location { uri, .. } => panic!("{uri} is not inline"),
     }
 }
