@@ -170,7 +170,8 @@ async fn take(
             received.workflow_id_missing(&token);
             let payload = orphaned(app, staged, outcome).await;
             let named = head.uri.path().strip_prefix("/callbacks/");
-            orphan(app, received, &token, named, (verb, payload, bytes)).await
+            let from = (Via::Callbacks, &*token);
+            orphan(app, received, from, named, (verb, payload, bytes)).await
         }
     }
 }
@@ -242,10 +243,10 @@ pub(super) fn failed(received: &Received, token: &str, error: &Error) -> Decline
 }
 
 /// Keeps an answer that is nobody's as a dead letter. One address may send only so many.
-async fn orphan(
+pub(super) async fn orphan(
     app: &App,
     received: &Received,
-    token: &str,
+    (via, token): (Via, &str),
     named: Option<&str>,
     (verb, payload, bytes): (Verb, Option<Bytes>, u64),
 ) -> Result<Response, Declined> {
@@ -263,7 +264,7 @@ async fn orphan(
     let letter = NewLetter {
         topic: topic::CALLBACK_ORPHAN.to_owned(),
         dead: Some("its token is none that is good here".to_owned()),
-        source: Some(source(token, received.peer, bytes)),
+        source: Some(source((via, token), received.peer, bytes)),
         body: Bytes::from(body.to_string()),
         payload,
         ..NewLetter::default()
@@ -277,12 +278,12 @@ async fn orphan(
     }
 }
 
-fn source(token: &str, peer: Option<SocketAddr>, bytes: u64) -> Source {
+fn source((via, token): (Via, &str), peer: Option<SocketAddr>, bytes: u64) -> Source {
     Source {
         peer: peer.map(|peer| peer.ip().to_string()),
         token_hash: Some(Source::token_hash(token)),
         bytes,
-        ..Source::new(Via::Callbacks)
+        ..Source::new(via)
     }
 }
 
