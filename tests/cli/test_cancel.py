@@ -102,11 +102,12 @@ def test_one_that_has_ended_stays_as_it_is(dev: Dev) -> None:
 
 
 @pytest.fixture
-def machine(dev: Dev) -> Callable[[dict[str, Any]], str]:
+def machine(dev: Dev) -> Callable[..., str]:
     states = client(dev, "stepfunctions")
 
-    def create(state: dict[str, Any]) -> str:
-        definition = {"StartAt": "Work", "States": {"Work": {"Type": "Task", "End": True, **state}}}
+    def create(state: dict[str, Any], **others: Any) -> str:
+        end = {} if others else {"End": True}
+        definition = {"StartAt": "Work", "States": {"Work": {"Type": "Task", **end, **state}, **others}}
         name = f"cancel-{secrets.token_hex(4)}"
         return states.create_state_machine(name=name, definition=json.dumps(definition), roleArn=ROLE)["stateMachineArn"]
 
@@ -130,3 +131,21 @@ def test_nested_state_machines_and_the_functions_that_they_call_are_cancelled(de
     stopped(dev, first, None, "no more")
     until(lambda: status(dev, second) in ("STOPPED", "ABORTED"), "the end of the nested one")
     stopped(dev, third, second, "no more")
+
+
+def test_a_function_that_has_a_token_is_cancelled_and_one_that_nobody_waits_for_goes_on(dev: Dev, machine) -> None:
+    call = {"FunctionName": "approval:$LATEST", "Payload": {"token.$": "$$.Task.Token"}}
+    token = machine({"Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "Parameters": call})
+    first = dev.good("start", token).out.strip()
+    second = waits(dev, one(dev, "--function", "approval", "--name-prefix", first))
+    event = {"FunctionName": "approval:$LATEST", "InvocationType": "Event", "Payload": {}}
+    rest = {"Type": "Wait", "Seconds": 3600, "End": True}
+    begun = machine({"Resource": "arn:aws:states:::lambda:invoke", "Parameters": event, "Next": "Rest"}, Rest=rest)
+    third = dev.good("start", begun).out.strip()
+    fourth = waits(dev, one(dev, "--function", "approval", "--name-prefix", third))
+    for execution in (third, first):
+        dev.good("cancel", execution, "--reason", "over")
+        stopped(dev, execution, None, "over")
+    stopped(dev, second, first, "over")
+    assert status(dev, fourth) == "RUNNING"
+    dev.good("cancel", fourth)

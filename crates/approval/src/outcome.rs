@@ -227,12 +227,12 @@ fn deliver(turn: &mut Turn<'_, Approval>) {
     let state = turn.state();
     let settings = state.settings.as_ref();
     let settling = settings.filter(|settings| settings.settles);
-    let token = settling.and_then(|settings| settings.waiting.clone());
-    let (Some(token), Some(result)) = (token, result(state)) else {
+    let address = settling.and_then(|settings| settings.waiting.clone());
+    let (Some(address), Some(result)) = (address, result(state)) else {
         return;
     };
     let outcome = Outcome::Succeeded(Some(Payload::from(result.to_string())));
-    turn.start_task(Task::settling(DELIVERY, token, &outcome));
+    turn.start_task(Task::settling(DELIVERY, address, &outcome));
 }
 
 /// Tells whoever has subscribed to it.

@@ -53,9 +53,10 @@ pub struct Settings {
     /// So long after the request each, in their order.
     pub reminders_ms: Vec<u64>,
     pub escalation: Option<Escalation>,
-    /// The token of whoever waits for the decision. It is withdrawn when they do so no more.
+    /// Where whoever waits for the decision is: [`everstep_core::token::Token::address`]. Of version 1 it is the token itself. It is withdrawn when
+    /// they do so no more.
     pub waiting: Option<String>,
-    /// Whether the decision settles that token: else whoever waits reads it.
+    /// Whether the decision settles them: else whoever waits reads it.
     pub settles: bool,
     /// 1 for what is asked for the first time.
     pub round: u32,
@@ -72,7 +73,7 @@ pub struct Settings {
     pub links_ms: Option<u64>,
 }
 
-/// Version 1 ends with `has_form`, version 2 with `links_ms`.
+/// Version 1 ends with `has_form`, and has the token of whoever waits where later ones have their address; version 2 ends with `links_ms`.
 const VERSION: u8 = 3;
 
 fn approvers(to: &mut Writer, approvers: &[Approver]) {
@@ -128,7 +129,7 @@ impl Settings {
             approvers(to, &escalation.to);
             to.option(escalation.after_ms.as_ref(), |to, ms| to.u64(*ms));
         });
-        to.option(self.waiting.as_ref(), |to, token| to.str(token));
+        to.option(self.waiting.as_ref(), |to, address| to.str(address));
         to.u32(self.round);
         to.option(self.previous.as_ref(), |to, id| to.raw(id.as_bytes()));
         to.str(&self.pages);

@@ -88,10 +88,11 @@ impl Server {
             };
             format!("{scheme}://{address}")
         });
+        let now = handle.clock().now();
         let app = App {
             handle,
             base: base.trim_end_matches('/').into(),
-            callbacks: Arc::new(callbacks::State::new(&options.callbacks)),
+            callbacks: Arc::new(callbacks::State::new(&options.callbacks, now)),
             options: Arc::new(options),
             queries: Arc::default(),
             redrives: Arc::default(),

@@ -10,7 +10,7 @@ use everstep_approval::{
     APPROVAL_DEFINITION, Approver, Escalation, Expiry, Request as ApprovalRequest, Settings, Via,
     canonical,
 };
-use everstep_core::token::Purpose;
+use everstep_core::token::{Purpose, Token};
 use everstep_core::{Definition, Digest, ExecutionId, Timestamp};
 use everstep_engine::catalogue::machine_name;
 use everstep_engine::{APPROVAL, Error, Request, StartExecution};
@@ -197,13 +197,13 @@ impl Drive<'_> {
         let home = self.agents.options.callback_url.as_deref();
         let home = home.unwrap_or_default().trim_end_matches('/');
         // The task itself is what waits: its end withdraws the question. The answer is read, and the agent's result settles the task.
-        let waiting = self.handle.token(
-            Purpose::Task,
-            seat.execution,
-            seat.operation,
-            seat.generation,
-            0,
-        );
+        let waiting = Token {
+            purpose: Purpose::Task,
+            execution: seat.execution,
+            operation: seat.operation,
+            generation: seat.generation,
+            position: 0,
+        };
         Settings {
             title: text("/title").to_owned(),
             digest: everstep_approval::digest(content),
@@ -221,7 +221,7 @@ impl Drive<'_> {
             },
             reminders_ms: Vec::new(),
             escalation,
-            waiting: Some(waiting),
+            waiting: waiting.address(),
             settles: false,
             round: 1,
             previous: None,

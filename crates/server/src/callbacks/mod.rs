@@ -28,15 +28,17 @@ mod scoped;
 mod seeds;
 mod seen;
 mod tokens;
+mod veil;
 mod webhook;
 
 use axum::Router;
 use axum::routing::{get, post};
-use everstep_core::Failure;
+use everstep_core::{Failure, Timestamp};
 
 use crate::http::App;
 pub use policy::{Callbacks, Policy, Rate, Rates};
 pub(crate) use rates::{Limiter, TooMany};
+pub(crate) use veil::{cover, is_for as is_veiled};
 pub use webhook::{InvalidKey as InvalidWebhookKey, Key as WebhookKey};
 
 /// The code of an agent's failure, as the seeds' specification has it.
@@ -70,10 +72,10 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(callbacks: &Callbacks) -> Self {
+    pub(crate) fn new(callbacks: &Callbacks, now: Timestamp) -> Self {
         Self {
             limiter: Limiter::new(&callbacks.rates),
-            seen: seen::Seen::default(),
+            seen: seen::Seen::new(now),
         }
     }
 }
