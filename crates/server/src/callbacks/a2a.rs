@@ -15,13 +15,14 @@ use hyper::{Request, StatusCode};
 use serde_json::json;
 
 use super::events::Received;
-use super::intake::{self, Refused};
+use super::intake;
 use super::moved;
 use super::proof::{self, Proven, Shown};
 use super::push::{self, Push};
 use super::request::Outcome;
 use super::scoped::Verb;
 use super::seeds::{self, Became, Declined};
+use crate::claims::{self, Refused};
 use crate::http::{self, App};
 use crate::server::Peer;
 
@@ -52,12 +53,12 @@ pub(super) async fn take(
     head: &Parts,
     body: Body,
 ) -> Result<Response, Declined> {
-    intake::plain(&head.headers)?;
+    claims::plain(&head.headers)?;
     let limits = app.options.limits;
     let body = http::read(body, limits.callback_bytes_max, limits.body_timeout)
         .await
         .map_err(Refused::Body)?;
-    intake::check(app, &body)?;
+    claims::check(app, &body)?;
     let Some(push) = push::read(&body) else {
         let text = "The body is no A2A push";
         received.parse_error(text);

@@ -15,10 +15,10 @@ mod envelope;
 mod events;
 mod history;
 mod intake;
-mod json;
 mod letters;
 mod moved;
 mod native;
+mod orphans;
 mod policy;
 mod proof;
 mod push;
@@ -29,6 +29,8 @@ mod seeds;
 mod seen;
 mod tokens;
 mod webhook;
+
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -67,13 +69,28 @@ pub(crate) fn routes() -> Router<App> {
 pub(crate) struct State {
     pub(crate) limiter: Limiter,
     seen: seen::Seen,
+    /// Held while a large result for nobody is kept.
+    orphans: tokio::sync::Mutex<()>,
+}
+
+/// What is counted and remembered of callbacks: how much came from whom, and which webhooks were seen. Servers of one process share it, so that a
+/// limit is one limit by whichever address somebody comes.
+#[derive(Clone, Debug, Default)]
+pub struct Traffic(Arc<OnceLock<Arc<State>>>);
+
+impl Traffic {
+    /// The limits are those of the first server that asks.
+    pub(crate) fn state(&self, callbacks: &Callbacks) -> Arc<State> {
+        Arc::clone(self.0.get_or_init(|| Arc::new(State::new(callbacks))))
+    }
 }
 
 impl State {
-    pub(crate) fn new(callbacks: &Callbacks) -> Self {
+    fn new(callbacks: &Callbacks) -> Self {
         Self {
             limiter: Limiter::new(&callbacks.rates),
             seen: seen::Seen::default(),
+            orphans: tokio::sync::Mutex::default(),
         }
     }
 }
