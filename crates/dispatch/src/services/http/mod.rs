@@ -81,7 +81,7 @@ impl Http {
         let region = super::region(&call.state_machine_arn);
         let outgoing = request::build(&arguments, &connection, region, &errand.key)?;
         let Some(exchange) = errand.exchange else {
-            return answer::output(&self.send(outgoing).await?);
+            return answer::output(&self.send(outgoing, Some(errand)).await?);
         };
         if exchange.reveals_secrets() {
             exchange.sends(&outgoing);
@@ -91,7 +91,7 @@ impl Http {
             exchange.sends(&request::build(&arguments, &open, region, &errand.key)?);
         }
         let protocol = outgoing.url.scheme().to_owned();
-        let answer = self.send(outgoing).await?;
+        let answer = self.send(outgoing, None).await?;
         exchange.gets(&answer, protocol);
         answer::output(&answer)
     }
@@ -115,7 +115,7 @@ impl Http {
         })
     }
 
-    async fn send(&self, outgoing: Outgoing) -> Result<Answer, Fault> {
+    async fn send(&self, outgoing: Outgoing, errand: Option<&Errand<'_>>) -> Result<Answer, Fault> {
         let Outgoing {
             method,
             url,
@@ -132,7 +132,7 @@ impl Http {
             request = request.body(body);
         }
         let response = request.send().await.map_err(|error| socket(&error))?;
-        answer::read(response).await
+        answer::read(response, errand).await
     }
 }
 
