@@ -52,6 +52,7 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
         (("--listen", "0.0.0.0:0"), True),
         (("--listen", "0.0.0.0:0", "--behind-proxy"), False),
         (("--listen", "127.0.0.1:0", "--behind-proxy"), False),
+        (("--listen", "127.0.0.1:0", "--behind-proxy"), True),
     ],
 )
 def test_it_refuses_to_listen_where_nothing_protects_it(tmp_path: Path, words: tuple[str, ...], keys: bool) -> None:

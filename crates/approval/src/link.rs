@@ -1,15 +1,21 @@
 //! The address of a link: derived from what the journal says of it and the server's key, and stored nowhere.
 //!
 //! It is signed over the approval, its own number, the approver, the digest of what is asked and its time. The last three stand in the journal:
-//! nothing in the link can be changed, and what it says died with the journal's word for it.
+//! nothing in the link can be changed, and what it says died with the journal's word for it. A seal over what stands in the link itself comes
+//! first: for a text that was never a link of ours no journal is opened.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use everstep_core::token::Keyring;
 use everstep_core::{ExecutionId, Timestamp};
 
-const VERSION: u8 = 1;
-const LENGTH: usize = 1 + 1 + 16 + 4 + 32;
+const VERSION: u8 = 2;
+const HEAD: usize = 1 + 1 + 16 + 4;
+const LENGTH: usize = HEAD + 32 + 32;
+
+fn sealed(head: &[u8]) -> Vec<u8> {
+    [b"everstep approval link's seal\n", head].concat()
+}
 
 /// What a link is signed over.
 #[derive(Clone, Copy, Debug)]
@@ -42,12 +48,14 @@ impl Claim<'_> {
         let mut bytes = vec![VERSION, key];
         bytes.extend(self.approval.as_bytes());
         bytes.extend(self.number.to_be_bytes());
+        let seal = ring.tag(key, &sealed(&bytes));
+        bytes.extend(seal.unwrap_or_default());
         bytes.extend(tag.unwrap_or_default());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 }
 
-/// A text that has the form of a link, and is not yet known to be one.
+/// A text that this server made, and that is not yet known to be a link of what it names.
 #[derive(Clone, Copy, Debug)]
 pub struct Presented {
     pub approval: ExecutionId,
@@ -58,12 +66,16 @@ pub struct Presented {
 
 impl Presented {
     #[must_use]
-    pub fn read(text: &str) -> Option<Self> {
+    pub fn read(ring: &Keyring, text: &str) -> Option<Self> {
         let bytes: [u8; LENGTH] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
-        let (head, tag) = bytes.split_at(LENGTH - 32);
+        let (head, tags) = bytes.split_at(HEAD);
+        let (seal, tag) = tags.split_at(32);
         let &[VERSION, key, ref rest @ ..] = head else {
             return None;
         };
+        if !ring.verify_tag(key, &sealed(head), seal) {
+            return None;
+        }
         let (id, number) = rest.split_at(16);
         Some(Self {
             approval: ExecutionId::from_bytes(id.try_into().ok()?),
@@ -101,7 +113,7 @@ mod tests {
     fn a_link_is_of_exactly_what_it_was_made_for() {
         let ring = Keyring::new([7; 32]);
         let text = claim("ann").token(&ring);
-        let presented = Presented::read(&text).unwrap();
+        let presented = Presented::read(&ring, &text).unwrap();
         assert!(presented.is_of(&claim("ann"), &ring));
         let later = Timestamp(6);
         for other in [
@@ -126,10 +138,15 @@ mod tests {
 
     #[test]
     fn what_has_not_the_form_of_a_link_is_none() {
-        let text = claim("ann").token(&Keyring::new([7; 32]));
+        let ring = Keyring::new([7; 32]);
+        let text = claim("ann").token(&ring);
         let cut = text.get(1..).unwrap();
         for text in ["", "x", "é", cut] {
-            assert!(Presented::read(text).is_none(), "{text}");
+            assert!(Presented::read(&ring, text).is_none(), "{text}");
         }
+        // Any other place in it is another text.
+        assert!(Presented::read(&Keyring::new([8; 32]), &text).is_none());
+        let other = text.replacen('A', "B", 1);
+        assert!(Presented::read(&ring, &other).is_none(), "{other}");
     }
 }

@@ -121,8 +121,8 @@ fn begin(turn: &mut Turn<'_, Approval>, start: Start) -> KernelReply<Reply> {
     if let Some(after) = reminds_after {
         set(turn, REMINDER, now.after_ms(after));
     }
-    if let Some(token) = waiting {
-        turn.watch(WATCH, Generation(0), token);
+    if let Some(address) = waiting {
+        turn.watch(WATCH, Generation(0), address);
     }
     outcome::tell(turn, Notice::Requested);
     invite::invite(turn, Notice::Requested);
@@ -162,11 +162,11 @@ fn due(turn: &mut Turn<'_, Approval>, kind: TimerKind) {
 /// By time nothing is approved: it is rejected, or others are asked first.
 fn expire(turn: &mut Turn<'_, Approval>) {
     let state = turn.state();
-    let first = state.escalated.is_none();
     let again = state.settings.as_ref().filter(|settings| {
-        first && settings.on_expiry == Expiry::Escalate && settings.escalation.is_some()
+        let escalates = settings.on_expiry == Expiry::Escalate && settings.escalation.is_some();
+        escalates && state.due == settings.due
     });
-    // They have as much time as the first ones had.
+    // They have as much time as the first ones had, once, whenever they were asked.
     let time = again.map(|settings| settings.due.since_ms(state.requested));
     match time {
         Some(ms) => escalate(turn, Some(turn.now().after_ms(ms))),
@@ -178,7 +178,9 @@ fn escalate(turn: &mut Turn<'_, Approval>, due: Option<Timestamp>) {
     let state = turn.state();
     let settings = state.settings.as_ref();
     let escalation = settings.and_then(|settings| settings.escalation.clone());
-    let Some(escalation) = escalation.filter(|_| state.escalated.is_none()) else {
+    // Who was asked before the expiry hears by it that there is more time.
+    let wanted = state.escalated.is_none() || due.is_some();
+    let Some(escalation) = escalation.filter(|_| wanted) else {
         return;
     };
     let until = due.unwrap_or(state.due);
@@ -224,7 +226,7 @@ fn requested(turn: &mut Turn<'_, Approval>, request: Request) -> Reply {
             groups,
             digest,
         } => vote::vote(turn, cast, &groups, &digest),
-        Request::Comment(remark) => people::comment(turn, remark),
+        Request::Comment { remark, link } => people::comment(turn, remark, link),
         Request::Delegate {
             by,
             from,

@@ -225,15 +225,15 @@ pub(crate) fn notice(state: &State, notice: Notice, at: Timestamp) -> Option<Val
 /// Brings the outcome to whoever waits: repeated until taken, so that it arrives once.
 fn deliver(turn: &mut Turn<'_, Approval>) {
     let state = turn.state();
-    let token = state
+    let address = state
         .settings
         .as_ref()
         .and_then(|settings| settings.waiting.clone());
-    let (Some(token), Some(result)) = (token, result(state)) else {
+    let (Some(address), Some(result)) = (address, result(state)) else {
         return;
     };
     let outcome = Outcome::Succeeded(Some(Payload::from(result.to_string())));
-    turn.start_task(Task::settling(DELIVERY, token, &outcome));
+    turn.start_task(Task::settling(DELIVERY, address, &outcome));
 }
 
 /// Tells whoever has subscribed to it.

@@ -6,7 +6,7 @@ use crate::event::{Event, Remark, Via};
 use crate::machine::Approval;
 use crate::request::{Person, Refusal, Reply};
 use crate::settings::Approver;
-use crate::state::{LinkState, State};
+use crate::state::State;
 
 const COMMENTS_MAX: u32 = 500;
 pub(crate) const LINKS_MAX: u32 = 500;
@@ -35,10 +35,13 @@ pub(crate) fn over(state: &State) -> Option<Refusal> {
     })
 }
 
-pub(crate) fn comment(turn: &mut Turn<'_, Approval>, remark: Remark) -> Reply {
+pub(crate) fn comment(turn: &mut Turn<'_, Approval>, remark: Remark, link: Option<u32>) -> Reply {
     let state = turn.state();
     if let Some(over) = over(state) {
         return Reply::Refused(over);
+    }
+    if link.is_some_and(|number| !state.is_good(number, &remark.by, turn.now())) {
+        return Reply::Refused(Refusal::DeadLink);
     }
     if state.comments.len() >= COMMENTS_MAX as usize {
         return Reply::Refused(Refusal::TooMany {
@@ -56,7 +59,7 @@ pub(crate) fn comment(turn: &mut Turn<'_, Approval>, remark: Remark) -> Reply {
 
 pub(crate) fn delegate(turn: &mut Turn<'_, Approval>, handing: Handing) -> Reply {
     let state = turn.state();
-    let from = match seat_of(state, &handing) {
+    let from = match seat_of(state, turn.now(), &handing) {
         Ok(from) => from,
         Err(refusal) => return Reply::Refused(refusal),
     };
@@ -75,7 +78,7 @@ pub(crate) fn delegate(turn: &mut Turn<'_, Approval>, handing: Handing) -> Reply
 }
 
 /// The place that is handed on; `None` when one is added beside a group, which keeps its own.
-fn seat_of(state: &State, handing: &Handing) -> Result<Option<Approver>, Refusal> {
+fn seat_of(state: &State, now: Timestamp, handing: &Handing) -> Result<Option<Approver>, Refusal> {
     if let Some(over) = over(state) {
         return Err(over);
     }
@@ -85,11 +88,9 @@ fn seat_of(state: &State, handing: &Handing) -> Result<Option<Approver>, Refusal
     if !may && !handing.reassigns {
         return Err(Refusal::NoDelegation);
     }
-    if let Some(number) = handing.link {
-        let link = state.links.get(&number);
-        if link.is_none_or(|link| link.approver != by.name || link.state != LinkState::Good) {
-            return Err(Refusal::DeadLink);
-        }
+    let link = handing.link;
+    if link.is_some_and(|number| !state.is_good(number, &by.name, now)) {
+        return Err(Refusal::DeadLink);
     }
     if state.delegations >= DELEGATIONS_MAX {
         return Err(Refusal::TooMany {
@@ -120,8 +121,8 @@ fn seat_of(state: &State, handing: &Handing) -> Result<Option<Approver>, Refusal
         return Ok(Some(from));
     }
     let (Approver::User(name) | Approver::Group(name)) = from;
-    // A member of a group brings somebody in beside it.
-    if name == by.name && !state.seats.is_empty() && state.asks(&name, &by.groups) {
+    // A member of a group brings somebody in beside it, and stands back: one place is one vote.
+    if name == by.name && !state.asks_everybody() && state.asks(&name, &by.groups) {
         return Ok(None);
     }
     Err(Refusal::NoSeat { name })

@@ -25,7 +25,11 @@ pub enum Request {
         /// Of what the vote is about, 64 hexadecimal digits.
         digest: String,
     },
-    Comment(Remark),
+    Comment {
+        remark: Remark,
+        /// The link that it came by.
+        link: Option<u32>,
+    },
     Delegate {
         by: Person,
         /// Whose place; one's own when nobody is named.

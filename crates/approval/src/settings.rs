@@ -53,7 +53,7 @@ pub struct Settings {
     /// So long after the request each, in their order.
     pub reminders_ms: Vec<u64>,
     pub escalation: Option<Escalation>,
-    /// The token of whoever waits for the decision.
+    /// Where whoever waits for the decision is: [`everstep_core::token::Token::address`]. Of version 1 it is the token itself.
     pub waiting: Option<String>,
     /// 1 for what is asked for the first time.
     pub round: u32,
@@ -70,7 +70,7 @@ pub struct Settings {
     pub links_ms: Option<u64>,
 }
 
-/// Version 1 ends with `has_form`.
+/// Version 1 ends with `has_form`, and has the token of whoever waits where 2 has their address.
 const VERSION: u8 = 2;
 
 fn approvers(to: &mut Writer, approvers: &[Approver]) {
@@ -126,7 +126,7 @@ impl Settings {
             approvers(to, &escalation.to);
             to.option(escalation.after_ms.as_ref(), |to, ms| to.u64(*ms));
         });
-        to.option(self.waiting.as_ref(), |to, token| to.str(token));
+        to.option(self.waiting.as_ref(), |to, address| to.str(address));
         to.u32(self.round);
         to.option(self.previous.as_ref(), |to, id| to.raw(id.as_bytes()));
         to.str(&self.pages);

@@ -1,6 +1,6 @@
 //! What the journal of an approval adds up to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use everstep_core::{Payload, Stamp, Timestamp};
@@ -74,9 +74,13 @@ pub struct State {
     pub reminded: u32,
     pub escalated: Option<Timestamp>,
     pub ended: Option<Ended>,
+    /// Votes until the end, those that were changed as well.
+    pub cast: u32,
     /// Votes after the end.
     pub late: u32,
     pub delegations: u32,
+    /// Members of groups that have brought somebody in: that one votes for them.
+    pub stand_back: BTreeSet<String>,
 }
 
 impl State {
@@ -93,7 +97,7 @@ impl State {
                 remark: remark.clone(),
                 at: stamp.at,
             }),
-            Event::Delegated { from, to, .. } => self.hand_on(from.as_ref(), to),
+            Event::Delegated { from, to, by, .. } => self.hand_on(from.as_ref(), to, by),
             Event::LinkMade {
                 number,
                 approver,
@@ -110,7 +114,7 @@ impl State {
             }
             Event::Reminded { count } => self.reminded = *count,
             Event::Escalated { to, due } => {
-                self.escalated = Some(stamp.at);
+                self.escalated.get_or_insert(stamp.at);
                 self.due = *due;
                 for approver in to {
                     self.add_seat(approver, None, true);
@@ -147,6 +151,7 @@ impl State {
     }
 
     fn voted(&mut self, cast: &Cast, at: Timestamp) {
+        self.cast = self.cast.saturating_add(1);
         self.votes.retain(|vote| vote.cast.by != cast.by);
         self.votes.push(Vote {
             cast: cast.clone(),
@@ -158,18 +163,34 @@ impl State {
         }
     }
 
-    fn hand_on(&mut self, from: Option<&Approver>, to: &Approver) {
+    fn hand_on(&mut self, from: Option<&Approver>, to: &Approver, by: &str) {
         self.delegations = self.delegations.saturating_add(1);
-        if let Some(from) = from {
-            self.seats.retain(|seat| seat.approver != *from);
-            if let Approver::User(name) = from {
-                let links = self.links.values_mut();
-                for link in links.filter(|link| link.approver == *name) {
-                    link.state = LinkState::Revoked;
-                }
+        match from {
+            Some(from) => self.seats.retain(|seat| seat.approver != *from),
+            None => {
+                self.stand_back.insert(by.to_owned());
             }
         }
         self.add_seat(to, from, false);
+        let seats = &self.seats;
+        let links = self.links.values_mut();
+        for link in links.filter(|link| link.state == LinkState::Good) {
+            let name = &link.approver;
+            let named = || {
+                seats
+                    .iter()
+                    .any(|seat| matches!(&seat.approver, Approver::User(user) if user == name))
+            };
+            let ends = match from {
+                Some(Approver::User(user)) => user == name,
+                // Nobody knows here who was in the group: whoever is asked by name keeps a link.
+                Some(Approver::Group(_)) => !named(),
+                None => name == by,
+            };
+            if ends {
+                link.state = LinkState::Revoked;
+            }
+        }
     }
 
     fn end(
@@ -187,14 +208,29 @@ impl State {
         });
     }
 
+    /// Whether everybody with a name may decide, whoever else is asked later.
+    #[must_use]
+    pub fn asks_everybody(&self) -> bool {
+        let settings = self.settings.as_ref();
+        settings.is_some_and(|settings| settings.approvers.is_empty())
+    }
+
     /// Whether somebody is asked: by name, by a group, or because everybody is.
     #[must_use]
     pub fn asks(&self, name: &str, groups: &[String]) -> bool {
-        self.seats.is_empty()
+        self.asks_everybody()
             || self.seats.iter().any(|seat| match &seat.approver {
                 Approver::User(user) => user == name,
-                Approver::Group(group) => groups.contains(group),
+                Approver::Group(group) => groups.contains(group) && !self.stand_back.contains(name),
             })
+    }
+
+    /// Whether a link still speaks for somebody.
+    #[must_use]
+    pub fn is_good(&self, number: u32, name: &str, now: Timestamp) -> bool {
+        self.links.get(&number).is_some_and(|link| {
+            link.approver == name && link.state == LinkState::Good && now < link.expires
+        })
     }
 
     /// Whether this name asked for it, or had it asked, and may not decide it.
@@ -236,7 +272,7 @@ impl State {
             };
             attributes.insert(format!("approval.{sort}.{name}"), "asked".to_owned());
         }
-        if self.settings.is_some() && self.seats.is_empty() {
+        if self.asks_everybody() {
             attributes.insert("approval.everybody".to_owned(), "asked".to_owned());
         }
         if let Some(previous) = self

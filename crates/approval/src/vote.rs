@@ -7,12 +7,12 @@ use crate::machine::Approval;
 use crate::outcome;
 use crate::people::over;
 use crate::request::{Refusal, Reply};
-use crate::state::{LinkState, State};
+use crate::state::State;
 
 /// So many votes after the end are recorded; who goes on is told what was decided all the same.
 const LATE_MAX: u32 = 100;
 /// So many votes are recorded in all: people may change their mind, but not for ever.
-const VOTES_MAX: usize = 1_000;
+const VOTES_MAX: u32 = 1_000;
 
 pub(crate) fn vote(
     turn: &mut Turn<'_, Approval>,
@@ -55,12 +55,10 @@ fn refusal(
     let name = || cast.by.clone();
     if let Some(number) = cast.link {
         let link = state.links.get(&number);
+        let own = link.is_some_and(|link| link.approver == cast.by);
         // Once all is decided, the answer is what was decided.
-        let good = link.is_some_and(|link| {
-            let open = link.state == LinkState::Good && now < link.expires;
-            link.approver == cast.by && (open || state.ended.is_some())
-        });
-        if !good {
+        let over = own && state.ended.is_some();
+        if !over && !state.is_good(number, &cast.by, now) {
             return Some(Refusal::DeadLink);
         }
     } else if !state.asks(&cast.by, groups) {
@@ -80,9 +78,9 @@ fn refusal(
             named: digest.to_owned(),
         });
     }
-    (state.ended.is_none() && state.votes.len() >= VOTES_MAX).then_some(Refusal::TooMany {
+    (state.ended.is_none() && state.cast >= VOTES_MAX).then_some(Refusal::TooMany {
         what: "votes",
-        max: VOTES_MAX as u32,
+        max: VOTES_MAX,
     })
 }
 

@@ -40,7 +40,7 @@ pub struct Serve {
     /// PEM file of the certificate's private key
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// A proxy in front of this server ends TLS
+    /// A proxy in front of this server ends TLS; --public-url says the address that it is reached by
     #[arg(long)]
     behind_proxy: bool,
     /// What links begin with, when it is not the address listened on: https://everstep.example.org
@@ -196,6 +196,9 @@ impl Serve {
             )
         } else if open && self.behind_proxy {
             "behind a proxy everybody comes from this machine, and there are no keys: `everstep keys create NAME` makes one".to_owned()
+        } else if self.behind_proxy && self.public_url.is_none() {
+            // Links would lead to the address inside, and cookies would not be bound to TLS.
+            "behind a proxy the address that people use is not the one listened on: say it with --public-url https://NAME".to_owned()
         } else if reachable && self.tls_cert.is_none() && !self.behind_proxy {
             format!(
                 "{} is reached from other machines without TLS: give it --tls-cert and --tls-key, or say --behind-proxy when one ends TLS",

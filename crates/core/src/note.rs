@@ -83,10 +83,10 @@ impl Watch {
 }
 
 impl Task {
-    /// A task that settles an operation of another execution by its token. It is repeated until it was taken, and tells back nothing. To be
+    /// A task that settles an operation of another execution, which is named by [`crate::token::Token::address`]. It is repeated until it was taken, and tells back nothing. To be
     /// started after [`Turn::close`] by a machine whose end it is.
     #[must_use]
-    pub fn settling(operation: Operation, token: String, outcome: &Outcome) -> Self {
+    pub fn settling(operation: Operation, address: String, outcome: &Outcome) -> Self {
         let mut to = Writer::versioned();
         outcome.encode(&mut to);
         Self {
@@ -94,7 +94,7 @@ impl Task {
             generation: Generation(0),
             target: Target {
                 kind: TargetKind::Token,
-                address: token,
+                address,
             },
             payload: TaskPayload::Stored(Payload::Inline(to.finish())),
             timeout_ms: None,
@@ -165,16 +165,16 @@ impl<M: Machine> Turn<'_, M> {
         settlement
     }
 
-    /// Asks to be told when the operation that `token` settles is closed, by whomever. `operation`, which this opens, is settled then: with
-    /// the name of the settlement that the token would get.
-    pub fn watch(&mut self, operation: Operation, generation: Generation, token: String) {
+    /// Asks to be told when the operation at this [`crate::token::Token::address`] is closed, by whomever. `operation`, which this opens, is
+    /// settled then: with the name of the settlement that the token would get.
+    pub fn watch(&mut self, operation: Operation, generation: Generation, address: String) {
         self.open(operation, generation);
         self.start_task(Task {
             operation,
             generation,
             target: Target {
                 kind: TargetKind::Watch,
-                address: token,
+                address,
             },
             payload: TaskPayload::Stored(Payload::Inline(Bytes::new())),
             timeout_ms: None,

@@ -24,9 +24,9 @@ pub enum TargetKind {
     Service = 8,
     /// A log that hears what an execution did.
     Log = 9,
-    /// An operation of another execution, which is settled by its token.
+    /// An operation of another execution, which is settled. The address is that of its token; tasks of before have the token itself.
     Token = 10,
-    /// An operation of another execution, which is asked by its token to tell of its end.
+    /// An operation of another execution, which is asked to tell of its end. Addressed in the same way.
     Watch = 11,
     /// The one who has asked for that.
     Watcher = 12,

@@ -45,10 +45,10 @@ pub(crate) enum Content {
         /// Somebody else has started the child for the parent, which hears of that first.
         after_start: bool,
     },
-    /// Settle an operation of another execution by its token.
-    Settle { token: String, outcome: Outcome },
-    /// Ask the execution whose operation this token settles to tell of its closing.
-    Watch { token: String },
+    /// Settle an operation of another execution.
+    Settle { address: String, outcome: Outcome },
+    /// Ask the execution of this operation to tell of its closing.
+    Watch { address: String },
     /// Tell a watcher that what it watches has closed, and how.
     Told {
         watcher: Parent,
@@ -153,9 +153,9 @@ async fn deliver(handle: &Handle, message: &Message) -> Result<(), Error> {
             };
             tell(handle, parent, with).await
         }
-        Content::Settle { token, outcome } => settle(handle, token, outcome).await,
-        Content::Watch { token } => {
-            let settlement = watch(handle, token, &message.sender()).await?;
+        Content::Settle { address, outcome } => settle(handle, address, outcome).await,
+        Content::Watch { address } => {
+            let settlement = watch(handle, address, &message.sender()).await?;
             if settlement == Settlement::Applied {
                 return Ok(());
             }
@@ -175,34 +175,45 @@ fn closed(settlement: Settlement) -> SettleWith {
     SettleWith::Succeeded(Some(name.into()))
 }
 
-fn read(handle: &Handle, token: &str) -> Result<Token, Error> {
-    let callback = handle.verify(Purpose::Callback, token);
-    callback.or_else(|_| handle.verify(Purpose::Task, token))
+/// The operation at an address. What was written before there were addresses has a token in their place.
+fn read(handle: &Handle, address: &str) -> Result<Token, Error> {
+    if let Some(named) = Token::from_address(address) {
+        return Ok(named);
+    }
+    let callback = handle.verify(Purpose::Callback, address);
+    callback.or_else(|_| handle.verify(Purpose::Task, address))
 }
 
 /// However it is answered, it has arrived: what is not wanted any more lies among the dead letters, and an execution that is gone waits for nothing.
-async fn settle(handle: &Handle, token: &str, outcome: &Outcome) -> Result<(), Error> {
-    let purpose = read(handle, token)?.purpose;
+async fn settle(handle: &Handle, address: &str, outcome: &Outcome) -> Result<(), Error> {
+    let Token {
+        purpose,
+        execution,
+        operation,
+        generation,
+        position,
+    } = read(handle, address)?;
+    let token = handle.token(purpose, execution, operation, generation, position);
     let source = Source::new(Via::Approval);
     let with = match outcome {
         Outcome::Succeeded(Some(Payload::Inline(bytes))) => {
             SettleWith::Succeeded(Some(bytes.clone()))
         }
-        // A machine that settles others by their tokens has its result in hand.
+        // A machine that settles others has its result in hand.
         Outcome::Succeeded(_) => SettleWith::Succeeded(None),
         Outcome::Failed(failure) => SettleWith::Failed(failure.clone()),
         Outcome::TimedOut(failure) => SettleWith::TimedOut(failure.clone()),
         Outcome::Stopped(failure) => SettleWith::Stopped(failure.clone()),
     };
-    match handle.settle_from(purpose, token, with, source).await {
+    match handle.settle_from(purpose, &token, with, source).await {
         Ok(_) | Err(Error::UnknownExecution { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
 /// How the operation stands that is to be watched: [`Settlement::Applied`] when its closing will be told.
-async fn watch(handle: &Handle, token: &str, watcher: &Parent) -> Result<Settlement, Error> {
-    let token = read(handle, token)?;
+async fn watch(handle: &Handle, address: &str, watcher: &Parent) -> Result<Settlement, Error> {
+    let token = read(handle, address)?;
     match handle.watch(&token, watcher.clone()).await {
         Err(Error::UnknownExecution { .. }) => Ok(Settlement::Closed),
         settlement => settlement,

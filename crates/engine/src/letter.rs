@@ -132,6 +132,9 @@ pub struct LetterOptions {
     pub dead_retention_ms: u64,
     pub dead_max: usize,
     pub dead_bytes_max: u64,
+    /// Of those, answers for nobody: anybody may send them, so they must not push out the others.
+    pub orphans_max: usize,
+    pub orphan_bytes_max: u64,
 }
 
 impl Default for LetterOptions {
@@ -143,6 +146,8 @@ impl Default for LetterOptions {
             dead_retention_ms: 14 * 24 * 3_600_000,
             dead_max: 10_000,
             dead_bytes_max: 256 * 1024 * 1024,
+            orphans_max: 1_000,
+            orphan_bytes_max: 32 * 1024 * 1024,
         }
     }
 }

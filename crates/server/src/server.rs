@@ -88,10 +88,11 @@ impl Server {
             };
             format!("{scheme}://{address}")
         });
+        let now = handle.clock().now();
         let app = App {
             handle,
             base: base.trim_end_matches('/').into(),
-            callbacks: options.traffic.state(&options.callbacks),
+            callbacks: options.traffic.state(&options.callbacks, now),
             options: Arc::new(options),
             queries: Arc::default(),
             redrives: Arc::default(),

@@ -6,6 +6,10 @@
     reason = "helpers of tests may fail as tests do"
 )]
 
+#[path = "server/approval_people.rs"]
+mod approval_people;
+#[path = "server/approvals.rs"]
+mod approvals;
 #[path = "server/artifacts.rs"]
 mod artifacts;
 #[path = "server/callbacks.rs"]
@@ -36,6 +40,8 @@ mod letters;
 mod logs;
 #[path = "server/native.rs"]
 mod native;
+#[path = "server/onlookers.rs"]
+mod onlookers;
 #[path = "server/rest.rs"]
 mod rest;
 #[path = "server/states.rs"]

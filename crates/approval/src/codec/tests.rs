@@ -168,3 +168,33 @@ fn the_numbers_of_events_are_fixed() {
     }));
     assert_eq!(voted[..], [2, 1, b'a', 3, 0, 0, 4, 0, 1, 7]);
 }
+
+/// Settings of version 1 have the token of whoever waits where those of now have its address.
+#[test]
+fn settings_of_before_are_still_read() {
+    let mut to = Writer::new();
+    to.u8(1);
+    to.str("Publish?");
+    to.raw(&[7; 32]);
+    // Nobody asks, everybody may decide.
+    for _ in 0..2 {
+        to.bool(false);
+    }
+    to.list(&[] as &[u8], |_, _| {});
+    to.u32(2);
+    to.u32(1);
+    to.bool(false);
+    to.bool(true);
+    to.u64(9);
+    to.u8(1);
+    to.list(&[] as &[u64], |to, ms| to.u64(*ms));
+    to.bool(false);
+    to.option(Some(&"AQED"), |to, token| to.str(token));
+    to.u32(1);
+    to.bool(false);
+    to.str("http://a/");
+    to.bool(false);
+    let read = Settings::decode(&to.finish()).expect("settings");
+    assert_eq!((read.quorum, read.waiting.as_deref()), (2, Some("AQED")));
+    assert_eq!(read.encode()[0], 2, "what is written now says so");
+}

@@ -1,9 +1,9 @@
 //! Links decide once.
 
-use everstep_approval::{Decision, Refusal, Reply, Request, Verdict, Via};
+use everstep_approval::{Approver, Decision, Refusal, Remark, Reply, Request, Verdict, Via};
 use everstep_core::Timestamp;
 
-use crate::rig::{HOUR, Rig, cast, person, settings};
+use crate::rig::{HOUR, Rig, cast, person, settings, user};
 
 fn make(rig: &mut Rig, approver: &str, by: &str) -> Reply {
     let expires = Timestamp(rig.now + HOUR);
@@ -55,6 +55,100 @@ fn a_link_dies_with_its_time_its_place_and_the_decision() {
             ..
         }
     ));
+}
+
+/// What somebody can do by a link beside voting.
+fn others(rig: &mut Rig, link: u32) -> [Reply; 2] {
+    let remark = Remark {
+        by: "ann".to_owned(),
+        text: "Why?".to_owned(),
+        asks: true,
+        via: Via::Link,
+        peer: None,
+    };
+    let said = rig.ask(Request::Comment {
+        remark,
+        link: Some(link),
+    });
+    let handed = rig.ask(Request::Delegate {
+        by: person("ann"),
+        from: None,
+        to: user("mallory"),
+        reassigns: false,
+        comment: None,
+        via: Via::Link,
+        peer: None,
+        link: Some(link),
+    });
+    [said, handed]
+}
+
+#[test]
+fn a_dead_link_neither_asks_nor_hands_on() {
+    let dead = || Reply::Refused(Refusal::DeadLink);
+    let mut settings = settings();
+    settings.quorum = 3;
+    // Expired.
+    let mut rig = Rig::new(&settings);
+    make(&mut rig, "ann", "root");
+    rig.pass(HOUR);
+    assert_eq!(others(&mut rig, 1), [dead(), dead()]);
+    // Used.
+    make(&mut rig, "ann", "root");
+    rig.vote(by_link("ann", 2));
+    assert_eq!(others(&mut rig, 2), [dead(), dead()]);
+    // Somebody else's, and none.
+    make(&mut rig, "bob", "root");
+    assert_eq!(others(&mut rig, 3), [dead(), dead()]);
+    assert_eq!(others(&mut rig, 9), [dead(), dead()]);
+    // Revoked.
+    let mut rig = Rig::new(&settings);
+    make(&mut rig, "ann", "root");
+    rig.hand_on("root", Some("ann"), "dora", true);
+    assert_eq!(others(&mut rig, 1), [dead(), dead()]);
+    let events = rig.events();
+    assert_eq!(
+        events,
+        ["ApprovalRequested", "ApprovalLinkMade", "ApprovalDelegated"]
+    );
+    // A good one does both.
+    let mut rig = Rig::new(&settings);
+    make(&mut rig, "ann", "root");
+    let done = || Reply::Recorded(None);
+    assert_eq!(others(&mut rig, 1), [done(), done()]);
+}
+
+#[test]
+fn links_of_a_group_die_with_its_place() {
+    let mut settings = settings();
+    settings.quorum = 3;
+    let mut rig = Rig::new(&settings);
+    let mut fred = person("fred");
+    fred.groups.push("board".to_owned());
+    let expires = Timestamp(rig.now + HOUR);
+    rig.ask(Request::MakeLink {
+        approver: fred,
+        expires,
+        by: "root".to_owned(),
+    });
+    make(&mut rig, "ann", "root");
+    let reply = rig.ask(Request::Delegate {
+        by: person("root"),
+        from: Some(Approver::Group("board".to_owned())),
+        to: user("dora"),
+        reassigns: true,
+        comment: None,
+        via: Via::Api,
+        peer: None,
+        link: None,
+    });
+    assert_eq!(reply, Reply::Recorded(None));
+    assert_eq!(rig.refused(by_link("fred", 1)), Refusal::DeadLink);
+    assert_eq!(
+        rig.vote(by_link("ann", 2)),
+        Reply::Recorded(None),
+        "she is asked by name"
+    );
 }
 
 #[test]

@@ -94,6 +94,35 @@ fn an_expiry_that_escalates_gives_the_same_time_again_and_then_rejects() {
 }
 
 #[test]
+fn whoever_was_asked_early_has_the_same_time_again_as_well_and_once() {
+    let mut settings = settings();
+    settings.on_expiry = Expiry::Escalate;
+    settings.escalation = Some(Escalation {
+        to: vec![user("chief")],
+        after_ms: Some(2 * HOUR),
+    });
+    let mut rig = Rig::new(&settings);
+    rig.pass(2 * HOUR);
+    let early = rig.described().state.escalated;
+    rig.pass(22 * HOUR);
+    assert_eq!(rig.status(), Status::Running);
+    let state = rig.described().state;
+    assert_eq!(state.due, Timestamp(BEGIN + 48 * HOUR));
+    assert_eq!((state.escalated, state.seats.len()), (early, 4));
+    rig.pass(24 * HOUR);
+    assert_eq!(rig.result()["decision"], "EXPIRED");
+    assert_eq!(
+        rig.events(),
+        [
+            "ApprovalRequested",
+            "ApprovalEscalated",
+            "ApprovalEscalated",
+            "ApprovalExpired"
+        ]
+    );
+}
+
+#[test]
 fn the_view_shows_what_is_waited_for_and_who_voted() {
     let mut settings = settings();
     settings.quorum = 2;

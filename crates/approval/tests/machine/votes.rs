@@ -1,7 +1,9 @@
 //! Who decides, and when it is decided.
 
+use std::collections::BTreeMap;
+
 use everstep_approval::{Decision, Refusal, Reply, Request, Verdict, Via};
-use everstep_core::Status;
+use everstep_core::{Answer, Input, Status, Timestamp};
 use serde_json::json;
 
 use crate::rig::{Rig, cast, digest, id, settings};
@@ -63,6 +65,34 @@ fn so_many_as_the_quorum_have_to_approve_and_each_person_counts_once() {
         Reply::Recorded(Some(Decision::Approved))
     );
     assert_eq!(rig.result()["approved_by"], "ann, bob");
+}
+
+#[test]
+fn a_mind_is_changed_so_often_and_no_more() {
+    let mut settings = settings();
+    (settings.quorum, settings.quorum_against) = (2, 2);
+    let mut rig = Rig::new(&settings);
+    // Not replayed after each: a thousand times a thousand events take seconds.
+    let mut vote = |verdict: Verdict| {
+        let request = Request::Vote {
+            cast: cast("ann", verdict),
+            groups: Vec::new(),
+            digest: digest().hex(),
+        };
+        let (now, input) = (Timestamp(rig.now), Input::Request(request));
+        match rig.cell.turn(now, 7, &BTreeMap::new(), input).0 {
+            Answer::Own(reply) => reply,
+            other => panic!("{other:?}"),
+        }
+    };
+    let verdicts = [Verdict::Approve, Verdict::Reject];
+    for verdict in verdicts.into_iter().cycle().take(1_000) {
+        assert_eq!(vote(verdict), Reply::Recorded(None));
+    }
+    assert!(matches!(
+        vote(Verdict::Approve),
+        Reply::Refused(Refusal::TooMany { what: "votes", .. })
+    ));
 }
 
 #[test]

@@ -47,3 +47,21 @@ fn the_same_fields_give_the_same_token() {
     let token = token(Purpose::Callback, 9, 1, 0, 0);
     assert_eq!(ring.sign(&token), ring.clone().sign(&token));
 }
+
+#[test]
+fn an_address_names_the_operation_and_is_no_token() {
+    let ring = Keyring::new([3; 32]);
+    for purpose in [Purpose::Callback, Purpose::Task] {
+        let token = token(purpose, 1, 2, 3, 0);
+        let address = token.address().expect("it settles something");
+        assert_eq!(Token::from_address(&address), Some(token));
+        assert_eq!(ring.verify(purpose, &address), Err(InvalidToken));
+        assert_eq!(Token::from_address(&ring.sign(&token)), None);
+    }
+    for purpose in [Purpose::Position, Purpose::Push] {
+        assert_eq!(token(purpose, 1, 2, 3, 4).address(), None);
+    }
+    for wrong in ["callback:", "task:a.b.c", "push:x.1.0", "callback"] {
+        assert_eq!(Token::from_address(wrong), None, "{wrong}");
+    }
+}

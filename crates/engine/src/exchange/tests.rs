@@ -143,9 +143,15 @@ impl World {
     }
 }
 
-fn watch(token: &str) -> Content {
-    let token = token.to_owned();
-    Content::Watch { token }
+fn watch(address: &str) -> Content {
+    let address = address.to_owned();
+    Content::Watch { address }
+}
+
+/// What is written now in the place of a token.
+fn address(handle: &Handle, token: &str) -> String {
+    let token = handle.verify(Purpose::Callback, token).expect("a token");
+    token.address().expect("it settles something")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,9 +160,9 @@ async fn a_watcher_hears_when_what_it_watches_is_settled_by_another() {
     let (watched, token) = world.waiting("watched").await;
     let (watcher, _) = world.waiting("watcher").await;
     let handle = world.handle.clone();
-    for _ in 0..2 {
-        // It may come twice.
-        let message = World::message(&watcher, watch(&token));
+    // It may come twice, and from before an upgrade.
+    for named in [token.clone(), address(&handle, &token)] {
+        let message = World::message(&watcher, watch(&named));
         deliver(&handle, &message).await.expect("delivered");
     }
     assert!(world.is_open(&watcher).await);
@@ -207,13 +213,15 @@ async fn a_settle_by_token_is_taken_once_and_seen_when_it_is_late() {
     let (place, token) = world.waiting("a").await;
     let (sender, _) = world.waiting("b").await;
     let handle = world.handle.clone();
-    let settle = |text: &'static str| {
+    let settle = |text: &'static str, address: &str| {
         let outcome = Outcome::Succeeded(Some(text.into()));
-        let token = token.clone();
-        World::message(&sender, Content::Settle { token, outcome })
+        let address = address.to_owned();
+        World::message(&sender, Content::Settle { address, outcome })
     };
-    for text in ["1", "1", "2"] {
-        deliver(&handle, &settle(text)).await.expect("arrived");
+    let named = address(&handle, &token);
+    for (text, named) in [("1", &named), ("1", &token), ("2", &named)] {
+        let arrived = deliver(&handle, &settle(text, named)).await;
+        arrived.expect("arrived");
     }
     let attempts = handle.attempts_of(place.execution, Operation(1)).await;
     let attempts = attempts.expect("attempts");

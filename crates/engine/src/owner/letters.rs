@@ -277,7 +277,7 @@ impl Owner {
             }
             Settlement::Unknown => topic::CALLBACK_ORPHAN,
         };
-        // What is replayed lies among the letters already, and what drives an agent has nobody to be told.
+        // What is replayed lies among the letters already.
         if matches!(attempt.source.via, Via::Replay) {
             return;
         }

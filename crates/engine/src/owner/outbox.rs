@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use everstep_core::{LetterId, Timestamp};
 
 use crate::LetterOptions;
-use crate::letter::{Counters, Letter};
+use crate::letter::{Counters, Letter, topic};
 
 /// A letter that is to be delivered. The rest of it lies in the store.
 pub(super) struct Waiting {
@@ -24,6 +24,8 @@ pub(super) struct Waiting {
 pub(super) struct Grave {
     bytes: u64,
     keeps_blob: bool,
+    /// It came from somebody who has proven nothing.
+    is_orphan: bool,
 }
 
 /// The letters of one topic.
@@ -40,6 +42,9 @@ pub(super) struct Letters {
     piles: BTreeMap<String, Pile>,
     pub dead: BTreeMap<LetterId, Grave>,
     dead_bytes: u64,
+    /// Of the dead, those that anybody may have sent.
+    orphans: BTreeSet<LetterId>,
+    orphan_bytes: u64,
     /// The time of the last letter and its place in it.
     last: (Timestamp, u64),
     pub counters: Arc<Counters>,
@@ -53,6 +58,8 @@ impl Letters {
             piles: BTreeMap::new(),
             dead: BTreeMap::new(),
             dead_bytes: 0,
+            orphans: BTreeSet::new(),
+            orphan_bytes: 0,
             last: (Timestamp(0), 0),
             counters: Arc::default(),
         }
@@ -156,6 +163,9 @@ impl Letters {
         }
         if let Some(grave) = self.dead.remove(&id) {
             self.dead_bytes = self.dead_bytes.saturating_sub(grave.bytes);
+            if grave.is_orphan && self.orphans.remove(&id) {
+                self.orphan_bytes = self.orphan_bytes.saturating_sub(grave.bytes);
+            }
             keeps_blob = grave.keeps_blob;
         }
         keeps_blob
@@ -163,19 +173,35 @@ impl Letters {
 
     pub(super) fn bury(&mut self, letter: &Letter) {
         self.forget(letter.id);
-        let (bytes, keeps_blob) = (letter.weight(), letter.keeps_blob());
-        self.dead.insert(letter.id, Grave { bytes, keeps_blob });
-        self.dead_bytes += bytes;
+        let grave = Grave {
+            bytes: letter.weight(),
+            keeps_blob: letter.keeps_blob(),
+            is_orphan: letter.topic == topic::CALLBACK_ORPHAN,
+        };
+        self.dead.insert(letter.id, grave);
+        self.dead_bytes += grave.bytes;
+        if grave.is_orphan {
+            self.orphans.insert(letter.id);
+            self.orphan_bytes += grave.bytes;
+        }
     }
 
-    /// The oldest of the dead, when there are more than may be kept.
+    /// Which of the dead goes when there are more than may be kept: the oldest, and of what anybody may send before all others.
     pub(super) fn surplus(&self) -> Option<LetterId> {
         let options = &self.options;
         let too_many =
             self.dead.len() > options.dead_max || self.dead_bytes > options.dead_bytes_max;
+        let too_many_orphans = self.orphans.len() > options.orphans_max
+            || self.orphan_bytes > options.orphan_bytes_max;
         // The last one stays whatever its size: it has just been said that it is kept.
-        let oldest = self.dead.first_key_value().filter(|_| self.dead.len() > 1);
-        oldest.map(|(id, _)| *id).filter(|_| too_many)
+        if too_many_orphans && self.orphans.len() > 1 {
+            return self.orphans.first().copied();
+        }
+        if !too_many || self.dead.len() <= 1 {
+            return None;
+        }
+        let oldest = self.dead.keys().next();
+        self.orphans.first().or(oldest).copied()
     }
 
     pub(super) fn count(&self) {

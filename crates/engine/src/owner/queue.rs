@@ -237,12 +237,12 @@ fn between(task: &Task) -> Option<Content> {
     let TaskPayload::Stored(Payload::Inline(payload)) = &task.payload else {
         return None;
     };
-    let token = task.target.address.clone();
+    let address = task.target.address.clone();
     match task.target.kind {
-        TargetKind::Watch => Some(Content::Watch { token }),
+        TargetKind::Watch => Some(Content::Watch { address }),
         TargetKind::Token => {
             let outcome = Task::decode_outcome(payload).ok()?;
-            Some(Content::Settle { token, outcome })
+            Some(Content::Settle { address, outcome })
         }
         TargetKind::Watcher => {
             let (watcher, settlement) = Task::decode_watcher(payload).ok()?;

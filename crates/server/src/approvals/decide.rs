@@ -5,7 +5,9 @@ use axum::body::Body;
 use axum::extract::{Extension, FromRequestParts, Path, State};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use everstep_approval::{Cast, Decision, Described, Person, Remark, Reply, Request, Verdict, Via};
+use everstep_approval::{
+    Cast, Decision, Described, Person, Remark, Reply, Request, Settings, Verdict, Via,
+};
 use everstep_core::ExecutionId;
 use hyper::http::request::Parts;
 use serde::Deserialize;
@@ -20,6 +22,8 @@ use crate::rest::{Problem, read_json};
 
 /// Of a comment, a reason or feedback.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
+/// Of the values of a form, however they come.
+pub(super) const FORM_BYTES_MAX: usize = 256 * 1024;
 
 /// How a request came.
 pub(super) struct Way {
@@ -158,7 +162,7 @@ fn odd() -> Problem {
     )
 }
 
-/// The form's values, once they fit. They are asked for only where it is approved; what is said after the end is not checked any more.
+/// The form's values, once they fit. They are asked for only where it is approved.
 async fn checked(
     app: &App,
     id: ExecutionId,
@@ -176,16 +180,30 @@ async fn checked(
             )),
         };
     }
-    let open = described.state.ended.is_none();
-    let needed = said.verdict == Verdict::Approve;
-    if open && (needed || said.form.is_some()) {
-        let input = content(app, id, described).await?;
-        let schema = input.pointer("/content/form").unwrap_or(&Value::Null);
-        let values = said.form.clone().unwrap_or_else(|| json!({}));
-        form::check_values(schema, &values)?;
-    }
     let values = said.form.as_ref().filter(|values| !values.is_null());
-    Ok(values.map(|values| Bytes::from(everstep_approval::canonical(values))))
+    let written = values.map(|values| Bytes::from(everstep_approval::canonical(values)));
+    if written
+        .as_ref()
+        .is_some_and(|form| form.len() > FORM_BYTES_MAX)
+    {
+        return Err(Problem::new(
+            Code::TooLarge,
+            format!("The values of a form have at most {FORM_BYTES_MAX} bytes"),
+        ));
+    }
+    let needed = said.verdict == Verdict::Approve;
+    if !needed && said.form.is_none() {
+        return Ok(None);
+    }
+    let input = content(app, id, described).await?;
+    let schema = input.pointer("/content/form").unwrap_or(&Value::Null);
+    let values = said.form.clone().unwrap_or_else(|| json!({}));
+    match form::check_values(schema, &values) {
+        Ok(()) => Ok(written),
+        // Whoever comes too late is told what was decided. What does not fit is not kept.
+        Err(_) if described.state.ended.is_some() => Ok(None),
+        Err(problem) => Err(problem),
+    }
 }
 
 #[derive(Deserialize)]
@@ -208,7 +226,8 @@ pub(super) async fn comment(
     let request: CommentIn = read_json(&app, body).await?;
     let person = person(&app, &caller, request.by, Vec::new())?;
     let id = find(&app, &name).await?;
-    remark(&app, id, person, way, (request.text, request.asks)).await?;
+    let said = (request.text, request.asks);
+    remark(&app, id, person, (way, None), said).await?;
     Ok(Json(whole(&app, id).await?).into_response())
 }
 
@@ -216,7 +235,7 @@ pub(super) async fn remark(
     app: &App,
     id: ExecutionId,
     person: Person,
-    way: Way,
+    (way, link): (Way, Option<u32>),
     (said, asks): (String, bool),
 ) -> Result<(), Problem> {
     let text = text(Some(said))?
@@ -228,7 +247,7 @@ pub(super) async fn remark(
         via: way.via,
         peer: way.peer,
     };
-    plain(app, id, Request::Comment(remark)).await
+    plain(app, id, Request::Comment { remark, link }).await
 }
 
 /// Something that is recorded or refused.
@@ -283,6 +302,49 @@ struct CancelIn {
     by: Option<String>,
 }
 
+const NOT_YOURS: &str =
+    "Whoever asked, or an administrator, takes an approval back; whoever is asked rejects it";
+
+fn is_asker(settings: &Settings, name: &str) -> bool {
+    let mut names = settings.requester.iter().chain(&settings.starter);
+    names.any(|asker| asker == name)
+}
+
+/// Stopping an approval is taking it back: whoever may not do the one may not do the other, and the audit has the name.
+pub(crate) async fn stop(
+    app: &App,
+    caller: &Caller,
+    id: ExecutionId,
+    why: Option<&str>,
+) -> Result<(), Problem> {
+    let described = describe(app, id).await?;
+    if described.state.ended.is_some() {
+        return Ok(());
+    }
+    let by = match caller {
+        Caller::Key { name, .. } => Some(name.clone()),
+        Caller::Anyone | Caller::Nobody | Caller::Worker { .. } => None,
+    };
+    let settings = described.state.settings.as_ref();
+    let own = by
+        .as_ref()
+        .is_some_and(|name| settings.is_some_and(|settings| is_asker(settings, name)));
+    if !own && !caller.may(Need::Administer) {
+        return Err(Problem::new(Code::NotAllowed, NOT_YOURS));
+    }
+    let reason = text(why.map(str::to_owned))?.unwrap_or_else(|| "It was stopped".to_owned());
+    let cancelled = Request::Cancel {
+        reason,
+        by,
+        via: Via::Api,
+    };
+    match plain(app, id, cancelled).await {
+        // Somebody else was faster.
+        Err(problem) if problem.code == Code::Decided => Ok(()),
+        done => done,
+    }
+}
+
 /// Whoever asked takes it back, or an administrator does: whoever is asked rejects instead.
 pub(super) async fn cancel(
     State(app): State<App>,
@@ -296,15 +358,9 @@ pub(super) async fn cancel(
     let id = find(&app, &name).await?;
     let described = describe(&app, id).await?;
     let settings = described.state.settings.as_ref();
-    let own = settings.is_some_and(|settings| {
-        let mut names = settings.requester.iter().chain(&settings.starter);
-        names.any(|name| *name == person.name)
-    });
+    let own = settings.is_some_and(|settings| is_asker(settings, &person.name));
     if !own && !caller.may(Need::Administer) {
-        return Err(Problem::new(
-            Code::NotAllowed,
-            "Whoever asked, or an administrator, takes an approval back; whoever is asked rejects it",
-        ));
+        return Err(Problem::new(Code::NotAllowed, NOT_YOURS));
     }
     let reason = text(Some(request.reason))?.unwrap_or_else(|| "It was taken back".to_owned());
     let cancelled = Request::Cancel {

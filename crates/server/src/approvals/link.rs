@@ -33,7 +33,7 @@ pub(super) struct Opened {
 
 /// Whether a text is a link of ours, and what it leads to; the same `None` for every text that is not.
 pub(super) async fn open(app: &App, text: &str) -> Result<Option<Opened>, Problem> {
-    let Some(presented) = Presented::read(text) else {
+    let Some(presented) = Presented::read(app.handle.keyring(), text) else {
         return Ok(None);
     };
     let (id, number) = (presented.approval, presented.number);

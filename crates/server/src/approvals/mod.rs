@@ -24,7 +24,7 @@ use everstep_core::ExecutionId;
 use everstep_engine::{APPROVAL, Error};
 use serde_json::Value;
 
-use crate::door::Caller;
+use crate::door::{Caller, Need};
 use crate::errors::Code;
 use crate::executions;
 use crate::http::App;
@@ -32,6 +32,7 @@ use crate::options::Options;
 use crate::rest::{Problem, time};
 
 pub(crate) use audit::history_event;
+pub(crate) use decide::stop;
 pub(crate) use page::answers as is_page;
 
 pub(crate) fn routes() -> Router<App> {
@@ -113,14 +114,14 @@ async fn content(app: &App, id: ExecutionId, described: &Described) -> Result<Va
     Ok(serde_json::from_slice(&bytes).unwrap_or_default())
 }
 
-/// No function ends what people are asked: a gate that its own agent can take away is none.
-pub(crate) async fn may_stop(app: &App, caller: &Caller, id: ExecutionId) -> Result<(), Problem> {
-    let is_worker = matches!(caller, Caller::Worker { .. });
-    if is_worker && app.handle.row(id).await?.machine == APPROVAL {
-        let text = "Functions do not take approvals back: people, or the end of whoever waits, do";
-        return Err(Problem::new(Code::NotAllowed, text));
+/// The audit goes with an approval: who may take it away is an administrator.
+pub(crate) async fn may_delete(app: &App, caller: &Caller, id: ExecutionId) -> Result<(), Problem> {
+    if caller.may(Need::Administer) || app.handle.row(id).await?.machine != APPROVAL {
+        return Ok(());
     }
-    Ok(())
+    let text =
+        "An approval's audit goes with it: an administrator deletes it, or its retention does";
+    Err(Problem::new(Code::NotAllowed, text))
 }
 
 fn refused(refusal: Refusal) -> Problem {

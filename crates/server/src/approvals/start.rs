@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse as _, Response};
 use everstep_approval::{APPROVAL_DEFINITION, Approver, Escalation, Expiry, Settings};
-use everstep_core::token::Purpose;
+use everstep_core::token::{Purpose, Token};
 use everstep_core::{Definition, Digest, ExecutionId, Timestamp};
 use everstep_engine::{APPROVAL, Error, StartExecution};
 use hyper::{HeaderMap, StatusCode};
@@ -145,16 +145,17 @@ async fn begin(app: &App, caller: &Caller, request: Start) -> Result<(ExecutionI
     }
     let asked = asked(&request);
     let (now, open) = (app.handle.clock().now(), app.options.door.open);
+    let token = request.callback.clone();
     let mut settings = settings(now, (caller, open), request, digest)?;
     (settings.round, settings.previous, settings.links_ms) = (round, previous, links_ms);
     settings.workflow = workflow(app, &content, callback.as_ref()).await?;
-    settings.waiting = callback.map(|(token, _)| token);
+    settings.waiting = callback.as_ref().and_then(Token::address);
     settings.pages = format!("{}/approvals/", app.base);
     let whole = json!({
         "content": content, "asked": asked, "requester": settings.requester, "starter": settings.starter,
         "previous": previous.map(|id| id.to_string()),
         // Not the token itself: only what tells one from another.
-        "callback": settings.waiting.as_deref().map(|token| Digest::of(token.as_bytes()).hex()),
+        "callback": token.map(|token| Digest::of(token.as_bytes()).hex()),
     });
     let start = StartExecution {
         definition: Definition {
@@ -226,7 +227,7 @@ fn links(links: Option<&Links>) -> Result<Option<u64>, Problem> {
 async fn workflow(
     app: &App,
     content: &Value,
-    callback: Option<&(String, ExecutionId)>,
+    callback: Option<&Token>,
 ) -> Result<Option<String>, Problem> {
     let named = content
         .pointer("/details/workflow_id")
@@ -234,7 +235,7 @@ async fn workflow(
     let named = named.filter(|name| !name.is_empty() && name.len() <= WORKFLOW_BYTES_MAX);
     match (named, callback) {
         (Some(name), _) => Ok(Some(name.to_owned())),
-        (None, Some((_, waiting))) => match app.handle.row(*waiting).await {
+        (None, Some(waiting)) => match app.handle.row(waiting.execution).await {
             Ok(row) => Ok(Some(row.name)),
             // It has ended meanwhile: the approval will find that out by itself.
             Err(Error::UnknownExecution { .. }) => Ok(None),
@@ -279,12 +280,8 @@ fn content(request: &Start) -> Result<Value, Problem> {
     }))
 }
 
-/// The token that the decision settles, and of whom. A worker asks for its own executions alone.
-fn callback(
-    app: &App,
-    caller: &Caller,
-    token: Option<&str>,
-) -> Result<Option<(String, ExecutionId)>, Problem> {
+/// What the decision settles. A worker asks for its own executions alone.
+fn callback(app: &App, caller: &Caller, token: Option<&str>) -> Result<Option<Token>, Problem> {
     let Some(token) = token else {
         return Ok(None);
     };
@@ -304,7 +301,7 @@ fn callback(
                 "A function asks people for its own executions alone",
             ))
         }
-        _ => Ok(Some((token.to_owned(), verified.execution))),
+        _ => Ok(Some(verified)),
     }
 }
 

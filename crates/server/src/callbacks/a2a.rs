@@ -9,11 +9,12 @@ use axum::response::Response;
 use bytes::Bytes;
 use everstep_core::Settlement;
 use everstep_core::token::Purpose;
-use everstep_engine::{Error, Via};
+use everstep_engine::{Error, Source, Via};
 use hyper::http::request::Parts;
 use hyper::{Request, StatusCode};
 use serde_json::json;
 
+use super::address::Address;
 use super::events::Received;
 use super::intake;
 use super::moved;
@@ -36,7 +37,12 @@ pub(super) async fn receive(State(app): State<App>, request: Request<Body>) -> R
                 token: "",
                 by: proof::By::A2a,
             });
-            if app.handle.verify(Purpose::Push, shown.token).is_ok() {
+            if let Ok(token) = app.handle.verify(Purpose::Push, shown.token) {
+                let hash = Source::token_hash(shown.token);
+                let limiter = &app.callbacks.limiter;
+                if let Err(too_many) = limiter.callback(&Address::from(&token), Some(&hash)) {
+                    return seeds::declined(&app, &received, Declined::TooMany(too_many));
+                }
                 return moved::moved(&app, shown.token, received.peer, body).await;
             }
             take(&app, &received, shown, &head, body).await
@@ -74,6 +80,7 @@ pub(super) async fn take(
     else {
         return denied(app, received, shown);
     };
+    proven.limited(app).map_err(Declined::TooMany)?;
     let bytes = body.len() as u64;
     match push {
         // What drives an agent asks it how its task stands: that something was pushed is all that is believed.
@@ -113,10 +120,6 @@ async fn woken(
     proven: &Proven,
     bytes: u64,
 ) -> Result<Response, Declined> {
-    app.callbacks
-        .limiter
-        .callback(&proven.address)
-        .map_err(Declined::TooMany)?;
     received.alive(shown.token);
     let source = proven.source(Via::A2a, received.peer, bytes);
     let beaten = app

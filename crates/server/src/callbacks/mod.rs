@@ -28,17 +28,19 @@ mod scoped;
 mod seeds;
 mod seen;
 mod tokens;
+mod veil;
 mod webhook;
 
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::routing::{get, post};
-use everstep_core::Failure;
+use everstep_core::{Failure, Timestamp};
 
 use crate::http::App;
 pub use policy::{Callbacks, Policy, Rate, Rates};
 pub(crate) use rates::{Limiter, TooMany};
+pub(crate) use veil::{cover, is_for as is_veiled};
 pub use webhook::{InvalidKey as InvalidWebhookKey, Key as WebhookKey};
 
 /// The code of an agent's failure, as the seeds' specification has it.
@@ -80,16 +82,16 @@ pub struct Traffic(Arc<OnceLock<Arc<State>>>);
 
 impl Traffic {
     /// The limits are those of the first server that asks.
-    pub(crate) fn state(&self, callbacks: &Callbacks) -> Arc<State> {
-        Arc::clone(self.0.get_or_init(|| Arc::new(State::new(callbacks))))
+    pub(crate) fn state(&self, callbacks: &Callbacks, now: Timestamp) -> Arc<State> {
+        Arc::clone(self.0.get_or_init(|| Arc::new(State::new(callbacks, now))))
     }
 }
 
 impl State {
-    fn new(callbacks: &Callbacks) -> Self {
+    fn new(callbacks: &Callbacks, now: Timestamp) -> Self {
         Self {
             limiter: Limiter::new(&callbacks.rates),
-            seen: seen::Seen::default(),
+            seen: seen::Seen::new(now),
             orphans: tokio::sync::Mutex::default(),
         }
     }

@@ -62,7 +62,7 @@ pub(super) async fn receive(
     let (head, body) = request.into_parts();
     claims::plain(&head.headers)?;
     let taken = if head.headers.contains_key(SIGNATURE) {
-        signed(&app, &id, &head, body).await
+        signed(&app, &id, verb, &head, body).await
     } else {
         shown(&app, &id, verb, &head, body).await
     };
@@ -73,17 +73,23 @@ pub(super) async fn receive(
             return Err(unknown());
         }
     };
-    app.callbacks.limiter.callback(&proven.address)?;
+    proven.limited(&app)?;
     act(&app, &received, verb, &proven, body).await
 }
 
 type Admitted = Result<(Proven, Body), Denied>;
 
 /// A signature is over the whole body: it is read and checked before anything else is made of it.
-async fn signed(app: &App, id: &str, head: &Parts, body: Body) -> Result<Admitted, Problem> {
+async fn signed(
+    app: &App,
+    id: &str,
+    verb: Verb,
+    head: &Parts,
+    body: Body,
+) -> Result<Admitted, Problem> {
     let limits = app.options.limits;
     let bytes = http::read(body, limits.callback_bytes_max, limits.body_timeout).await?;
-    let proven = proof::by_signature(app, id, &head.headers, &bytes).await;
+    let proven = proof::by_signature(app, id, verb, &head.headers, &bytes).await;
     Ok(proven.map(|proven| (proven, Body::from(bytes))))
 }
 

@@ -86,7 +86,7 @@ pub struct Rate {
 /// How much is taken from whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates {
-    /// Of one callback.
+    /// Of one token of a callback.
     pub callback: Rate,
     /// Of one address; of IPv6, of one /64.
     pub source: Rate,

@@ -5,15 +5,16 @@
 
 use std::net::SocketAddr;
 
+use everstep_core::ExecutionId;
 use everstep_core::token::Purpose;
-use everstep_core::{Digest, ExecutionId};
 use everstep_engine::{Source, Via};
 use hyper::header::{AUTHORIZATION, HeaderMap};
 
 use super::address::{self, Address};
 use super::policy::Policy;
+use super::rates::TooMany;
 use super::scoped::{Scoped, Verb};
-use super::seen::Seen;
+use super::seen::Stands;
 use super::webhook::Signed;
 use crate::executions;
 use crate::http::App;
@@ -33,7 +34,7 @@ pub(super) struct Proven {
     who: Option<String>,
     hash: Option<String>,
     /// A signed request by its id, to be remembered once it has been acted on, and whether it was before.
-    pub webhook: Option<(Digest, bool)>,
+    pub webhook: Option<(String, bool)>,
 }
 
 /// Not for this callback, or there is none.
@@ -88,11 +89,15 @@ impl Proven {
 
     /// Remembers a signed request that was acted on.
     pub(super) fn remember(&self, app: &App) {
-        if let Some((key, _)) = &self.webhook {
-            let tolerance = app.options.callbacks.webhook_tolerance;
-            let now = app.handle.clock().now();
-            app.callbacks.seen.remember(*key, now, tolerance);
+        if let Some((id, _)) = &self.webhook {
+            app.callbacks.seen.done(id);
         }
+    }
+
+    /// What one credential may do of this is limited, whoever else has another one. All signed requests of a callback are one.
+    pub(super) fn limited(&self, app: &App) -> Result<(), TooMany> {
+        let credential = self.hash.as_deref().filter(|_| self.webhook.is_none());
+        app.callbacks.limiter.callback(&self.address, credential)
     }
 }
 
@@ -152,6 +157,7 @@ pub(super) async fn by_token(
 pub(super) async fn by_signature(
     app: &App,
     id: &str,
+    verb: Verb,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Proven, Denied> {
@@ -166,19 +172,26 @@ pub(super) async fn by_signature(
     let now = app.handle.clock().now();
     let seconds = i64::try_from(now.0 / 1_000).unwrap_or(i64::MAX);
     let good = signed.verify(&policy.webhook_keys, body)
-        && signed.is_timely(seconds, options.webhook_tolerance.as_secs());
+        && signed.is_timely(seconds, options.webhook_tolerance.as_secs())
+        && app.callbacks.seen.covers(signed.timestamp);
     let address = named.filter(|_| good).ok_or(Denied)?;
     // Signers are known to the operator, not to the execution: they answer what waits for an answer and nothing else of it.
     if !is_callback(app, &address).await {
         return Err(Denied);
     }
-    let key = Seen::key(&address, signed.id);
+    let what = (&address, verb);
+    let tolerance = options.webhook_tolerance;
+    let is_again = match app.callbacks.seen.take(signed.id, what, now, tolerance) {
+        Stands::First => false,
+        Stands::Again => true,
+        Stands::Elsewhere => return Err(Denied),
+    };
     Ok(Proven {
         purpose: Purpose::Callback,
         address,
         who: Some("webhook".to_owned()),
         hash: Some(Source::token_hash(signed.id)),
-        webhook: Some((key, app.callbacks.seen.knows(&key, now))),
+        webhook: Some((signed.id.to_owned(), is_again)),
     })
 }
 

@@ -1,4 +1,4 @@
-//! How often something may happen: per callback, per source address, and in all. What is above is told when to come again.
+//! How often something may happen: per credential of a callback, per source address, and in all. What is above is told when to come again.
 
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -27,7 +27,7 @@ type Keyed<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
 /// The limits of one server.
 #[derive(Debug)]
 pub(crate) struct Limiter {
-    callback: Keyed<Address>,
+    callback: Keyed<(Address, Option<String>)>,
     source: Keyed<IpAddr>,
     all: DefaultDirectRateLimiter,
     failures: Keyed<IpAddr>,
@@ -56,12 +56,17 @@ impl Limiter {
         self.all.check().map_err(|not_until| self.later(&not_until))
     }
 
-    /// A request that is good for this callback.
+    /// A request that is good for this callback, by this credential: the beginning of a token's hash.
     ///
     /// # Errors
     /// [`TooMany`].
-    pub(super) fn callback(&self, address: &Address) -> Result<(), TooMany> {
-        self.keyed(&self.callback, address)
+    pub(super) fn callback(
+        &self,
+        address: &Address,
+        credential: Option<&str>,
+    ) -> Result<(), TooMany> {
+        let key = (*address, credential.map(str::to_owned));
+        self.keyed(&self.callback, &key)
     }
 
     /// Counts wrong credentials.

@@ -13,7 +13,7 @@ use everstep_core::{ExecutionId, Generation, Operation};
 
 use super::address::Address;
 
-const PREFIX: &str = "evc_";
+pub(super) const PREFIX: &str = "evc_";
 /// Bytes of an audience.
 pub(super) const AUDIENCE_BYTES_MAX: usize = 128;
 /// What is signed begins so: nothing else that these keys sign does.

@@ -153,8 +153,12 @@ async fn take(
         token: &token,
         by: By::Bearer,
     };
-    match proof::by_token(app, None, verb, Some(shown), None).await {
+    match proof::by_token(app, None, verb, Some(shown), Some(&head.headers)).await {
         Ok(proven) => {
+            if let Err(too_many) = proven.limited(app) {
+                orphaned(app, staged, outcome).await;
+                return Err(Declined::TooMany(too_many));
+            }
             let outcome = match staged {
                 Some(staged) => Outcome::Success(kept(app, received, &proven, staged).await?),
                 None => outcome,
@@ -205,10 +209,6 @@ pub(super) async fn settle(
     outcome: Outcome,
     source: Source,
 ) -> Result<Response, Declined> {
-    app.callbacks
-        .limiter
-        .callback(&proven.address)
-        .map_err(Declined::TooMany)?;
     let with = match outcome {
         Outcome::Success(result) => SettleWith::Succeeded(Some(result)),
         Outcome::Failure(error) => SettleWith::Failed(failure(&error)),

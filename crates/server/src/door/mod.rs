@@ -31,6 +31,7 @@ use everstep_core::ExecutionId;
 use hyper::http::request::Parts;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::callbacks;
 use crate::http::{self, App};
 use crate::server::Peer;
 
@@ -116,11 +117,23 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let surface = Surface::of(&request);
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     match admit(&app, request, surface).await {
-        Ok(request) => next.run(request).await,
+        Ok(request) => answered(&app, request, next).await,
         Err(refusal) => {
             tracing::debug!(reason = %refusal, "a request was refused at the door");
             surface.answer(&counted(&app, peer, refusal))
         }
+    }
+}
+
+/// What is behind answers; who only looks is shown no token that answers something.
+async fn answered(app: &App, request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    let caller = head.extensions.get::<Caller>().cloned();
+    let veiled = caller.filter(|caller| callbacks::is_veiled(&head, caller));
+    let response = next.run(Request::from_parts(head, body)).await;
+    match veiled {
+        Some(caller) => callbacks::cover(app, &caller, response).await,
+        None => response,
     }
 }
 

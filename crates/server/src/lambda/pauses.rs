@@ -4,6 +4,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use everstep_core::ExecutionId;
 use everstep_durable::{Pause, Request};
+use everstep_engine::APPROVAL;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +117,13 @@ struct Deleted {
 
 pub(super) async fn delete(name: &Name, call: &Call<'_>) -> Result<Response, Error> {
     let id = execution_id(&name.first)?;
+    let known = call.app.handle.row(id).await;
+    let known = known.map_err(|error| of_execution(error, &name.first))?;
+    if known.machine == APPROVAL {
+        // As for its stop: what people are asked is no function's.
+        let error = everstep_engine::Error::UnknownExecution { id };
+        return Err(of_execution(error, &name.first));
+    }
     let deleted = call.app.handle.delete(id).await;
     deleted.map_err(|error| match error {
         everstep_engine::Error::Refused { .. } => Error::new(

@@ -9,8 +9,9 @@ use serde::Deserialize;
 use super::executions::Row;
 use super::pauses::check_reason;
 use super::{Problem, read_json_or_default};
+use crate::approvals;
 use crate::door::Caller;
-use crate::executions::find;
+use crate::executions::{Kind, find};
 use crate::http::App;
 
 #[derive(Deserialize)]
@@ -38,9 +39,13 @@ pub(super) async fn cancel(
     body: Body,
 ) -> Result<Response, Problem> {
     let id = find(&app, &name).await?;
-    crate::approvals::may_stop(&app, &caller, id).await?;
     let asked: CancelIn = read_json_or_default(&app, body).await?;
     check_reason(asked.reason.as_deref())?;
+    if Kind::of(&app.handle.row(id).await?) == Kind::Approval {
+        approvals::stop(&app, &caller, id, asked.reason.as_deref()).await?;
+        let row = app.handle.row(id).await?;
+        return Ok(Json(Row::of(&app, &row)).into_response());
+    }
     let cancelled = app.handle.cancel(id, asked.reason, asked.cascade);
     let row = cancelled.await?;
     Ok(Json(Row::of(&app, &row)).into_response())

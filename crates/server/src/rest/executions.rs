@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::waiting::{last_beat, waiting};
 use super::{Problem, time};
+use crate::approvals;
 use crate::claims;
 use crate::door::Caller;
 use crate::errors::Code;
@@ -315,7 +316,6 @@ pub(super) async fn stop(
     body: Body,
 ) -> Result<Response, Problem> {
     let id = find(&app, &name).await?;
-    crate::approvals::may_stop(&app, &caller, id).await?;
     let limits = app.options.limits;
     let bytes = http::read(body, limits.body_bytes_max, limits.body_timeout).await?;
     let error = if bytes.is_empty() {
@@ -335,6 +335,12 @@ pub(super) async fn stop(
         data: error.data,
         stack: error.stack,
     };
+    let row = app.handle.row(id).await?;
+    if Kind::of(&row) == Kind::Approval {
+        approvals::stop(&app, &caller, id, failure.message.as_deref()).await?;
+        let row = app.handle.row(id).await?;
+        return Ok(Json(Row::of(&app, &row)).into_response());
+    }
     let row = app
         .handle
         .stop(id, Some(failure).filter(|failure| !failure.is_empty()))

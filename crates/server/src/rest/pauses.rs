@@ -1,15 +1,17 @@
 //! Pause, resume, delete.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use everstep_durable as durable;
 use everstep_engine as engine;
 use serde::Deserialize;
 
 use super::executions::Row;
 use super::{Problem, of_functions_alone, read_json_or_default};
+use crate::approvals;
+use crate::door::Caller;
 use crate::errors::Code;
 use crate::executions::{Kind, find};
 use crate::http::App;
@@ -53,8 +55,11 @@ pub(super) async fn resume(
 pub(super) async fn delete(
     State(app): State<App>,
     Path(name): Path<String>,
+    Extension(caller): Extension<Caller>,
 ) -> Result<Response, Problem> {
-    let row = app.handle.delete(find(&app, &name).await?).await?;
+    let id = find(&app, &name).await?;
+    approvals::may_delete(&app, &caller, id).await?;
+    let row = app.handle.delete(id).await?;
     Ok(Json(Row::of(&app, &row)).into_response())
 }
 

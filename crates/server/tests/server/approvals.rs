@@ -1,19 +1,16 @@
-//! Approvals over HTTP: each mistake with its code, and who may do what behind a closed door.
+//! Approvals over HTTP: each mistake with its code.
 
-use std::sync::Arc;
-
-use everstep_server::{Door, Key, Keys, Role, fingerprint};
-use everstep_store::Memory;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, World};
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Asks Ann and Bob.
-async fn ask(world: &World, more: Value) -> Value {
-    let mut request = json!({ "title": "Publish?", "approvers": ["ann", "bob"], "requester": "carl" });
+pub async fn ask(world: &World, more: Value) -> Value {
+    let mut request =
+        json!({ "title": "Publish?", "approvers": ["ann", "bob"], "requester": "carl" });
     for (name, value) in more.as_object().expect("members") {
         request[name] = value.clone();
     }
@@ -22,17 +19,26 @@ async fn ask(world: &World, more: Value) -> Value {
     answer.json()
 }
 
-fn path(approval: &Value, rest: &str) -> String {
-    format!("/approvals/{}{rest}", approval["id"].as_str().expect("an id"))
+pub fn path(approval: &Value, rest: &str) -> String {
+    format!(
+        "/approvals/{}{rest}",
+        approval["id"].as_str().expect("an id")
+    )
 }
 
-fn said(approval: &Value, by: &str, decision: &str) -> Value {
+pub fn said(approval: &Value, by: &str, decision: &str) -> Value {
     json!({ "by": by, "decision": decision, "digest": approval["digest"] })
 }
 
-async fn decide(world: &World, approval: &Value, by: &str, decision: &str) -> Answer {
+pub async fn decide(world: &World, approval: &Value, by: &str, decision: &str) -> Answer {
     let said = said(approval, by, decision);
     world.post(&path(approval, "/decide"), &said).await
+}
+
+fn ids(answer: &Answer) -> Vec<Value> {
+    let approvals = answer.json()["approvals"].clone();
+    let rows = approvals.as_array().expect("a list").iter();
+    rows.map(|row| row["id"].clone()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,41 +48,87 @@ async fn an_approval_is_asked_shown_decided_and_listed() {
     let approval = ask(&world, asked.clone()).await;
     assert_eq!(approval["status"], "PENDING");
     assert_eq!(approval["details"]["cost"], 5);
-    assert_eq!(approval["approvers"], json!([{ "user": "ann" }, { "user": "bob" }]));
+    assert_eq!(
+        approval["approvers"],
+        json!([{ "user": "ann" }, { "user": "bob" }])
+    );
 
     let mut same = json!({ "title": "Publish?", "approvers": ["ann", "bob"], "requester": "carl" });
-    same.as_object_mut().expect("an object").extend(asked.as_object().expect("an object").clone());
+    same.as_object_mut()
+        .expect("an object")
+        .extend(asked.as_object().expect("an object").clone());
     let repeated = world.post("/approvals", &same).await;
-    assert_eq!((repeated.status, &repeated.json()["id"]), (200, &approval["id"]));
+    assert_eq!(
+        (repeated.status, &repeated.json()["id"]),
+        (200, &approval["id"])
+    );
     same["approvers"] = json!(["eve"]);
-    world.post("/approvals", &same).await.is_problem(409, "E0113");
+    world
+        .post("/approvals", &same)
+        .await
+        .is_problem(409, "E0113");
 
-    let ids = |answer: Answer| -> Vec<Value> {
-        let approvals = answer.json()["approvals"].clone();
-        approvals.as_array().expect("a list").iter().map(|row| row["id"].clone()).collect()
-    };
-    assert_eq!(ids(world.get("/approvals?approver=ann&status=pending").await), [approval["id"].clone()]);
+    assert_eq!(
+        ids(&world.get("/approvals?approver=ann&status=pending").await),
+        [approval["id"].clone()]
+    );
     let decided = decide(&world, &approval, "ann", "approve").await;
     assert_eq!(decided.json()["status"], "APPROVED", "{}", decided.json());
     let repeated = decide(&world, &approval, "ann", "approve").await;
-    assert_eq!((repeated.status, &repeated.json()["duplicate"]), (200, &json!(true)));
-    assert!(ids(world.get("/approvals?approver=ann&status=PENDING").await).is_empty());
-    assert_eq!(ids(world.get("/approvals?status=approved").await), [approval["id"].clone()]);
+    assert_eq!(
+        (repeated.status, &repeated.json()["duplicate"]),
+        (200, &json!(true))
+    );
+    assert!(ids(&world.get("/approvals?approver=ann&status=PENDING").await).is_empty());
+    assert_eq!(
+        ids(&world.get("/approvals?status=approved").await),
+        [approval["id"].clone()]
+    );
 
     let shown = world.get("/approvals/first").await.json();
     assert_eq!(shown["result"]["approved_by"], "ann");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_has_an_audit_and_is_an_execution_like_any_other() {
+    let world = World::new().await;
+    let approval = ask(&world, json!({})).await;
+    assert_eq!(
+        decide(&world, &approval, "ann", "approve").await.status,
+        200
+    );
     let audit = world.get(&path(&approval, "/audit")).await.json();
     let entries = audit["audit"].as_array().expect("a list");
-    let events: Vec<_> = entries.iter().map(|entry| entry["event"].as_str().expect("a name")).collect();
-    assert_eq!(events, ["ApprovalRequested", "ApprovalVoted", "ApprovalDecided"]);
+    let events: Vec<_> = entries
+        .iter()
+        .map(|entry| entry["event"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(
+        events,
+        ["ApprovalRequested", "ApprovalVoted", "ApprovalDecided"]
+    );
     assert_eq!(entries[1]["digest"], approval["digest"]);
-    assert_eq!((&entries[1]["by"], &entries[1]["via"], &entries[1]["peer"]), (&json!("ann"), &json!("api"), &json!("127.0.0.1")));
+    assert_eq!(
+        (&entries[1]["by"], &entries[1]["via"], &entries[1]["peer"]),
+        (&json!("ann"), &json!("api"), &json!("127.0.0.1"))
+    );
 
-    // It is an execution like any other.
-    let execution = world.get(&format!("/executions/{}", approval["id"].as_str().expect("an id"))).await.json();
+    let execution = world
+        .get(&format!(
+            "/executions/{}",
+            approval["id"].as_str().expect("an id")
+        ))
+        .await
+        .json();
     assert_eq!(execution["execution"]["kind"], "APPROVAL");
     assert_eq!(execution["result"]["approved"], true);
-    let history = world.get(&format!("/executions/{}/history", approval["id"].as_str().expect("an id"))).await.json();
+    let history = world
+        .get(&format!(
+            "/executions/{}/history",
+            approval["id"].as_str().expect("an id")
+        ))
+        .await
+        .json();
     assert_eq!(history["events"][2]["EventType"], "ApprovalDecided");
 }
 
@@ -86,9 +138,15 @@ async fn e0220_unknown_approval() {
     let (arn, _, _jobs) = world.waiting("waits", json!({})).await;
     let other = arn.rsplit('/').next().expect("an id");
     for id in ["nothing", "00000000-0000-7000-8000-000000000000", other] {
-        world.get(&format!("/approvals/{id}")).await.is_problem(404, "E0220");
+        world
+            .get(&format!("/approvals/{id}"))
+            .await
+            .is_problem(404, "E0220");
         let body = json!({ "by": "ann", "decision": "approve", "digest": "" });
-        world.post(&format!("/approvals/{id}/decide"), &body).await.is_problem(404, "E0220");
+        world
+            .post(&format!("/approvals/{id}/decide"), &body)
+            .await
+            .is_problem(404, "E0220");
     }
 }
 
@@ -97,14 +155,27 @@ async fn e0221_stale_digest() {
     let world = World::new().await;
     let first = ask(&world, json!({})).await;
     let mut changes = said(&first, "ann", "request_changes");
-    world.post(&path(&first, "/decide"), &changes).await.is_problem(400, "E0112");
+    world
+        .post(&path(&first, "/decide"), &changes)
+        .await
+        .is_problem(400, "E0112");
     changes["comment"] = json!("shorter");
     let ended = world.post(&path(&first, "/decide"), &changes).await.json();
     assert_eq!(ended["result"]["feedback"], "shorter");
-    let second = ask(&world, json!({ "summary": "short", "previous": first["id"] })).await;
-    assert_eq!((&second["round"], &second["previous"]), (&json!(2), &first["id"]));
+    let second = ask(
+        &world,
+        json!({ "summary": "short", "previous": first["id"] }),
+    )
+    .await;
+    assert_eq!(
+        (&second["round"], &second["previous"]),
+        (&json!(2), &first["id"])
+    );
     let stale = json!({ "by": "ann", "decision": "approve", "digest": first["digest"] });
-    world.post(&path(&second, "/decide"), &stale).await.is_problem(409, "E0221");
+    world
+        .post(&path(&second, "/decide"), &stale)
+        .await
+        .is_problem(409, "E0221");
     assert_eq!(decide(&world, &second, "ann", "approve").await.status, 200);
 }
 
@@ -112,27 +183,40 @@ async fn e0221_stale_digest() {
 async fn e0222_not_asked_and_e0223_decided() {
     let world = World::new().await;
     let approval = ask(&world, json!({})).await;
-    decide(&world, &approval, "eve", "approve").await.is_problem(403, "E0222");
+    decide(&world, &approval, "eve", "approve")
+        .await
+        .is_problem(403, "E0222");
     let own = ask(&world, json!({ "approvers": ["carl", "ann"] })).await;
-    decide(&world, &own, "carl", "approve").await.is_problem(403, "E0222");
+    decide(&world, &own, "carl", "approve")
+        .await
+        .is_problem(403, "E0222");
     assert_eq!(decide(&world, &approval, "bob", "reject").await.status, 200);
     let late = decide(&world, &approval, "ann", "approve").await;
     late.is_problem(409, "E0223");
     let detail = late.json()["detail"].to_string();
-    assert!(detail.contains("It has been decided: REJECTED by bob at "), "{detail}");
+    assert!(
+        detail.contains("It has been decided: REJECTED by bob at "),
+        "{detail}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e0225_wrong_form() {
     let world = World::new().await;
     let wrong = json!({ "title": "x", "form": { "type": "string" } });
-    world.post("/approvals", &wrong).await.is_problem(400, "E0225");
+    world
+        .post("/approvals", &wrong)
+        .await
+        .is_problem(400, "E0225");
     let form = json!({ "type": "object", "required": ["budget"], "properties": { "budget": { "type": "integer" } } });
     let approval = ask(&world, json!({ "form": form })).await;
     let mut said = said(&approval, "ann", "approve");
     for values in [Value::Null, json!({}), json!({ "budget": "much" })] {
         said["form"] = values;
-        world.post(&path(&approval, "/decide"), &said).await.is_problem(400, "E0225");
+        world
+            .post(&path(&approval, "/decide"), &said)
+            .await
+            .is_problem(400, "E0225");
     }
     said["form"] = json!({ "budget": 5 });
     let decided = world.post(&path(&approval, "/decide"), &said).await.json();
@@ -144,30 +228,61 @@ async fn e0226_not_handed_on_and_e0227_unnamed() {
     let world = World::new().await;
     let approval = ask(&world, json!({ "delegation": false })).await;
     let mut handed = json!({ "by": "eve", "to": "dora" });
-    world.post(&path(&approval, "/delegate"), &handed).await.is_problem(409, "E0226");
+    world
+        .post(&path(&approval, "/delegate"), &handed)
+        .await
+        .is_problem(409, "E0226");
     handed["from"] = json!("ann");
-    let shown = world.post(&path(&approval, "/delegate"), &handed).await.json();
-    assert_eq!(shown["approvers"][1], json!({ "user": "dora", "from": { "user": "ann" } }), "an open door administers");
+    let shown = world
+        .post(&path(&approval, "/delegate"), &handed)
+        .await
+        .json();
+    assert_eq!(
+        shown["approvers"][1],
+        json!({ "user": "dora", "from": { "user": "ann" } }),
+        "an open door administers"
+    );
     let unnamed = json!({ "decision": "approve", "digest": approval["digest"] });
-    world.post(&path(&approval, "/decide"), &unnamed).await.is_problem(400, "E0227");
+    world
+        .post(&path(&approval, "/decide"), &unnamed)
+        .await
+        .is_problem(400, "E0227");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e0224_a_link_shows_by_get_and_decides_once_by_post() {
     let world = World::new().await;
     let approval = ask(&world, json!({ "quorum": 2 })).await;
-    let made = world.post(&path(&approval, "/links"), &json!({ "approver": "ann" })).await;
+    let made = world
+        .post(&path(&approval, "/links"), &json!({ "approver": "ann" }))
+        .await;
     assert_eq!(made.status, 201);
     let url = made.json()["url"].as_str().expect("an address").to_owned();
     let link = url.strip_prefix(&world.base).expect("our own").to_owned();
     for _ in 0..3 {
         let page = world.get(&link).await;
-        assert_eq!((page.status, page.header("referrer-policy"), page.header("cache-control")), (200, Some("same-origin"), Some("no-store")));
+        assert_eq!(
+            (
+                page.status,
+                page.header("referrer-policy"),
+                page.header("cache-control")
+            ),
+            (200, Some("same-origin"), Some("no-store"))
+        );
         let policy = page.header("content-security-policy").expect("a policy");
-        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
     }
-    assert_eq!(world.get(&path(&approval, "")).await.json()["votes"], json!([]));
-    let form = format!("decision=approve&digest={}&comment=good", approval["digest"].as_str().expect("a digest"));
+    assert_eq!(
+        world.get(&path(&approval, "")).await.json()["votes"],
+        json!([])
+    );
+    let form = format!(
+        "decision=approve&digest={}&comment=good",
+        approval["digest"].as_str().expect("a digest")
+    );
     let send = |form: String| world.send(Method::POST, &link, &[("content-type", FORM)], form);
     let stale = send("decision=approve&digest=00".to_owned()).await;
     assert_eq!(stale.status, 409);
@@ -178,12 +293,18 @@ async fn e0224_a_link_shows_by_get_and_decides_once_by_post() {
     assert!(String::from_utf8_lossy(&other.bytes).contains("E0224"));
     assert_eq!(world.get(&link).await.status, 410);
     let votes = world.get(&path(&approval, "")).await.json()["votes"].clone();
-    assert_eq!((&votes[0]["by"], &votes[0]["via"]), (&json!("ann"), &json!("link")));
+    assert_eq!(
+        (&votes[0]["by"], &votes[0]["via"]),
+        (&json!("ann"), &json!("link"))
+    );
     // Any other text is no link, and all of them look alike.
     let mut changed = link.clone();
     let last = changed.pop().expect("a text");
     changed.push(if last == 'A' { 'Q' } else { 'A' });
-    let (damaged, nothing) = (world.get(&changed).await, world.get("/approvals/link/nothing").await);
+    let (damaged, nothing) = (
+        world.get(&changed).await,
+        world.get("/approvals/link/nothing").await,
+    );
     assert_eq!((damaged.status, nothing.status), (404, 404));
     assert_eq!(damaged.bytes, nothing.bytes);
 }
@@ -212,117 +333,18 @@ async fn what_is_asked_is_checked() {
         assert_eq!(answer.status, 400, "{member}={value}: {}", answer.json());
     }
     let unknown = json!({ "title": "x", "aprovers": [] });
-    world.post("/approvals", &unknown).await.is_problem(400, "E0102");
+    world
+        .post("/approvals", &unknown)
+        .await
+        .is_problem(400, "E0102");
     let forged = json!({ "title": "x", "callback": "bm90aGluZw==" });
-    world.post("/approvals", &forged).await.is_problem(400, "E0105");
+    world
+        .post("/approvals", &forged)
+        .await
+        .is_problem(400, "E0105");
     let never = json!({ "title": "x", "on_expiry": "approve" });
-    world.post("/approvals", &never).await.is_problem(400, "E0102");
-}
-
-/// A closed door with a key for each of these.
-async fn behind_a_door() -> World {
-    let keys = Keys::default();
-    let key = |(name, role, groups): (&str, Role, &[&str])| Key {
-        name: name.to_owned(),
-        role,
-        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
-        access: None,
-        api_key: fingerprint(&format!("key-of-{name}")),
-        expires: None,
-    };
-    let all: [(&str, Role, &[&str]); 6] = [
-        ("ann", Role::Operate, &[]),
-        ("bob", Role::Operate, &["board"]),
-        ("carl", Role::Operate, &[]),
-        ("root", Role::Admin, &[]),
-        ("eye", Role::Read, &[]),
-        ("robot", Role::Agent, &[]),
-    ];
-    keys.replace(all.into_iter().map(key).collect());
-    let engine = everstep_engine::Options::default();
-    World::with(Arc::new(Memory::new()), engine, |options| {
-        options.door = Door {
-            keys,
-            open: false,
-            ..Door::default()
-        };
-    })
-    .await
-}
-
-async fn by(world: &World, name: &str, path: &str, body: &Value) -> Answer {
-    let key = format!("Bearer key-of-{name}");
-    world.send(Method::POST, path, &[("authorization", &key)], body.to_string()).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn behind_a_door_a_key_is_who_decides() {
-    let world = behind_a_door().await;
-    let request = json!({ "title": "x", "approvers": ["ann", "eye", "robot", "carl", "group:board"] });
-    world.post("/approvals", &request).await.is_problem(401, "E0180");
-    let approval = by(&world, "carl", "/approvals", &request).await.json();
-    assert_eq!(approval["requester"], "carl");
-    let (decide, digest) = (path(&approval, "/decide"), approval["digest"].clone());
-    let approve = json!({ "decision": "approve", "digest": digest });
-    world.post(&decide, &approve).await.is_problem(401, "E0180");
-    by(&world, "carl", &decide, &approve).await.is_problem(403, "E0222");
-    by(&world, "eye", &decide, &approve).await.is_problem(403, "E0186");
-    by(&world, "robot", &decide, &approve).await.is_problem(403, "E0186");
-    let for_ann = json!({ "by": "ann", "decision": "approve", "digest": digest });
-    by(&world, "bob", &decide, &for_ann).await.is_problem(403, "E0186");
-    let links = path(&approval, "/links");
-    let wanted = json!({ "approver": "ann" });
-    by(&world, "carl", &links, &wanted).await.is_problem(403, "E0186");
-    assert_eq!(by(&world, "root", &links, &wanted).await.status, 201);
-    by(&world, "ann", &path(&approval, "/cancel"), &json!({ "reason": "x" })).await.is_problem(403, "E0186");
-    let decided = by(&world, "bob", &decide, &approve).await.json();
-    assert_eq!(decided["result"]["approved_by"], "bob", "a member of the group");
-
-    // Whoever has somebody else's wish asked does not decide it either.
-    let request = json!({ "title": "y", "requester": "dora", "approvers": ["carl", "ann"] });
-    let approval = by(&world, "carl", "/approvals", &request).await.json();
-    assert_eq!((&approval["requester"], &approval["started_by"]), (&json!("dora"), &json!("carl")));
-    let approve = json!({ "decision": "approve", "digest": approval["digest"] });
-    by(&world, "carl", &path(&approval, "/decide"), &approve).await.is_problem(403, "E0222");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn pages_ask_for_a_key_once_and_forms_prove_where_they_come_from() {
-    let world = behind_a_door().await;
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-    let request = json!({ "title": "x", "approvers": ["ann"] });
-    let approval = by(&world, "carl", "/approvals", &request).await.json();
-    let page = format!("{}{}", world.base, path(&approval, "/page"));
-    let first = client.get(&page).send().await.expect("an answer");
-    assert_eq!(first.status(), 303);
-    let sign_in = first.headers()["location"].to_str().expect("a path").to_owned();
-    assert!(sign_in.starts_with("/approvals/sign-in?next=/approvals/"), "{sign_in}");
-    let sign = async |key: &str| {
-        let body = format!("key={key}&next=/approvals/inbox");
-        let sent = client.post(format!("{}/approvals/sign-in", world.base)).header("content-type", FORM).body(body);
-        sent.send().await.expect("an answer")
-    };
-    assert_eq!(sign("nobody's").await.status(), 401);
-    assert_eq!(sign("key-of-eye").await.status(), 403);
-    let signed = sign("key-of-ann").await;
-    assert_eq!(signed.status(), 303);
-    let cookie = signed.headers()["set-cookie"].to_str().expect("a cookie").to_owned();
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && !cookie.contains("key-of-ann"), "{cookie}");
-    let cookie = cookie.split(';').next().expect("a pair").to_owned();
-    let html = client.get(&page).header("cookie", &cookie).send().await.expect("an answer").text().await.expect("a page");
-    let proof = html.split("name=\"proof\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a proof").to_owned();
-    let digest = approval["digest"].as_str().expect("a digest");
-    let post = async |proof: &str, cookie: &str, site: &str| {
-        let body = format!("decision=approve&digest={digest}&proof={proof}");
-        let sent = client.post(&page).header("content-type", FORM).header("cookie", cookie).header("sec-fetch-site", site).body(body);
-        sent.send().await.expect("an answer").status().as_u16()
-    };
-    assert_eq!(post("", &cookie, "same-origin").await, 403);
-    assert_eq!(post("wrong", &cookie, "same-origin").await, 403);
-    assert_eq!(post(&proof, &cookie, "cross-site").await, 403);
-    assert_eq!(post(&proof, "everstep-approvals=e30.1.AAAA", "same-origin").await, 303, "to sign in again");
-    assert_eq!(by(&world, "ann", &path(&approval, "/comments"), &json!({ "text": "still open" })).await.status, 200);
-    assert_eq!(post(&proof, &cookie, "same-origin").await, 303);
-    let shown = world.send(Method::GET, &path(&approval, ""), &[("authorization", "Bearer key-of-ann")], "").await.json();
-    assert_eq!((&shown["status"], &shown["votes"][0]["via"]), (&json!("APPROVED"), &json!("page")));
+    world
+        .post("/approvals", &never)
+        .await
+        .is_problem(400, "E0102");
 }

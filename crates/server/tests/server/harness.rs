@@ -408,6 +408,18 @@ impl World {
     }
 }
 
+/// A key of the door, shown as `key-of-NAME`.
+pub fn key(name: &str, role: Role) -> Key {
+    Key {
+        name: name.to_owned(),
+        role,
+        groups: Vec::new(),
+        access: None,
+        api_key: fingerprint(&format!("key-of-{name}")),
+        expires: None,
+    }
+}
+
 pub fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

@@ -314,6 +314,33 @@ async fn a_signature_of_a_known_key_answers() {
     assert_eq!(outcome(&done), (200, json!("applied")));
     let again = signed(&world, &path("succeed"), "msg_2", 0, r#"{"by":"hook"}"#).await;
     assert_eq!(outcome(&again), (200, json!("duplicate")));
+    // An id is for what it was first used for, whatever becomes of that.
+    let (second, _, _jobs) = world
+        .waiting("second", json!({ "HeartbeatTimeoutSeconds": 600 }))
+        .await;
+    let other = id_of(&world, &second).await;
+    let beat = signed(
+        &world,
+        &format!("/callbacks/{other}/heartbeat"),
+        "msg_4",
+        0,
+        "",
+    )
+    .await;
+    assert_eq!(outcome(&beat), (200, json!("applied")));
+    for elsewhere in [
+        format!("/callbacks/{other}/succeed"),
+        format!("/callbacks/{other}/fail"),
+        path("heartbeat"),
+    ] {
+        signed(&world, &elsewhere, "msg_4", 0, "")
+            .await
+            .is_problem(404, "E0191");
+    }
+    // What was signed before the server began may be known to a server that is no more.
+    signed(&world, &path("heartbeat"), "msg_5", -120, "")
+        .await
+        .is_problem(404, "E0191");
     // A body that was changed on its way.
     let webhook = Webhook::new(SECRET).expect("a secret");
     let at = i64::try_from(world.handle.clock().now().0 / 1_000).expect("a time");
@@ -394,7 +421,11 @@ async fn e0193_too_many_requests_are_told_when_to_come_again() {
         }
         assert!(statuses.len() > 3, "{statuses:?}");
     }
-    // Another callback goes on.
+    // Another token of it goes on, and so does another callback.
+    let made = token(&world, &id, &own, json!({ "audience": "a" })).await;
+    let made = made.json()["token"].as_str().expect("a token").to_owned();
+    let beat = verb(&world, &id, "heartbeat", &made, "").await;
+    assert_eq!(outcome(&beat), (200, json!("applied")));
     let (arn, own, _jobs) = world.waiting("second", json!({})).await;
     let id = id_of(&world, &arn).await;
     assert_eq!(verb(&world, &id, "succeed", &own, "1").await.status, 200);

@@ -21,6 +21,7 @@ fn heard(events: &[&str]) -> Rig {
             tries_max: 3,
             in_flight_max: 2,
             dead_max: 4,
+            orphans_max: 2,
             ..LetterOptions::default()
         },
         ..Options::default()
@@ -262,6 +263,54 @@ fn the_oldest_of_the_dead_go_when_there_are_too_many_or_their_time_is_over() {
     rig.pass(15 * 24 * 3_600_000);
     rig.commit();
     assert_eq!(kept(&rig), []);
+}
+
+/// What anybody may send takes no room from what somebody has proven.
+#[test]
+fn orphans_go_before_all_others() {
+    let mut rig = heard(&[]);
+    let id = rig.started("a");
+    rig.suspend_on(id, vec![callback("c", None, None)]);
+    rig.commit();
+    settle(&mut rig, id, "0");
+    settle(&mut rig, id, "late");
+    for number in 0..9 {
+        let letter = Box::new(Letter {
+            id: LetterId::new(rig.now.0, number, Shard(1)),
+            topic: topic::CALLBACK_ORPHAN.to_owned(),
+            state: LetterState::Dead {
+                since: rig.now,
+                tries: 0,
+                reason: "nobody's".to_owned(),
+            },
+            execution: None,
+            operation: None,
+            created: rig.now,
+            source: None,
+            body: Bytes::from_static(b"{}"),
+            payload: Some("1".into()),
+            keeper: None,
+        });
+        let posted = rig.answer(|reply| Input::Post { letter, reply });
+        posted.expect("posted");
+        rig.pass(1);
+    }
+    let topics = |rig: &Rig| -> Vec<String> {
+        let letters = stored(rig, true).into_iter();
+        letters.map(|letter| letter.topic).collect()
+    };
+    let expected = [
+        topic::CALLBACK_CONFLICT,
+        topic::CALLBACK_ORPHAN,
+        topic::CALLBACK_ORPHAN,
+    ];
+    assert_eq!(topics(&rig), expected);
+    let mut rig = rig.crash();
+    for number in 0..3 {
+        settle(&mut rig, id, &format!("more {number}"));
+        rig.pass(1);
+    }
+    assert_eq!(topics(&rig), [topic::CALLBACK_CONFLICT; 4]);
 }
 
 #[test]

@@ -128,7 +128,7 @@ pub(super) async fn act(
         "comment" | "ask" => {
             let asks = value(pairs, "decision") == Some("ask");
             let said = sent("text").unwrap_or_default();
-            remark(app, id, person, way, (said, asks)).await?;
+            remark(app, id, person, (way, link), (said, asks)).await?;
             return Ok(Done::Said);
         }
         "delegate" => {

@@ -1,9 +1,10 @@
 //! The pages' text. Everything that comes from outside goes through [`escape`].
 
 use everstep_approval::{Approver, Decision, Described, Person, Seat, Verdict, Vote};
-use everstep_core::{ExecutionId, Timestamp};
+use everstep_core::Timestamp;
 use serde_json::Value;
 
+use super::inbox::Inbox;
 use super::session::Session;
 use super::{fields, value};
 use crate::approvals::span::in_words;
@@ -146,12 +147,9 @@ fn alert(problem: Option<&str>) -> String {
     })
 }
 
-pub(super) fn inbox(
-    session: &Session,
-    approvals: &[(ExecutionId, Described)],
-    now: Timestamp,
-) -> String {
-    let rows: String = approvals
+pub(super) fn inbox(session: &Session, inbox: &Inbox, now: Timestamp) -> String {
+    let rows: String = inbox
+        .approvals
         .iter()
         .filter_map(|(id, described)| {
             let state = &described.state;
@@ -181,8 +179,14 @@ pub(super) fn inbox(
         true => r#"<p class="empty">Nothing waits for you.</p>"#.to_owned(),
         false => format!(r#"<ul class="inbox">{rows}</ul>"#),
     };
+    let all = "<code>everstep approvals list --status pending</code> shows all of it.";
+    let more = match inbox.more {
+        Some(0) => String::new(),
+        Some(count) => format!(r#"<p class="empty">{count} more wait. {all}</p>"#),
+        None => format!(r#"<p class="empty">Many more wait. {all}</p>"#),
+    };
     let main = format!(
-        r#"<h1 class="page">Inbox</h1><p class="lead">What waits for a decision of {}, what is due first standing first.</p>{list}"#,
+        r#"<h1 class="page">Inbox</h1><p class="lead">What waits for a decision of {}, what is due first standing first.</p>{list}{more}"#,
         escape(&session.person.name)
     );
     document("Inbox", Some((&session.person.name, true)), &main)
@@ -347,7 +351,7 @@ fn people(sheet: &Sheet<'_>) -> String {
             format!("<li><span>{}{sort}{mark}</span></li>", escape(name))
         })
         .collect();
-    let everybody = match state.seats.is_empty() {
+    let everybody = match state.asks_everybody() {
         true => "<li><span>Everybody with a name</span></li>",
         false => "",
     };
@@ -390,7 +394,7 @@ fn more(sheet: &Sheet<'_>, may: bool) -> String {
         .settings
         .as_ref()
         .is_some_and(|settings| settings.delegation);
-    let hand_on = match may && delegation && !state.seats.is_empty() {
+    let hand_on = match may && delegation && !state.asks_everybody() {
         true => format!(
             r#"<details class="card"><summary>Hand it on to somebody else</summary><form method="post" action="{action}">{hidden}
 <div class="field"><label for="to">Their name</label><input id="to" name="to" required maxlength="128"></div>

@@ -12,24 +12,34 @@ use crate::approvals::list::{Wanted, ids};
 use crate::http::App;
 use crate::rest::Problem;
 
-/// So many are shown of those that wait for a name, and of those that wait for each of its groups.
-const SHOWN_MAX: usize = 100;
+/// So many are shown: those that are due first.
+const SHOWN_MAX: usize = 200;
+/// So many are looked at of those that wait for a name, and of those that wait for each of its groups.
+const READ_MAX: usize = 2_000;
+const PAGE: usize = 500;
+
+/// What waits for somebody.
+pub(super) struct Inbox {
+    /// What is due first stands first.
+    pub approvals: Vec<(ExecutionId, Described)>,
+    /// So many wait beside those; `None` when there are more than are looked at.
+    pub more: Option<usize>,
+}
 
 pub(super) async fn show(State(app): State<App>, headers: HeaderMap) -> Response {
     let Some(session) = session::read(&app, &headers) else {
         return session::first("/approvals/inbox");
     };
     match waiting(&app, &session.person).await {
-        Ok(approvals) => {
+        Ok(inbox) => {
             let now = app.handle.clock().now();
-            page(StatusCode::OK, html::inbox(&session, &approvals, now))
+            page(StatusCode::OK, html::inbox(&session, &inbox, now))
         }
         Err(problem) => trouble(&problem),
     }
 }
 
-/// What waits for somebody, what is due first standing first.
-async fn waiting(app: &App, person: &Person) -> Result<Vec<(ExecutionId, Described)>, Problem> {
+async fn waiting(app: &App, person: &Person) -> Result<Inbox, Problem> {
     let pending = Wanted {
         status: Some("PENDING".to_owned()),
         ..Wanted::default()
@@ -46,9 +56,19 @@ async fn waiting(app: &App, person: &Person) -> Result<Vec<(ExecutionId, Describ
         everybody: true,
         ..pending.clone()
     };
-    let mut found = std::collections::BTreeSet::new();
+    let (mut found, mut all) = (std::collections::BTreeSet::new(), true);
     for wanted in std::iter::once(name).chain(groups).chain([everybody]) {
-        found.extend(ids(app, &wanted, None, SHOWN_MAX).await?.0);
+        let (mut cursor, mut read) = (None, 0);
+        while read < READ_MAX {
+            let (page, next) = ids(app, &wanted, cursor, PAGE).await?;
+            read += PAGE;
+            found.extend(page);
+            cursor = next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        all &= cursor.is_none();
     }
     let mut approvals = Vec::new();
     for id in found {
@@ -58,6 +78,10 @@ async fn waiting(app: &App, person: &Person) -> Result<Vec<(ExecutionId, Describ
             approvals.push((id, described));
         }
     }
+    // Lists come by their beginning: what is due first may be the oldest of them.
     approvals.sort_by_key(|(_, described)| described.state.due);
-    Ok(approvals)
+    let more = approvals.len().saturating_sub(SHOWN_MAX);
+    approvals.truncate(SHOWN_MAX);
+    let more = all.then_some(more);
+    Ok(Inbox { approvals, more })
 }

@@ -1,5 +1,8 @@
 //! The page behind a link: for one person, without an account.
 
+use std::net::SocketAddr;
+
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -9,12 +12,13 @@ use serde_json::Value;
 
 use super::approval::{Done, act, read};
 use super::html::{self, Sheet};
-use super::{page, pairs, see, trouble};
+use super::{page, pairs, see, trouble, value};
 use crate::approvals::decide::Way;
 use crate::approvals::link::{Opened, open};
 use crate::errors::Code;
 use crate::http::App;
 use crate::rest::Problem;
+use crate::server::Peer;
 
 /// One answer for what was never a link and for what was changed.
 fn unknown() -> Problem {
@@ -45,15 +49,32 @@ fn sheet<'a>(app: &App, token: &str, opened: &'a Opened, content: &'a Value) -> 
     }
 }
 
-pub(super) async fn show(State(app): State<App>, Path(token): Path<String>) -> Response {
-    match shown(&app, &token).await {
+/// What a link leads to. Whoever tries many that are none is told to wait.
+async fn opened(app: &App, token: &str, peer: Option<SocketAddr>) -> Result<Opened, Problem> {
+    if let Some(opened) = open(app, token).await? {
+        return Ok(opened);
+    }
+    app.callbacks.limiter.failure(peer)?;
+    Err(unknown())
+}
+
+fn address(peer: Option<Extension<Peer>>) -> Option<SocketAddr> {
+    peer.map(|Extension(Peer(peer))| peer)
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Path(token): Path<String>,
+    peer: Option<Extension<Peer>>,
+) -> Response {
+    match shown(&app, &token, address(peer)).await {
         Ok(html) => page(StatusCode::OK, html),
         Err(problem) => trouble(&problem),
     }
 }
 
-async fn shown(app: &App, token: &str) -> Result<String, Problem> {
-    let opened = open(app, token).await?.ok_or_else(unknown)?;
+async fn shown(app: &App, token: &str, peer: Option<SocketAddr>) -> Result<String, Problem> {
+    let opened = opened(app, token, peer).await?;
     if !opened.good {
         return Err(spent());
     }
@@ -64,12 +85,17 @@ async fn shown(app: &App, token: &str) -> Result<String, Problem> {
 pub(super) async fn decide(
     State(app): State<App>,
     Path(token): Path<String>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     mut way: Way,
     body: Body,
 ) -> Response {
     way.via = Via::Link;
-    match decided(&app, &token, &headers, way, body).await {
+    let opened = match opened(&app, &token, address(peer)).await {
+        Ok(opened) => opened,
+        Err(problem) => return trouble(&problem),
+    };
+    match decided(&app, (&token, opened), &headers, way, body).await {
         Ok(response) => response,
         Err(problem) => trouble(&problem),
     }
@@ -77,14 +103,18 @@ pub(super) async fn decide(
 
 async fn decided(
     app: &App,
-    token: &str,
+    (token, opened): (&str, Opened),
     headers: &HeaderMap,
     way: Way,
     body: Body,
 ) -> Result<Response, Problem> {
-    let opened = open(app, token).await?.ok_or_else(unknown)?;
     let pairs = pairs(app, headers, body).await?;
-    // A link that is not good any more may still repeat what it said: the machine knows.
+    // A link that is not good any more may still repeat what it decided: the machine knows. It does nothing else.
+    let decides = value(&pairs, "decision")
+        .is_some_and(|word| ["approve", "reject", "request_changes"].contains(&word));
+    if !opened.good && !decides {
+        return Err(spent());
+    }
     let acted = act(
         app,
         opened.id,

@@ -27,8 +27,8 @@ use crate::rest::Problem;
 
 const STYLE: &str = include_str!("style.css");
 
-/// A form of a page has at most this many bytes.
-const FORM_BYTES_MAX: usize = 256 * 1024;
+/// A form of a page has at most this many bytes: all that it asks for together.
+const PAGE_BYTES_MAX: usize = crate::approvals::decide::FORM_BYTES_MAX;
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
@@ -130,7 +130,7 @@ async fn pairs(
             "This takes the form of its own page; programs decide with POST /approvals/ID/decide",
         ));
     }
-    let bytes = http::read(body, FORM_BYTES_MAX, app.options.limits.body_timeout).await?;
+    let bytes = http::read(body, PAGE_BYTES_MAX, app.options.limits.body_timeout).await?;
     Ok(form_urlencoded::parse(&bytes).into_owned().collect())
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Nothing is stored. A session is signed over its content and the fingerprint of its key: it ends with its time, and with the key.
 
+use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -21,6 +23,7 @@ use crate::errors::Code;
 use crate::http::App;
 use crate::query::Query;
 use crate::rest::Problem;
+use crate::server::Peer;
 
 const COOKIE_NAME: &str = "everstep-approvals";
 const SECONDS: u64 = 12 * 3_600;
@@ -149,13 +152,19 @@ pub(super) async fn ask(State(app): State<App>, RawQuery(query): RawQuery) -> Re
     )
 }
 
-pub(super) async fn sign_in(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
+pub(super) async fn sign_in(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let peer = peer.map(|Extension(Peer(peer))| peer);
     let pairs = match pairs(&app, &headers, body).await {
         Ok(pairs) => pairs,
         Err(problem) => return trouble(&problem),
     };
     let next = local(value(&pairs, "next").unwrap_or(HOME)).to_owned();
-    match begin(&app, &headers, &pairs) {
+    match begin(&app, peer, &headers, &pairs) {
         Ok(cookie) => see(&next, Some(cookie)),
         Err(problem) => {
             let shown = html::sign_in(app.options.door.open, &next, Some(&problem.detail));
@@ -166,6 +175,7 @@ pub(super) async fn sign_in(State(app): State<App>, headers: HeaderMap, body: Bo
 
 fn begin(
     app: &App,
+    peer: Option<SocketAddr>,
     headers: &HeaderMap,
     pairs: &[(String, String)],
 ) -> Result<HeaderValue, Problem> {
@@ -181,11 +191,12 @@ fn begin(
         let groups = groups.filter(|group| !group.is_empty()).map(str::to_owned);
         (content(name, groups.collect(), true), None)
     } else {
-        let unknown = || Problem::new(Code::UnknownKey, "Nobody has this key");
-        let key = door.keys.by_api_key(shown).ok_or_else(unknown)?;
-        if key.is_over(SystemTime::now()) {
-            return Err(unknown());
-        }
+        let known = door.keys.by_api_key(shown);
+        let Some(key) = known.filter(|key| !key.is_over(SystemTime::now())) else {
+            // As the door does: whoever tries many is told to wait.
+            app.callbacks.limiter.failure(peer)?;
+            return Err(Problem::new(Code::UnknownKey, "Nobody has this key"));
+        };
         let person = person(app, &Caller::key(&key), None, Vec::new())?;
         (content(&person.name, Vec::new(), false), Some(key))
     };
