@@ -77,7 +77,7 @@ pub(crate) async fn look(
     (bucket, key): (&str, &str),
 ) -> Option<blobs::Meta> {
     let may = caller.must(Need::Artifacts { write: false }, "read artifacts");
-    may.and_then(|()| guard(caller, bucket)).ok()?;
+    may.and_then(|()| guard(caller, bucket, key)).ok()?;
     let meta = app
         .handle
         .blobs()

@@ -156,7 +156,9 @@ async fn take(
     match proof::by_token(app, None, verb, Some(shown), Some(&head.headers)).await {
         Ok(proven) => {
             if let Err(too_many) = proven.limited(app) {
-                orphaned(app, staged, outcome).await;
+                if let Some(staged) = staged {
+                    staged.discard(app).await;
+                }
                 return Err(Declined::TooMany(too_many));
             }
             let outcome = match staged {
