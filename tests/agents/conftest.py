@@ -17,19 +17,23 @@ CORPUS = ROOT / "apps/agents/corpus"
 
 
 class Listener:
-    """Takes every POST and PUT, keeps it, and answers 200."""
+    """Takes every POST and PUT, keeps it, and answers 200, with JSON if it is told some."""
 
     def __init__(self):
         self.seen = queue.Queue()
-        seen = self.seen
+        self.answer = None
+        listener = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
-                seen.put((self.path, dict(self.headers.items()), json.loads(body)))
+                listener.seen.put((self.path, dict(self.headers.items()), json.loads(body)))
+                answer = b"" if listener.answer is None else json.dumps(listener.answer).encode()
                 self.send_response(200)
-                self.send_header("content-length", "0")
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             do_PUT = do_POST
 

@@ -14,6 +14,8 @@ from botocore.config import Config
 PEERS = pathlib.Path(__file__).parent / "peers"
 # What peers/runtime.py lets in; the server finds them as AWS's tools do.
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
+# What an agent is given that asks for access.
+PEER_KEY = "planted-3f9c2b71d0"
 QUICK = {"poll_first_ms": 50, "poll_max_ms": 300, "retry_first_ms": 50, "retry_max_ms": 300}
 
 
@@ -48,6 +50,11 @@ class Everstep:
     """`everstep dev` over one folder."""
 
     def __init__(self, folder):
+        self.folder = folder
+        self.start()
+
+    def start(self):
+        folder = self.folder
         self.log = open(folder / "server.log", "ab")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         command = [os.environ["EVERSTEP_BIN"], "dev", "--no-demo", "--listen", "127.0.0.1:0", "--data", str(folder / "data")]
@@ -56,7 +63,7 @@ class Everstep:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.log,
-            env={**environment, **KEYS, "AWS_EC2_METADATA_DISABLED": "true", "WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+            env={**environment, **KEYS, "AWS_EC2_METADATA_DISABLED": "true", "WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "PEER_KEY": PEER_KEY},
             text=True,
         )
         ready = self.process.stdout.readline()
@@ -71,6 +78,20 @@ class Everstep:
         self.process.wait(timeout=60)
         self.process.stdout.close()
         self.log.close()
+
+    def again(self):
+        """Killed as by `kill -9`, and started over the same folder."""
+        self.process.kill()
+        self.process.wait(timeout=60)
+        self.process.stdout.close()
+        self.log.close()
+        self.start()
+
+    def everstep(self, *words):
+        """What the command line prints."""
+        done = subprocess.run([os.environ["EVERSTEP_BIN"], "--url", self.url, *words], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def call(self, method, path, body=None):
         answer = requests.request(method, self.url + path, json=body, timeout=60)

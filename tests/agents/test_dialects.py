@@ -86,6 +86,22 @@ def test_agentcore_by_the_official_sdk(everstep, peer):
     assert "RuntimeClientError" in error["errorMessage"]
 
 
+def test_agentcore_is_asked_again_after_a_while_when_it_throttles(everstep, peer):
+    runtime = peer("runtime.py", "http")
+    # A breaker that a single failure opens, for longer than any test: to be throttled is none.
+    everstep.agent("throttled", arn=ARN, endpoint=runtime.url, completion="reply", breaker_failures=1, breaker_open_ms=3_600_000)
+    before = len(runtime.seen()["throttled"])
+    answer = everstep.invoke("throttled", {"throttle": 3})
+    assert answer["echo"] == {"throttle": 3}
+    throttled = runtime.seen()["throttled"][before:]
+    assert throttled == [answer["session"]] * 3, "the same task each time"
+    assert everstep.call("GET", "/agents/throttled")["state"]["breaker"] == "closed"
+    everstep.agent("throttled", arn=ARN, endpoint=runtime.url, completion="reply", attempts=2)
+    error = everstep.failure("throttled", {"throttle": 1_000})
+    assert error["errorType"] == "AgentInvocationError" and "ThrottlingException" in error["errorMessage"]
+    assert len(runtime.seen()["throttled"]) == before + 5
+
+
 def test_a2a_inside_agentcore(everstep, peer):
     runtime = peer("runtime.py", "a2a")
     everstep.agent("inside", arn=ARN, endpoint=runtime.url, dialect="a2a-1.0")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from conftest import Dev, client, until
+from conftest import Dev, client, everstep, until
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +152,42 @@ def test_a_workflow_is_followed_while_it_runs_and_from_where_one_was(dev: Dev) -
     assert "finalize_workflow" in [data.get("Name") for _, _, data in rest]
     unknown = requests.get(f"{dev.url}/workflows/no-such-workflow/events", timeout=60)
     assert unknown.status_code == 404
+
+
+def test_behind_a_closed_door_a_name_is_what_a_key_proves(tmp_path: Path) -> None:
+    """Research workflow, defect 16: who approves is authenticated and recorded, on every way to the gate."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    keys = {}
+    for name, role in (("root", "admin"), ("ann", "operate"), ("mallory", "operate")):
+        made = everstep("keys", "create", name, "--role", role, folder=folder)
+        keys[name] = {"Authorization": "Bearer " + made.out.split("EVERSTEP_API_KEY=")[1].strip()}
+    dev = Dev(folder, POLL_SECONDS="1")
+    try:
+
+        def call(method: str, path: str, who: str | None, **body: Any) -> requests.Response:
+            return requests.request(method, dev.url + path, headers=keys[who] if who else {}, json=body or None, timeout=60)
+
+        functions = call("GET", "/2015-03-31/functions/ResearchWorkflow/configuration", "root").json()
+        variables = {**functions["Environment"]["Variables"], "APPROVAL_APPROVERS": "ann"}
+        told = call("PUT", "/2015-03-31/functions/ResearchWorkflow/configuration", "root", Environment={"Variables": variables})
+        assert told.status_code == 200, told.text
+        workflow = call("POST", "/workflows", "mallory", topic="Closed doors").json()["workflow_id"]
+
+        def look() -> Any:
+            found = call("GET", f"/workflows/{workflow}", "root").json()
+            return found.get("approval") if found.get("status") == "AWAITING_APPROVAL" else None
+
+        approval = until(look, "it is asked about, with the worker's own token")
+        assert approval["approvers"] == ["ann"]
+        path, decision = f"/workflows/{workflow}/approve", {"approved": True, "approved_by": "ann"}
+        assert call("POST", path, None, **decision).status_code == 401
+        assert call("POST", path, "mallory", **decision).status_code == 409
+        digest = call("GET", f"/approvals/{approval['id']}", "root").json()["digest"]
+        voted = call("POST", f"/approvals/{approval['id']}/decide", "mallory", decision="approve", digest=digest)
+        assert voted.status_code == 403, voted.text
+        decided = call("POST", path, "ann", **decision)
+        assert decided.status_code == 200, decided.text
+        assert (decided.status_code, decided.json()["approved_by"]) == (200, "ann"), decided.text
+    finally:
+        dev.end()

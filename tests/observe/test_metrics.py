@@ -14,7 +14,7 @@ import requests
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from conftest import ROOT, Server, everstep, until
+from conftest import ROOT, Receiver, Server, everstep, until
 
 RULES = ROOT / "deploy/prometheus/everstep.rules.yml"
 DASHBOARD = ROOT / "deploy/grafana/everstep.json"
@@ -78,6 +78,26 @@ def test_a_task_that_is_out_is_counted_at_its_target(serve: Callable[..., Server
     assert len(tasks) == 2
 
 
+def test_an_agent_that_is_down_is_told_by_its_breaker(serve: Callable[..., Server], receiver: Receiver) -> None:
+    server = serve()
+    receiver.answers = [503] * 2
+    members = {"url": f"{receiver.url}/agent", "dialect": "webhook", "on_unknown": "resend", "completion": "callback"}
+    pauses = {"retry_first_ms": 50, "retry_max_ms": 50, "breaker_failures": 2, "breaker_open_ms": 2_000}
+    requests.put(f"{server.url}/agents/down", json={**members, **pauses}, timeout=30).raise_for_status()
+    requests.post(f"{server.url}/definitions/down/start", json={}, timeout=30).raise_for_status()
+
+    def breaker() -> str:
+        scrape = Scrape(server)
+        (state,) = [s.labels["state"] for s in scrape.samples if s.name == "everstep_agent_breaker" and s.labels["agent"] == "down" and s.value == 1] or [""]
+        return state
+
+    until(lambda: breaker() == "open", "the breaker's opening")
+    assert Scrape(server).value("everstep_agent_failures", agent="down") == 2
+    until(lambda: breaker() == "closed", "the agent's return")
+    assert Scrape(server).value("everstep_agent_failures", agent="down") == 0
+    assert Scrape(server).value("everstep_agent_tasks", agent="down", state="out") == 1
+
+
 def test_labels_do_not_grow_with_what_callers_make_up(serve: Callable[..., Server]) -> None:
     server = serve()
 
@@ -106,7 +126,11 @@ def test_alarms_and_dashboard_ask_for_what_is_there(serve: Callable[..., Server]
     server.function("waits")
     token = server.waiting("one")
     server.answer(token, status="SUCCESS", result=1)
-    # A letter that nobody takes, so that every family has a sample.
+    # An agent that is called again and again and a letter that nobody takes, so that every family has a sample.
+    members = {"url": "http://127.0.0.1:9", "dialect": "webhook", "attempts": 1_000}
+    requests.put(f"{server.url}/agents/gone", json=members, timeout=30).raise_for_status()
+    requests.post(f"{server.url}/definitions/gone/start", json={}, timeout=30).raise_for_status()
+    until(lambda: {"everstep_agent_breaker", "everstep_tasks_out"} <= exposed(server), "the agent's call")
     server.answer("nobody's", status="SUCCESS", result=1)
     requests.get(f"{server.url}/executions", timeout=30)
     names = exposed(server)

@@ -100,3 +100,59 @@ def test_a_collector_that_does_not_answer_holds_nothing_up(serve: Callable[..., 
     assert answer.status_code == 201
     assert server.ended("n")["status"] == "SUCCEEDED"
     assert server.end() == 0
+
+
+STATE = "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7"
+THEIRS = "0af7651916cd43dd8448eb211c80319c"
+
+
+def test_agents_and_http_tasks_go_on_with_the_trace_and_what_they_say_back_is_linked(serve: Callable[..., Server], receiver: Receiver) -> None:
+    collector = Receiver()
+    server = serve(f'[telemetry]\nendpoint = "{collector.url}"\nservice = "test"\n', OTEL_BSP_SCHEDULE_DELAY="200")
+    requests.put(f"{server.url}/agents/hook", json={"url": f"{receiver.url}/agent", "dialect": "webhook", "poll_first_ms": 50}, timeout=30).raise_for_status()
+    call = {"ApiEndpoint": f"{receiver.url}/task", "Method": "POST", "RequestBody": {"a": 1}}
+    states = {
+        "Http": {"Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Parameters": call, "Next": "Agent"},
+        "Agent": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "hook", "Payload": {}}, "End": True},
+    }
+    server.machine("m", states)
+    started = requests.post(f"{server.url}/definitions/m/start", json={"name": "n"}, headers={"traceparent": CONTEXT, "tracestate": STATE}, timeout=30)
+    assert started.status_code == 201, started.text
+    until(lambda: len(receiver.requests) == 2, "the agent's task")
+    (task_path, task, _), (agent_path, agent, body) = receiver.requests
+    assert (task_path, agent_path) == ("/task", "/agent")
+    callback = json.loads(body)["data"]["callback"]
+    # The agent works in a trace of its own, and says so.
+    told = {"token": callback["token"], "status": "SUCCESS", "result": 1}
+    requests.post(callback["url"], json=told, headers={"traceparent": f"00-{THEIRS}-{SPAN}-01"}, timeout=30).raise_for_status()
+    assert server.ended("n")["status"] == "SUCCEEDED"
+    server.end()
+    found = spans(collector)
+    by_id = {span.span_id.hex(): span for span in found}
+    for headers, name in ((task, "the HTTP task"), (agent, "the agent")):
+        version, trace, span, flags = headers["traceparent"].split("-")
+        assert (trace, flags, headers["tracestate"]) == (TRACE, "01", STATE), name
+        assert by_id[span].name == "task", f"{name} hangs below the span of its task"
+    (answer,) = [span for span in found if span.trace_id.hex() == THEIRS and span.name == "POST callbacks"]
+    assert [link.trace_id.hex() for link in answer.links] == [TRACE]
+
+
+def test_without_a_collector_the_starters_context_goes_on_as_it_is(serve: Callable[..., Server], receiver: Receiver) -> None:
+    server = serve()
+    members = {"url": f"{receiver.url}/agent", "dialect": "webhook", "completion": "callback"}
+    requests.put(f"{server.url}/agents/hook", json=members, timeout=30).raise_for_status()
+    for name, headers in (("told", {"traceparent": CONTEXT, "tracestate": STATE}), ("untold", {"tracestate": STATE})):
+        requests.post(f"{server.url}/definitions/hook/start", json={"name": name}, headers=headers, timeout=30).raise_for_status()
+        until(lambda: receiver.requests, "the agent's task")
+        _, got, _ = receiver.requests.pop()
+        if name == "told":
+            assert (got["traceparent"], got["tracestate"]) == (CONTEXT, STATE)
+        else:
+            # A trace of the execution's own; vendors' words without one are nobody's.
+            assert TRACE not in got["traceparent"] and "tracestate" not in got
+        row = next(row for row in server.get("/executions?limit=10")["executions"] if row["name"] == name)
+        # The stop is told in the same trace.
+        requests.post(f"{server.url}/executions/{row['id']}/stop", json={}, timeout=30).raise_for_status()
+        until(lambda: receiver.requests, "the cancellation")
+        _, cancelled, body = receiver.requests.pop()
+        assert json.loads(body)["type"] == "task.cancelled" and cancelled["traceparent"] == got["traceparent"]

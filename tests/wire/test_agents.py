@@ -226,6 +226,26 @@ class TestPushes:
         peer.admin("release")
         assert server.result(id) == "true one"
 
+    def test_a_push_without_a_good_token_is_a_dead_letter(self, server, mark):
+        status = {"state": "TASK_STATE_COMPLETED"}
+        artifact = {"artifactId": "a", "name": "result", "parts": [{"data": {"mark": mark}}]}
+        pushes = {
+            "succeed": {"task": {"id": mark, "contextId": "c", "status": status, "artifacts": [artifact]}},
+            "heartbeat": {"statusUpdate": {"taskId": mark, "contextId": "c", "status": {"state": "TASK_STATE_WORKING"}}},
+        }
+        for place, (verb, push) in enumerate(pushes.items()):
+            path = f"/a2a/push/{mark}-{place}"
+            answer = requests.post(server.url + path, json=push, headers={"x-a2a-notification-token": f"secret-{mark}"}, timeout=30)
+            assert answer.json()["orphan"]
+            letters = server.call("GET", "/dead-letters?topic=callback.orphan&limit=100")["letters"]
+            (letter,) = [letter for letter in letters if letter["body"]["named"] == f"{mark}-{place}"]
+            assert (letter["body"]["verb"], letter["source"]["via"]) == (verb, "a2a")
+            assert letter["source"]["token_hash"] == hashlib.sha256(f"secret-{mark}".encode()).hexdigest()[:12]
+            shown = server.call("GET", f"/dead-letters/{letter['id']}")
+            assert mark in json.dumps(shown["payload"]) and f"secret-{mark}" not in json.dumps(shown)
+            listed = subprocess.run([BINARY, "--url", server.url, "dead-letters", "list"], capture_output=True, text=True, timeout=60)
+            assert listed.returncode == 0 and letter["id"] in listed.stdout
+
     def test_the_push_address_is_taken_back_at_the_end(self, server, agent, peer, mark):
         assert server.invoke(agent(), {"do": "echo", "value": 1, "mark": mark}) == 1
         eventually(lambda: "DeleteTaskPushNotificationConfig" in peer.seen("calls"))

@@ -123,6 +123,62 @@ def test_a_stop_reaches_the_agent_although_the_server_is_killed(server, peer, ma
     eventually(lambda: task in peer.seen("cancelled"))
 
 
+def asking(server, id):
+    """The approval by which the agent of this execution asks."""
+
+    def find():
+        waits = [wait["agent"]["asks_by"] for wait in server.describe(id)["waiting_for"] if wait.get("agent")]
+        return waits and waits[0]
+
+    return server.call("GET", f"/approvals/{eventually(find)}")
+
+
+def decide(server, approval, answer):
+    body = {"decision": "approve", "digest": approval["digest"], "by": "ann", "form": {"answer": answer}}
+    server.call("POST", f"/approvals/{approval['id']}/decide", body)
+
+
+@pytest.mark.parametrize("dialect", ["a2a-1.0", "a2a-0.3"])
+def test_killed_between_an_answer_and_its_record(server, peer, mark, dialect):
+    """The agent has the answer and still thinks; nobody here knows: it is looked for in the task's history, and not sent again."""
+    server.agent("agent", peer.url, dialect=dialect)
+    id = server.begin("agent", {"do": "ask", "question": "which?", "mark": mark})
+    task = peer.has(mark)["task"]
+    approval = asking(server, id)
+    peer.admin("manners", {"after": True, "ponder": True})
+    decide(server, approval, '{"choice": 1}')
+    heard = lambda: [answer for answer in peer.seen("answers") if answer["task"] == task]  # noqa: E731
+    eventually(heard)
+    server.kill()
+    peer.admin("manners", {"ponder": True})
+    send, get = ("SendMessage", "GetTask") if dialect == "a2a-1.0" else ("message/send", "tasks/get")
+    sent, asked = calls(peer, send), calls(peer, get)
+    server.start()
+    # One look at the task, one for the answer, one at what has become of it.
+    eventually(lambda: calls(peer, get) > asked + 2)
+    peer.admin("release")
+    assert server.result(id) == {"choice": 1}
+    assert len(heard()) == 1 and calls(peer, send) == sent
+    assert server.call("GET", f"/approvals/{approval['id']}")["status"] == "APPROVED"
+
+
+def test_killed_before_an_answer_arrives(server, peer, mark):
+    """The answer was never read: it is looked for, not found, and sent."""
+    server.agent("agent", peer.url)
+    id = server.begin("agent", {"do": "ask", "question": "which?", "mark": mark})
+    task = peer.has(mark)["task"]
+    approval = asking(server, id)
+    peer.admin("manners", {"before": True})
+    sent = calls(peer, "SendMessage")
+    decide(server, approval, '{"choice": 2}')
+    eventually(lambda: calls(peer, "SendMessage") > sent)
+    server.kill()
+    peer.admin("manners")
+    server.start()
+    assert server.result(id) == {"choice": 2}
+    assert len([answer for answer in peer.seen("answers") if answer["task"] == task]) == 1
+
+
 @pytest.mark.parametrize("policy", ["fail", "resend"])
 def test_an_agent_that_can_not_be_asked_follows_its_policy(server, peer, mark, policy):
     """A2A 0.3 has no way to look for a task."""

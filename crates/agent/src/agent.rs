@@ -81,6 +81,15 @@ impl Dialect {
     pub const fn has_look_up(self) -> bool {
         matches!(self, Self::A2a | Self::A2aRest | Self::A2a03)
     }
+
+    /// Whether a question of a task can be answered.
+    #[must_use]
+    pub const fn takes_answers(self) -> bool {
+        match self {
+            Self::A2a | Self::A2aRest | Self::A2a03 | Self::Webhook | Self::Process => true,
+            Self::Legacy | Self::AgentCore => false,
+        }
+    }
 }
 
 impl fmt::Display for Dialect {
@@ -259,6 +268,9 @@ pub struct Agent {
     pub ping: Option<Url>,
     /// A program's variables; it has no others but `PATH`.
     pub environment: Vec<(String, SecretString)>,
+    /// W3C trace context of the calls: it goes along with each that has headers.
+    pub traceparent: Option<String>,
+    pub tracestate: Option<String>,
 }
 
 impl Agent {
@@ -280,6 +292,8 @@ impl Agent {
             qualifier: None,
             ping: None,
             environment: Vec::new(),
+            traceparent: None,
+            tracestate: None,
         }
     }
 }

@@ -186,7 +186,10 @@ pub(crate) async fn health(call: &Call<'_>, task: &TaskRef) -> Result<Said, Erro
         }
         (None, Address::Arn(_) | Address::Process { .. }) => return Ok(untold()),
     };
-    let request = Request::new(Method::GET, url, call.agent.call_timeout, 64 * 1024);
+    let mut request = Request::new(Method::GET, url, call.agent.call_timeout, 64 * 1024);
+    if let Some(traceparent) = call.traceparent {
+        request.header("traceparent", traceparent)?;
+    }
     let answer = call.client.http.call(request).await?;
     if matches!(answer.status, 404 | 405) {
         return Ok(untold());

@@ -183,6 +183,28 @@ impl Client {
         self.noted(agent, said)
     }
 
+    /// Whether an answer that was perhaps sent has arrived; `None` when the agent can't say. Ask this before you send it again.
+    ///
+    /// # Errors
+    /// The agent can't be asked.
+    pub async fn has_answer(
+        &self,
+        agent: &Agent,
+        task: &TaskRef,
+        message_id: &str,
+    ) -> Result<Option<bool>, Error> {
+        let profile = self.profile_for(agent, task).await?;
+        let call = Call::new(self, agent, &profile, task.context_id.as_deref());
+        let known = match task.dialect {
+            Dialect::A2a => jsonrpc::has(&call, task, message_id).await,
+            Dialect::A2aRest => rest::has(&call, task, message_id).await,
+            Dialect::A2a03 => v03::has(&call, task, message_id).await,
+            // A program knows a repetition of the last answer; a webhook, that of its id.
+            Dialect::Process | Dialect::Webhook | Dialect::Legacy | Dialect::AgentCore => Ok(None),
+        };
+        self.noted(agent, known)
+    }
+
     /// Asks the agent to stop working on a task. A task that has ended, or is unknown, is no error.
     ///
     /// # Errors

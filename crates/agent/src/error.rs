@@ -110,7 +110,8 @@ impl Error {
             | Self::Process { .. }
             | Self::Address { .. }
             | Self::Unsupported { .. } => Kind::Invalid,
-            Self::Status { status, .. } | Self::Service { status, .. } => of_status(*status),
+            Self::Status { status, .. } => of_status(*status),
+            Self::Service { status, code, .. } => of_service(code.as_str(), *status),
             // What a peer breaks with by itself; every other code of JSON-RPC says that the request is wrong.
             Self::Refused { code: -32603, .. } => Kind::Transient,
             Self::Refused {
@@ -204,6 +205,17 @@ pub(crate) const PUSH_NOT_SUPPORTED: i64 = -32003;
 pub(crate) const UNSUPPORTED_OPERATION: i64 = -32004;
 pub(crate) const METHOD_NOT_FOUND: i64 = -32601;
 
+/// AWS names what is the matter; the status under which it does so is not the same for every service.
+const fn of_service(code: &str, status: u16) -> Kind {
+    match code.as_bytes() {
+        b"ThrottlingException" | b"TooManyRequestsException" | b"ServiceQuotaExceededException" => {
+            Kind::Throttled
+        }
+        b"RetryableConflictException" => Kind::Transient,
+        _ => of_status(status),
+    }
+}
+
 const fn of_status(status: u16) -> Kind {
     match status {
         404 | 410 => Kind::NotFound,
@@ -211,5 +223,30 @@ const fn of_status(status: u16) -> Kind {
         409 | 412 => Kind::Conflict,
         429 => Kind::Throttled,
         _ => Kind::Invalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_aws_names_decides_before_its_status() {
+        let kind = |code: &str, status| {
+            let (code, message) = (code.to_owned(), String::new());
+            Error::Service {
+                code,
+                message,
+                status,
+            }
+            .kind()
+        };
+        assert_eq!(kind("ThrottlingException", 429), Kind::Throttled);
+        assert_eq!(kind("ThrottlingException", 400), Kind::Throttled);
+        assert_eq!(kind("ServiceQuotaExceededException", 402), Kind::Throttled);
+        assert_eq!(kind("RetryableConflictException", 409), Kind::Transient);
+        assert_eq!(kind("InternalServerException", 500), Kind::Transient);
+        assert_eq!(kind("AccessDeniedException", 403), Kind::Invalid);
+        assert_eq!(kind("ResourceNotFoundException", 404), Kind::NotFound);
     }
 }

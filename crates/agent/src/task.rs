@@ -54,6 +54,8 @@ pub struct Progress {
 /// What an agent wants to know before it goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Question {
+    /// What the agent tells this question by from the next one, which may have the same words.
+    pub id: Option<String>,
     pub text: String,
     /// JSON, where the agent asks with data: a form, for example.
     pub data: Option<Bytes>,

@@ -131,10 +131,13 @@ fn begin(turn: &mut Turn<'_, Approval>, start: Start) -> KernelReply<Reply> {
 
 /// Whoever waited does so no more: nobody is asked for nothing.
 fn unwanted(turn: &mut Turn<'_, Approval>, outcome: &Outcome) {
-    if turn.state().ended.is_some() {
+    let state = turn.state();
+    if state.ended.is_some() {
         return;
     }
+    let settles = state.settings.as_ref().is_none_or(|it| it.settles);
     let how = match outcome {
+        _ if !settles => "Whoever asked has gone on, or has ended",
         Outcome::Succeeded(Some(Payload::Inline(name))) => match &name[..] {
             b"\"timed_out\"" => {
                 "Whoever waited for it has waited long enough: its own time is over"

@@ -225,10 +225,9 @@ pub(crate) fn notice(state: &State, notice: Notice, at: Timestamp) -> Option<Val
 /// Brings the outcome to whoever waits: repeated until taken, so that it arrives once.
 fn deliver(turn: &mut Turn<'_, Approval>) {
     let state = turn.state();
-    let address = state
-        .settings
-        .as_ref()
-        .and_then(|settings| settings.waiting.clone());
+    let settings = state.settings.as_ref();
+    let settling = settings.filter(|settings| settings.settles);
+    let address = settling.and_then(|settings| settings.waiting.clone());
     let (Some(address), Some(result)) = (address, result(state)) else {
         return;
     };

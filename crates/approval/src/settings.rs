@@ -53,8 +53,11 @@ pub struct Settings {
     /// So long after the request each, in their order.
     pub reminders_ms: Vec<u64>,
     pub escalation: Option<Escalation>,
-    /// Where whoever waits for the decision is: [`everstep_core::token::Token::address`]. Of version 1 it is the token itself.
+    /// Where whoever waits for the decision is: [`everstep_core::token::Token::address`]. Of version 1 it is the token itself. It is withdrawn when
+    /// they do so no more.
     pub waiting: Option<String>,
+    /// Whether the decision settles them: else whoever waits reads it.
+    pub settles: bool,
     /// 1 for what is asked for the first time.
     pub round: u32,
     /// The round before this one.
@@ -70,8 +73,8 @@ pub struct Settings {
     pub links_ms: Option<u64>,
 }
 
-/// Version 1 ends with `has_form`, and has the token of whoever waits where 2 has their address.
-const VERSION: u8 = 2;
+/// Version 1 ends with `has_form`, and has the token of whoever waits where later ones have their address; version 2 ends with `links_ms`.
+const VERSION: u8 = 3;
 
 fn approvers(to: &mut Writer, approvers: &[Approver]) {
     to.list(approvers, |to, approver| approver.encode(to));
@@ -134,6 +137,7 @@ impl Settings {
         to.str(&self.summary);
         to.option(self.workflow.as_ref(), |to, name| to.str(name));
         to.option(self.links_ms.as_ref(), |to, ms| to.u64(*ms));
+        to.bool(self.settles);
     }
 
     /// # Errors
@@ -179,6 +183,7 @@ impl Settings {
                 })
             })?,
             waiting: from.option(Reader::str)?,
+            settles: true,
             round: from.u32()?,
             previous: from.option(|from| Ok(ExecutionId::from_bytes(from.raw()?)))?,
             pages: from.str()?,
@@ -191,6 +196,9 @@ impl Settings {
             settings.summary = from.str()?;
             settings.workflow = from.option(Reader::str)?;
             settings.links_ms = from.option(Reader::u64)?;
+        }
+        if version > 2 {
+            settings.settles = from.bool()?;
         }
         Ok(settings)
     }

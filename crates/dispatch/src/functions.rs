@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use everstep_asl::machine::Late as StatesLate;
-use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind, Task};
+use everstep_core::{ExecutionId, Failure, Generation, Operation, TargetKind, Task, Timestamp};
 use everstep_durable::{ErrorClass, Invocation, Mode, Output};
 use everstep_engine::letter::topic;
 use everstep_engine::trace::{self, Span, SpanKind, Trace};
@@ -140,7 +140,9 @@ impl Dispatcher for FunctionDispatcher {
                 return;
             }
             let span = span(&handle, execution).await;
-            inner.run(&handle, &work).await;
+            // Everything that a task may be is one future: a large one, which is not to lie on the stack of whoever polls it.
+            let running_work = Box::pin(inner.run(&handle, &work));
+            let span = crate::trace::within(span, running_work).await;
             inner.end(running);
             if let Some(span) = span {
                 let attributes = [
@@ -191,6 +193,10 @@ impl Dispatcher for FunctionDispatcher {
 
     fn agent_state(&self, name: &str) -> AgentState {
         self.inner.agents.state(name)
+    }
+
+    fn agent_states(&self, now: Timestamp) -> Vec<(String, AgentState)> {
+        self.inner.agents.states(now)
     }
 
     fn call(&self, handle: &Handle, call: Call) -> Pending<Result<Called, Error>> {
@@ -259,7 +265,7 @@ impl Inner {
                 self.answer(handle, execution, task, invocation).await;
             }
             (TargetKind::Agent, Late::Durable(invocation)) => {
-                self.agents.answer(handle, work, invocation).await;
+                Box::pin(self.agents.answer(handle, work, invocation)).await;
             }
             (TargetKind::Service, Late::Asl(late)) => {
                 let sent = Sent {
@@ -268,7 +274,7 @@ impl Inner {
                     repeated: work.repeated,
                     note: work.note.clone(),
                 };
-                services::run(self, handle, &sent, late).await;
+                Box::pin(services::run(self, handle, &sent, late)).await;
             }
             (TargetKind::Log, Late::Asl(StatesLate::Log { first, last })) => {
                 let logs = self.services.logs();

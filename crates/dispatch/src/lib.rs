@@ -27,6 +27,7 @@ mod outcome;
 mod remote;
 mod services;
 pub mod telemetry;
+mod trace;
 
 pub use agents::AgentOptions;
 pub use everstep_agent::{ClientOptions, Network, NotANetwork, Signer};

@@ -143,6 +143,11 @@ pub trait Dispatcher: Send + Sync + 'static {
         AgentState::default()
     }
 
+    /// How things stand with every agent that was called since the server was started.
+    fn agent_states(&self, _: Timestamp) -> Vec<(String, AgentState)> {
+        Vec::new()
+    }
+
     /// Delivers a letter, at least once: whoever gets it knows a repetition by its id. A delivery that fails is tried again where that may help.
     fn deliver(&self, _: &Handle, letter: Letter) -> Pending<Result<(), Undelivered>> {
         let reason = format!("nothing here delivers letters of topic {}", letter.topic);

@@ -8,10 +8,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use everstep_core::ExecutionId;
 use everstep_store::ExecutionRow;
 
 /// The attribute of an execution that holds its starter's context.
 pub const ATTRIBUTE: &str = "traceparent";
+
+/// The attribute with what vendors put beside it (`tracestate`).
+pub const STATE_ATTRIBUTE: &str = "tracestate";
 
 /// The target of the events that are ended spans.
 pub const TARGET: &str = "everstep::span";
@@ -66,10 +70,17 @@ impl Trace {
     #[must_use]
     pub fn of(row: &ExecutionRow) -> Self {
         let told = row.attributes.get(ATTRIBUTE);
-        told.and_then(|text| Self::parse(text)).unwrap_or(Self {
-            trace: u128::from_be_bytes(*row.id.as_bytes()),
+        told.and_then(|text| Self::parse(text))
+            .unwrap_or(Self::of_id(row.id))
+    }
+
+    /// That of an execution whose starter had none.
+    #[must_use]
+    pub const fn of_id(id: ExecutionId) -> Self {
+        Self {
+            trace: u128::from_be_bytes(*id.as_bytes()),
             span: 0,
-        })
+        }
     }
 
     /// A span within it.
@@ -139,6 +150,7 @@ pub struct Span {
     parent: u64,
     at: SystemTime,
     since: Instant,
+    links: Vec<Trace>,
 }
 
 impl Span {
@@ -150,7 +162,18 @@ impl Span {
             parent: parent.span,
             at: SystemTime::now(),
             since: Instant::now(),
+            links: Vec::new(),
         }
+    }
+
+    /// Says that it has to do with a place in another trace.
+    pub fn link(&mut self, to: Trace) {
+        self.links.push(to);
+    }
+
+    #[must_use]
+    pub fn links(&self) -> &[Trace] {
+        &self.links
     }
 
     /// Tells it. `attributes` are of the names that OpenTelemetry has for such things, or of ours.
@@ -159,6 +182,7 @@ impl Span {
         let ended = began + self.since.elapsed();
         let nanoseconds =
             |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let links: Vec<String> = self.links.iter().map(Trace::to_string).collect();
         let attributes: serde_json::Map<String, serde_json::Value> = attributes
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).into()))
@@ -173,6 +197,7 @@ impl Span {
             began = nanoseconds(began),
             ended = nanoseconds(ended),
             failed,
+            links = links.join(","),
             attributes = serde_json::Value::Object(attributes).to_string(),
         );
     }

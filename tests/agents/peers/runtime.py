@@ -5,6 +5,7 @@ signature of version 4 (held against botocore's own) and a session id, and hands
 """
 
 import asyncio
+import json
 import sys
 from urllib.parse import unquote
 
@@ -20,7 +21,7 @@ KIND = sys.argv[1]
 KEY, SECRET, REGION = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "eu-west-1"
 ARN = f"arn:aws:bedrock-agentcore:{REGION}:123456789012:runtime/researcher-x1"
 SESSION = "x-amzn-bedrock-agentcore-runtime-session-id"
-SEEN = {"invocations": [], "stopped": []}
+SEEN = {"invocations": [], "stopped": [], "throttled": []}
 
 
 def http_app():
@@ -134,7 +135,11 @@ class Front:
             return JSONResponse({"runtimeSessionId": session, "statusCode": 200})
         SEEN["invocations"].append({"session": session, "query": query, "version": headers.get("a2a-version")})
         if b'"throttle"' in body:
-            return refused(429, "ThrottlingException", "slow down")
+            # So often for each session, or always.
+            times = json.loads(body).get("throttle", float("inf"))
+            if SEEN["throttled"].count(session) < times:
+                SEEN["throttled"].append(session)
+                return refused(429, "ThrottlingException", "slow down")
         kept = {name: headers[name] for name in ("content-type", "accept", "traceparent", "a2a-version", SESSION) if name in headers}
         request = self.inner.build_request("POST", self.place, content=body, headers=kept)
         inner = await self.inner.send(request, stream=True)

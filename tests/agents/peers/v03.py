@@ -19,8 +19,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 SOCKET, ADDRESS = listener()
-SEEN = {"calls": [], "messages": [], "cancelled": [], "traces": []}
+SEEN = {"calls": [], "messages": [], "answers": [], "cancelled": [], "traces": []}
 RELEASED = asyncio.Event()
+# What is asked next, by task.
+MORE = {}
 
 
 def text(words):
@@ -41,7 +43,16 @@ class Executor(AgentExecutor):
             await updater.start_work(updater.new_agent_message(text("at work")))
             await getattr(self, "do_" + data.get("do", "echo"))(data, updater)
             return
-        await self.finish(TaskUpdater(event_queue, task.id, task.context_id), {"answer": data})
+        await self.answered(message, TaskUpdater(event_queue, task.id, task.context_id), data)
+
+    async def answered(self, message, updater, data):
+        said = "".join(part.root.text for part in message.parts if isinstance(part.root, TextPart))
+        SEEN["answers"].append({"task": updater.task_id, "id": message.message_id, "text": said})
+        more = MORE.get(updater.task_id)
+        if more:
+            await updater.requires_input(updater.new_agent_message(text(more.pop(0))), final=True)
+            return
+        await self.finish(updater, {"answer": data or said})
 
     async def cancel(self, context, event_queue):
         SEEN["cancelled"].append(context.task_id)
@@ -61,7 +72,11 @@ class Executor(AgentExecutor):
         await updater.complete()
 
     async def do_ask(self, data, updater):
+        MORE[updater.task_id] = data.get("more", [])
         await updater.requires_input(updater.new_agent_message(text(data["question"])), final=True)
+
+    async def do_access(self, data, updater):
+        await updater.requires_auth(updater.new_agent_message(text(data["question"])), final=True)
 
     async def do_wait(self, data, updater):
         """Goes on at `/release`."""

@@ -26,8 +26,10 @@ from starlette.routing import Route
 
 SOCKET, ADDRESS = listener()
 BINDINGS = sys.argv[1:]
-SEEN = {"calls": [], "messages": [], "cancelled": [], "traces": []}
+SEEN = {"calls": [], "messages": [], "answers": [], "cancelled": [], "traces": []}
 RELEASED = asyncio.Event()
+# What is asked next, by task.
+MORE = {}
 
 
 class Executor(AgentExecutor):
@@ -38,11 +40,20 @@ class Executor(AgentExecutor):
         SEEN["messages"].append({"id": message.message_id, "context": context.context_id, "data": data})
         SEEN["traces"].append(dict(message.metadata).get("traceparent"))
         if context.current_task is not None:
-            await self.finish(updater, [new_data_part({"answer": data})])
+            await self.answered(context, updater, data)
             return
         await event_queue.enqueue_event(new_task_from_user_message(message))
         await updater.start_work(updater.new_agent_message([a2a.Part(text="at work")]))
         await getattr(self, "do_" + data.get("do", "echo"))(data, updater)
+
+    async def answered(self, context, updater, data):
+        text = "".join(part.text for part in context.message.parts if part.HasField("text"))
+        SEEN["answers"].append({"task": context.task_id, "id": context.message.message_id, "text": text})
+        more = MORE.get(context.task_id)
+        if more:
+            await updater.requires_input(updater.new_agent_message([a2a.Part(text=more.pop(0))]))
+            return
+        await self.finish(updater, [new_data_part({"answer": data or text})])
 
     async def cancel(self, context, event_queue):
         SEEN["cancelled"].append(context.task_id)
@@ -66,7 +77,15 @@ class Executor(AgentExecutor):
         await self.finish(updater, [a2a.Part(raw=base64.b64decode(data["raw"]), media_type=data["media_type"], filename="f")])
 
     async def do_ask(self, data, updater):
+        MORE[updater.task_id] = data.get("more", [])
         await updater.requires_input(updater.new_agent_message([a2a.Part(text=data["question"])]))
+
+    async def do_access(self, data, updater):
+        await updater.requires_auth(updater.new_agent_message([a2a.Part(text=data["question"])]))
+
+    async def do_ask_and_go_on(self, data, updater):
+        await self.do_ask(data, updater)
+        await self.do_wait(data, updater)
 
     async def do_wait(self, data, updater):
         """Goes on at `/release`."""

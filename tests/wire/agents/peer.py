@@ -58,6 +58,10 @@ class Executor(AgentExecutor):
         data = next(iter(get_data_parts(message.parts)), {})
         if context.current_task is not None:
             self.memory.seen["answers"].append({"task": context.task_id, "message": message.message_id, "data": data})
+            if self.memory.manner("ponder"):
+                # The SDK keeps a message with what follows it: here something that leaves the task's state as it is.
+                await updater.add_artifact([a2a.Part(text="thinking")], name="notes")
+                await self.memory.released.wait()
             await updater.add_artifact([part(data)], name="result")
             await updater.complete()
             return

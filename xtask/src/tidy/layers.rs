@@ -28,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "everstep-dispatch",
         &[
             "everstep-agent",
+            "everstep-approval",
             "everstep-core",
             "everstep-engine",
             "everstep-logs",

@@ -15,6 +15,8 @@ use crate::task::{Reply, Said, State, Task, TaskRef};
 const DIALECT: Dialect = Dialect::A2a;
 /// How many tasks of one context are looked through: there is one, or as many as were sent before somebody looked.
 pub(super) const LISTED: u32 = 20;
+/// How many messages of a task are looked through for an answer: it was the last one that was sent.
+pub(super) const HISTORY: u32 = 50;
 
 pub(crate) async fn send(call: &Call<'_>, task: &Task) -> Result<Said, Error> {
     let message = shape::message(task, true)?;
@@ -86,6 +88,25 @@ impl Methods<'_> {
         }
     }
 
+    /// Whether the task's history has a message; `None` when the agent shows no history.
+    pub(super) async fn has(
+        &self,
+        call: &Call<'_>,
+        task: &TaskRef,
+        message_id: &str,
+    ) -> Result<Option<bool>, Error> {
+        let mut params = shape::named(&task.id, self.tenant);
+        if let Value::Object(members) = &mut params {
+            members.insert("historyLength".to_owned(), HISTORY.into());
+        }
+        match rpc::call(call, self.get, params, message_id).await {
+            Ok(answered) => Ok(among_history(&answered.result, message_id)),
+            // There is nothing to be answered any more, which the next look at it tells.
+            Err(error) if rpc::is_unknown_task(&error) => Ok(Some(true)),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(super) async fn cancel(&self, call: &Call<'_>, task: &TaskRef) -> Result<Said, Error> {
         let params = shape::named(&task.id, self.tenant);
         match rpc::call(call, self.cancel, params, &task.id).await {
@@ -112,6 +133,20 @@ fn methods<'a>(call: &'a Call<'_>) -> Methods<'a> {
 
 pub(crate) async fn get(call: &Call<'_>, task: &TaskRef) -> Result<Said, Error> {
     methods(call).get(call, task).await
+}
+
+pub(crate) async fn has(
+    call: &Call<'_>,
+    task: &TaskRef,
+    message_id: &str,
+) -> Result<Option<bool>, Error> {
+    methods(call).has(call, task, message_id).await
+}
+
+/// Whether a task that was told has a message in its history.
+pub(super) fn among_history(task: &Value, message_id: &str) -> Option<bool> {
+    let ids = reading::history(task)?;
+    Some(ids.contains(&message_id))
 }
 
 /// The task that was begun with this message, if the agent knows one.

@@ -167,7 +167,14 @@ fn question(status: &Value, words: Option<String>) -> Question {
         .into_iter()
         .flatten();
     let data = parts.find_map(exact::data);
+    let message = status.get("message");
+    // The official SDK takes the message away from the status as soon as it is answered; the time stays.
+    let id = text(status, "timestamp");
+    let id = id.or_else(|| message.and_then(|message| text(message, "messageId")));
     Question {
+        id: id
+            .filter(|id| id.chars().count() <= ID_CHARS_MAX)
+            .map(str::to_owned),
         text: words.unwrap_or_default(),
         data: data.map(|data| Bytes::from(data.to_owned())),
     }

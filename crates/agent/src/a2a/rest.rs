@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, Url};
 use serde_json::Value;
 
-use super::jsonrpc::{LISTED, among, lost, traced};
+use super::jsonrpc::{HISTORY, LISTED, among, among_history, lost, traced};
 use super::{exact, reading, rpc, shape};
 use crate::agent::Dialect;
 use crate::client::{Call, Found, Updates};
@@ -62,6 +62,21 @@ pub(crate) async fn get(call: &Call<'_>, task: &TaskRef) -> Result<Said, Error> 
             Ok(traced(said, &answer.headers))
         }
         Err(error) if rpc::is_unknown_task(&error) => Ok(lost(task)),
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) async fn has(
+    call: &Call<'_>,
+    task: &TaskRef,
+    message_id: &str,
+) -> Result<Option<bool>, Error> {
+    let mut url = place(call, &format!("tasks/{}", segment(&task.id)))?;
+    url.query_pairs_mut()
+        .append_pair("historyLength", &HISTORY.to_string());
+    match ask(call, Method::GET, url, None).await {
+        Ok(answer) => Ok(among_history(&json(&answer)?, message_id)),
+        Err(error) if rpc::is_unknown_task(&error) => Ok(Some(true)),
         Err(error) => Err(error),
     }
 }

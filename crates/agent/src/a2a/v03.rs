@@ -53,6 +53,14 @@ pub(crate) async fn get(call: &Call<'_>, task: &TaskRef) -> Result<Said, Error> 
     METHODS.get(call, task).await
 }
 
+pub(crate) async fn has(
+    call: &Call<'_>,
+    task: &TaskRef,
+    message_id: &str,
+) -> Result<Option<bool>, Error> {
+    METHODS.has(call, task, message_id).await
+}
+
 pub(crate) async fn cancel(call: &Call<'_>, task: &TaskRef) -> Result<Said, Error> {
     METHODS.cancel(call, task).await
 }

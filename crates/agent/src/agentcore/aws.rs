@@ -99,6 +99,7 @@ pub(super) async fn invoke(
         .content_type("application/json")
         .accept(ACCEPT)
         .set_trace_parent(call.traceparent.map(str::to_owned))
+        .set_trace_state(call.tracestate.map(str::to_owned))
         .payload(Blob::new(payload))
         .customize()
         .mutate_request(move |request| {

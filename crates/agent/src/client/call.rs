@@ -20,10 +20,11 @@ pub(crate) struct Call<'a> {
     /// What the session of a runtime is derived from.
     pub context: Option<&'a str>,
     pub traceparent: Option<&'a str>,
+    pub tracestate: Option<&'a str>,
 }
 
 impl<'a> Call<'a> {
-    pub(super) const fn new(
+    pub(super) fn new(
         client: &'a Client,
         agent: &'a Agent,
         profile: &'a Profile,
@@ -34,13 +35,15 @@ impl<'a> Call<'a> {
             agent,
             profile,
             context,
-            traceparent: None,
+            traceparent: agent.traceparent.as_deref(),
+            tracestate: agent.tracestate.as_deref(),
         }
     }
 
-    pub(super) const fn traced(self, traceparent: Option<&'a str>) -> Self {
+    /// In the trace of what is sent, where that says so itself.
+    pub(super) fn traced(self, traceparent: Option<&'a str>) -> Self {
         Self {
-            traceparent,
+            traceparent: traceparent.or(self.traceparent),
             ..self
         }
     }
@@ -114,6 +117,9 @@ impl<'a> Call<'a> {
         }
         if let Some(traceparent) = self.traceparent {
             request.header("traceparent", traceparent)?;
+        }
+        if let Some(tracestate) = self.tracestate.filter(|_| self.traceparent.is_some()) {
+            request.header("tracestate", tracestate)?;
         }
         Ok(request)
     }

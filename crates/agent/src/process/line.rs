@@ -31,6 +31,7 @@ pub(super) fn read(line: &[u8]) -> Option<Stand> {
     if let Some(question) = line.question {
         let data = (!question.is_string()).then(|| Bytes::from(question.to_string()));
         return Some(Stand::Asking(Question {
+            id: None,
             text: words(&question),
             data,
         }));

@@ -18,7 +18,7 @@ use super::{Stand, line};
 use crate::a2a::reading::shortened;
 use crate::agent::Agent;
 use crate::error::Error;
-use crate::task::Progress;
+use crate::task::{Progress, Question};
 
 /// What is kept of a program's complaints, for the error of one that ends without a result.
 const COMPLAINT_BYTES_MAX: usize = 8 * 1024;
@@ -207,13 +207,20 @@ async fn lines(
     bytes_max: usize,
 ) -> Option<Stand> {
     let mut buffer = BytesMut::new();
-    let mut seen = 0;
+    let (mut seen, mut questions) = (0, 0_u32);
     loop {
         if let Some(end) = buffer.iter().skip(seen).position(|byte| *byte == b'\n') {
             let line = buffer.split_to(seen + end + 1);
             seen = 0;
             match line::read(&line) {
                 Some(stand) if stand.is_end() => return Some(stand),
+                Some(Stand::Asking(question)) => {
+                    questions += 1;
+                    tell.send_replace(Stand::Asking(Question {
+                        id: Some(questions.to_string()),
+                        ..question
+                    }));
+                }
                 Some(stand) => {
                     tell.send_replace(stand);
                 }

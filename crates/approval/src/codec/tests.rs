@@ -24,16 +24,16 @@ fn text() -> impl Strategy<Value = Option<String>> {
 prop_compose! {
     fn settings()(
         title in ".{0,20}", digest in any::<[u8; 32]>(), requester in text(), approvers in proptest::collection::vec(approver(), 0..4),
-        quorum in 1_u32..9, flags in any::<[bool; 4]>(), due in any::<u64>(), reminders_ms in proptest::collection::vec(any::<u64>(), 0..4),
+        quorum in 1_u32..9, flags in any::<[bool; 5]>(), due in any::<u64>(), reminders_ms in proptest::collection::vec(any::<u64>(), 0..4),
         to in proptest::collection::vec(approver(), 0..3), after_ms in proptest::option::of(any::<u64>()),
         waiting in text(), previous in proptest::option::of(any::<u64>()), round in 1_u32..9,
         summary in ".{0,20}", links_ms in proptest::option::of(any::<u64>()),
     ) -> Settings {
-        let [self_approval, delegation, escalates, has_form] = flags;
+        let [self_approval, delegation, escalates, has_form, settles] = flags;
         Settings {
             title, digest: Digest(digest), starter: requester.clone(), requester, approvers, quorum, quorum_against: 1, self_approval, delegation,
             due: Timestamp(due), on_expiry: if escalates { Expiry::Escalate } else { Expiry::Reject }, reminders_ms,
-            escalation: escalates.then_some(Escalation { to, after_ms }), waiting, round,
+            escalation: escalates.then_some(Escalation { to, after_ms }), waiting, settles, round,
             previous: previous.map(|at| ExecutionId::new(at, 7, Shard(3))), pages: "http://a/".to_owned(), has_form,
             workflow: (!summary.is_empty()).then(|| summary.clone()), summary, links_ms,
         }

@@ -46,6 +46,7 @@ pub fn settings() -> Settings {
         reminders_ms: Vec::new(),
         escalation: None,
         waiting: None,
+        settles: true,
         round: 1,
         previous: None,
         pages: "http://127.0.0.1/approvals/".to_owned(),

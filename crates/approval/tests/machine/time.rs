@@ -1,7 +1,9 @@
 //! What time does: it reminds, asks others, and rejects.
 
-use everstep_approval::{Approver, Decision, Escalation, Expiry, Reply, Verdict};
-use everstep_core::{Status, Timestamp};
+use everstep_approval::{Approver, Decision, Escalation, Expiry, Reply, Settings, Verdict};
+use everstep_core::{
+    Generation, Input, Operation, Outcome, Payload, Status, TargetKind, Timestamp,
+};
 
 use crate::rig::{BEGIN, HOUR, Rig, cast, settings, user};
 
@@ -49,6 +51,33 @@ fn reminders_come_one_after_the_other_and_end_with_the_decision() {
     rig.pass(10 * HOUR);
     assert_eq!(rig.described().state.reminded, 2);
     assert_eq!(rig.cell.execution().timers().count(), 0);
+}
+
+#[test]
+fn a_decision_that_settles_nothing_is_read_and_goes_when_nobody_waits() {
+    let mut settings = settings();
+    settings.waiting = Some("token".to_owned());
+    settings.settles = false;
+    assert_eq!(Settings::decode(&settings.encode()), Ok(settings.clone()));
+    let tasks = |rig: &Rig| -> Vec<TargetKind> {
+        let tasks = rig.cell.execution().tasks();
+        tasks.map(|task| task.target.kind).collect()
+    };
+    let mut rig = Rig::new(&settings);
+    assert_eq!(tasks(&rig), [TargetKind::Watch]);
+    rig.vote(cast("ann", Verdict::Approve));
+    assert_eq!(rig.result()["decision"], "APPROVED");
+    assert_eq!(tasks(&rig), []);
+    let mut rig = Rig::new(&settings);
+    let gone = Outcome::Succeeded(Some(Payload::from("\"conflict\"")));
+    rig.turn(Input::Settle {
+        operation: Operation(3),
+        generation: Generation(0),
+        outcome: gone,
+    });
+    assert_eq!(rig.status(), Status::Cancelled);
+    let reason = rig.result()["reason"].clone();
+    assert_eq!(reason, "Whoever asked has gone on, or has ended");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use everstep_dispatch::telemetry::{Collector, FinishedSpan, Spans};
+use everstep_engine::trace::Trace;
 use serde::Deserialize;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
@@ -68,6 +69,7 @@ impl<S: Subscriber> Layer<S> for Sending {
             ended: 0,
             failed: false,
             attributes: Vec::new(),
+            links: Vec::new(),
         });
         event.record(&mut read);
         self.0.take(read.0);
@@ -82,6 +84,10 @@ impl Visit for Read {
             "name" => value.clone_into(&mut self.0.name),
             "kind" => value.clone_into(&mut self.0.kind),
             "trace" => self.0.trace = u128::from_str_radix(value, 16).unwrap_or_default(),
+            "links" => {
+                let links = value.split(',').filter_map(Trace::parse);
+                self.0.links = links.map(|link| (link.trace, link.span)).collect();
+            }
             "attributes" => {
                 let all: BTreeMap<String, Value> = serde_json::from_str(value).unwrap_or_default();
                 let text = |(name, value): (String, Value)| {

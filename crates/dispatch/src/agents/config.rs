@@ -8,6 +8,8 @@ use everstep_engine::catalogue::{self, AgentConfig};
 use everstep_engine::{Code, Error, Handle};
 use secrecy::SecretString;
 
+use crate::trace::Context;
+
 /// What an agent is now, or was in the version that is called.
 pub(super) async fn find(
     handle: &Handle,
@@ -25,8 +27,10 @@ pub(super) async fn find(
 }
 
 /// The agent to be called, or why it can't be.
-pub(super) fn agent(name: &str, config: &AgentConfig) -> Result<Agent, String> {
+pub(super) fn agent(name: &str, config: &AgentConfig, trace: &Context) -> Result<Agent, String> {
     let mut agent = Agent::new(name, address(config)?);
+    agent.traceparent.clone_from(&trace.parent);
+    agent.tracestate.clone_from(&trace.state);
     agent.dialect = config.dialect.map(dialect);
     agent.credentials = credentials(config)?;
     agent.completion = match config.completion {
@@ -104,14 +108,14 @@ mod tests {
             dialect: Some(catalogue::Dialect::A2a03),
             ..AgentConfig::default()
         };
-        let called = agent("writer", &config).expect("an agent");
+        let called = agent("writer", &config, &Context::default()).expect("an agent");
         assert!(matches!(called.address, Address::Url(_)));
         assert_eq!(called.dialect, Some(Dialect::A2a03));
         let process = AgentConfig {
             command: vec!["cat".to_owned(), "-n".to_owned()],
             ..AgentConfig::default()
         };
-        let called = agent("cat", &process).expect("an agent");
+        let called = agent("cat", &process, &Context::default()).expect("an agent");
         assert!(
             matches!(called.address, Address::Process { arguments, .. } if arguments == ["-n"])
         );
@@ -124,7 +128,7 @@ mod tests {
             token_env: Some("EVERSTEP_NO_SUCH_VARIABLE".to_owned()),
             ..AgentConfig::default()
         };
-        let why = agent("writer", &config).expect_err("no secret");
+        let why = agent("writer", &config, &Context::default()).expect_err("no secret");
         assert!(why.contains("EVERSTEP_NO_SUCH_VARIABLE"), "{why}");
     }
 }

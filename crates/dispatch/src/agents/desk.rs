@@ -31,6 +31,28 @@ impl Desks {
     }
 }
 
+impl Desks {
+    /// All of them, by name. An agent that nobody wants to call is not called down for ever: the next call would find out.
+    pub(super) fn states(&self, now: Timestamp) -> Vec<(String, AgentState)> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states: Vec<(String, AgentState)> = all
+            .iter()
+            .map(|(name, desk)| (name.clone(), desk.state()))
+            .collect();
+        drop(all);
+        for (_, state) in &mut states {
+            if matches!(state.breaker, Breaker::Open { until } if until <= now)
+                && state.waiting == 0
+                && state.out == 0
+            {
+                state.breaker = Breaker::HalfOpen;
+            }
+        }
+        states.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        states
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Desk {
     inside: Mutex<Inside>,
@@ -271,6 +293,27 @@ mod tests {
         probe(2_000).answered();
         assert_eq!(desk.state(), AgentState::default());
         assert_eq!(desk.admit(until), Admitted::Yes { is_probe: false });
+    }
+
+    #[test]
+    fn an_agent_that_nobody_calls_is_not_down_for_ever() {
+        let (desks, config) = (Desks::default(), config());
+        for name in ["b", "a"] {
+            let desk = desks.of(name);
+            desk.failed(Timestamp(0), &config, "down");
+            desk.failed(Timestamp(0), &config, "down");
+        }
+        let until = Timestamp(1_000);
+        let shown = |at| -> Vec<(String, Breaker)> {
+            let states = desks.states(at).into_iter();
+            states.map(|(name, state)| (name, state.breaker)).collect()
+        };
+        let both = |breaker| vec![("a".to_owned(), breaker), ("b".to_owned(), breaker)];
+        assert_eq!(shown(Timestamp(999)), both(Breaker::Open { until }));
+        assert_eq!(shown(until), both(Breaker::HalfOpen));
+        let kept = desks.of("a").keep();
+        assert_eq!(shown(until)[0].1, Breaker::Open { until });
+        drop(kept);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::desk::{Call, Desk, Place};
 use super::note::{Note, Phase};
-use super::{Agents, Bell, Content, End, Errand, config};
+use super::{Agents, Bell, Content, End, Errand, config, question};
 
 /// Between two looks at the clock, which may be one that skips.
 const LOOK: Duration = Duration::from_secs(30);
@@ -156,7 +156,7 @@ impl<'a> Drive<'a> {
 
     async fn work(&mut self) -> End {
         loop {
-            let agent = match config::agent(&self.errand.agent, &self.config) {
+            let agent = match config::agent(&self.errand.agent, &self.config, &self.errand.trace) {
                 Ok(agent) => agent,
                 Err(why) => return failed(CALL_ERROR, why),
             };
@@ -186,7 +186,7 @@ impl<'a> Drive<'a> {
             context_id: self.note.context_id(seat),
             payload,
             push: self.push(agent).await,
-            traceparent: self.errand.traceparent.clone(),
+            traceparent: self.errand.trace.parent.clone(),
             previous: None,
         })
     }
@@ -279,24 +279,22 @@ impl<'a> Drive<'a> {
         self.tries = 0;
         self.note.error = None;
         self.heard = self.handle.clock().now();
+        if let Some(theirs) = &said.traceparent {
+            crate::trace::link(theirs);
+        }
         if let Some(task) = said.task {
             self.note.task = Some(task);
         }
         match said.state {
-            State::Working(progress) => {
+            State::Working(progress) => self.works(progress).await,
+            State::Untold => self.works(Progress::default()).await,
+            State::NeedsInput(question) => {
                 self.note.phase = Phase::Out;
-                self.note.tell(progress);
-                self.going_on().await
+                Box::pin(self.question(agent, question, false)).await
             }
-            State::Untold => {
+            State::NeedsAuth(question) => {
                 self.note.phase = Phase::Out;
-                self.going_on().await
-            }
-            State::NeedsInput(question) | State::NeedsAuth(question) => {
-                self.note.phase = Phase::Out;
-                // Until somebody answers the agent, what it asks is what is shown of its task.
-                self.note.message = Some(question.text);
-                self.going_on().await
+                Box::pin(self.question(agent, question, true)).await
             }
             State::Done(output) => {
                 self.note.is_over = true;
@@ -315,8 +313,18 @@ impl<'a> Drive<'a> {
                 let text = message.unwrap_or_else(|| "The agent's task was cancelled.".to_owned());
                 Step::End(failed("Agent.Canceled", text))
             }
-            State::Lost => self.lost(),
+            State::Lost => self.lost().await,
         }
+    }
+
+    /// It is at work, and asks nothing.
+    async fn works(&mut self, progress: Progress) -> Step {
+        self.note.phase = Phase::Out;
+        if let Err(step) = self.withdraw(question::WENT_ON).await {
+            return step;
+        }
+        self.note.tell(progress);
+        self.going_on().await
     }
 
     /// Writes down where it is, and goes on.
@@ -328,7 +336,7 @@ impl<'a> Drive<'a> {
     }
 
     /// The agent does not know a task that it had taken.
-    fn lost(&mut self) -> Step {
+    async fn lost(&mut self) -> Step {
         let again = self.config.on_lost == OnLost::Redispatch
             && self.note.dispatch < self.config.redispatches;
         if !again {
@@ -340,6 +348,9 @@ impl<'a> Drive<'a> {
             return Step::End(failed("Agent.TaskLost", text));
         }
         tracing::warn!(execution = %self.errand.seat.execution, agent = self.errand.agent, "an agent has lost its task, which is sent anew");
+        if let Err(step) = self.withdraw(question::WENT_ON).await {
+            return step;
+        }
         self.note.dispatch += 1;
         self.note.phase = Phase::Sending;
         self.note.task = None;

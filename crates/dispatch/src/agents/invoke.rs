@@ -8,7 +8,8 @@ use everstep_durable::{FunctionArn, Invocation, Settings};
 use everstep_engine::{Call, Called, Error, Handle, Revision, SettleWith, Work};
 use serde_json::json;
 
-use super::{Agents, Content, End, Errand, Seat, traceparent};
+use super::{Agents, Content, End, Errand, Seat};
+use crate::trace;
 
 impl Agents {
     /// Runs the task of an execution, and tells it what came of that.
@@ -25,7 +26,7 @@ impl Agents {
             agent: invocation.function.name.clone(),
             version: invocation.function.version.clone(),
             content: Content::Kept(payload.unwrap_or_else(|| Payload::from("{}"))),
-            traceparent: Some(traceparent(invocation.trace_header.as_deref(), &seat)),
+            trace: trace::context(handle, seat.execution, invocation.trace_header.as_deref()).await,
             note: work.note.clone(),
             timeout_ms: None,
         };

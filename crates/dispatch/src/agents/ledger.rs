@@ -85,7 +85,7 @@ impl Drive<'_> {
 
     pub(super) async fn drop_push(&self) {
         let Some(task) = self.pushing() else { return };
-        let agent = config::agent(&self.errand.agent, &self.config);
+        let agent = config::agent(&self.errand.agent, &self.config, &self.errand.trace);
         let Ok(agent) = agent else { return };
         let id = self.push_id();
         let dropped = self.agents.client.drop_push(&agent, task, &id);

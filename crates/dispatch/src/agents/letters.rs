@@ -100,7 +100,8 @@ impl Agents {
         let Some(config) = config else {
             return Err(never("there is no such agent any more"));
         };
-        let agent = config::agent(&body.note.agent, &config).map_err(|why| never(&why))?;
+        let trace = crate::trace::context(handle, execution, None).await;
+        let agent = config::agent(&body.note.agent, &config, &trace).map_err(|why| never(&why))?;
         let task = match &body.note.task {
             Some(task) => Some(task.clone()),
             None if body.note.phase == Phase::Sending => {

@@ -2,12 +2,14 @@
 //!
 //! - `drive`: one task from its dispatch to its end; `watch`: while the agent has it.
 //! - `ledger`: what is told of it; `note`: what is written down before and after each step, so that the next server goes on where this one ended.
+//! - `question`: what an agent asks of people; `answer`: how it gets what they say.
 //! - `desk`: what is kept of each agent: places, rate, breaker.
 //! - `output`: results, large ones as artifacts.
 //! - `letters`: tasks that nobody waits for any more are cancelled; results that come too late are kept.
 //!
 //! An agent is believed only when it is asked: pushes and streams say no more than that it is worth asking now.
 
+mod answer;
 mod config;
 mod desk;
 mod drive;
@@ -16,7 +18,7 @@ mod ledger;
 mod letters;
 mod note;
 mod output;
-mod trace;
+mod question;
 mod watch;
 
 use std::collections::HashMap;
@@ -24,15 +26,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use everstep_agent::{Client, ClientOptions};
-use everstep_core::{Failure, Payload};
+use everstep_core::{Failure, Payload, Timestamp};
 use everstep_engine::{AgentState, Handle};
 use tokio::sync::Notify;
 
+use crate::trace::Context;
 use desk::Desks;
 use drive::Drive;
 pub(crate) use invoke::{call, document};
 pub(crate) use note::Seat;
-pub(crate) use trace::parent as traceparent;
 
 /// What calls of agents need to know.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +69,7 @@ pub(crate) struct Errand {
     /// `$LATEST` is whatever the agent is at the time of each call.
     pub version: String,
     pub content: Content,
-    pub traceparent: Option<String>,
+    pub trace: Context,
     /// What was noted of it before.
     pub note: Option<Bytes>,
     /// Less time than the agent's own, where the caller has less.
@@ -113,7 +115,7 @@ impl Agents {
         handle.away(execution, operation, generation);
         let seated = self.sit(errand.seat);
         let end = match Drive::begin(self, handle, errand, &seated.bell).await {
-            Ok(mut drive) => drive.run().await,
+            Ok(mut drive) => Box::pin(drive.run()).await,
             Err(end) => end,
         };
         drop(seated);
@@ -129,6 +131,10 @@ impl Agents {
 
     pub(crate) fn state(&self, agent: &str) -> AgentState {
         self.desks.state(agent)
+    }
+
+    pub(crate) fn states(&self, now: Timestamp) -> Vec<(String, AgentState)> {
+        self.desks.states(now)
     }
 
     fn bell(&self, seat: &Seat) -> Option<Arc<Bell>> {

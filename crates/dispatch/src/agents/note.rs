@@ -26,6 +26,35 @@ pub(crate) enum Phase {
     Out,
 }
 
+/// A question of the agent that people were asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    /// Of its words.
+    pub digest: String,
+    /// Of what the agent tells it by, where it has that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The approval that asks.
+    pub approval: String,
+    pub stage: Stage,
+}
+
+/// How far a question is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Stage {
+    /// People are asked.
+    Open,
+    /// The answer is about to be sent: whether it was is known only when the agent is asked.
+    Answering,
+    /// The agent has it.
+    Answered,
+}
+
+const fn is_none_yet(questions: &u32) -> bool {
+    *questions == 0
+}
+
 /// The note. `message` and `percent` are what every report of progress has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Note {
@@ -47,6 +76,12 @@ pub(crate) struct Note {
     pub message: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<u8>,
+    /// What it waits for an answer to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Asked>,
+    /// How many questions of it are behind us.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub questions: u32,
     /// Why the last call came to nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -70,6 +105,8 @@ impl Note {
             task: None,
             message: None,
             percent: None,
+            question: None,
+            questions: 0,
             error: None,
             is_over: false,
         }
@@ -124,7 +161,7 @@ impl Seat {
 }
 
 /// Cuts a text where it becomes too long.
-fn cut(text: &mut String, bytes_max: usize) {
+pub(super) fn cut(text: &mut String, bytes_max: usize) {
     if text.len() <= bytes_max {
         return;
     }

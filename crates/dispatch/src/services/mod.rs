@@ -111,17 +111,18 @@ impl<'a> Errand<'a> {
         } = resource
         else {
             return Ok(done(
-                lambda::function(self).await?,
+                Box::pin(lambda::function(self)).await?,
                 Pattern::RequestResponse,
             ));
         };
         let answer = match (service, action, pattern) {
             ("lambda", "invoke", Pattern::RequestResponse | Pattern::WaitForTaskToken) => {
-                lambda::invoke(self).await
+                Box::pin(lambda::invoke(self)).await
             }
             ("states", "startExecution", _) => states::start_execution(self, pattern).await,
             ("http", "invoke", Pattern::RequestResponse) => {
-                self.inner.services.http.invoke(self).await.map(Some)
+                let invoked = Box::pin(self.inner.services.http.invoke(self));
+                invoked.await.map(Some)
             }
             ("aws-sdk", action, Pattern::RequestResponse) => {
                 let action = action.strip_prefix("sfn:").ok_or_else(|| self.unknown())?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{
-    SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
+    Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
@@ -50,6 +50,8 @@ pub struct FinishedSpan {
     pub ended: u64,
     pub failed: bool,
     pub attributes: Vec<(String, String)>,
+    /// Places in other traces that it has to do with: trace and span.
+    pub links: Vec<(u128, u64)>,
 }
 
 /// The way to a collector.
@@ -110,6 +112,18 @@ impl Spans {
 fn data(span: FinishedSpan, scope: InstrumentationScope) -> SpanData {
     let time = |nanoseconds| SystemTime::UNIX_EPOCH + Duration::from_nanos(nanoseconds);
     let attributes = span.attributes.into_iter();
+    let linked = span.links.iter().map(|(trace, span)| {
+        let place = SpanContext::new(
+            TraceId::from_bytes(trace.to_be_bytes()),
+            SpanId::from_bytes(span.to_be_bytes()),
+            TraceFlags::SAMPLED,
+            true,
+            TraceState::default(),
+        );
+        Link::with_context(place)
+    });
+    let mut links = SpanLinks::default();
+    links.links.extend(linked);
     SpanData {
         span_context: SpanContext::new(
             TraceId::from_bytes(span.trace.to_be_bytes()),
@@ -133,7 +147,7 @@ fn data(span: FinishedSpan, scope: InstrumentationScope) -> SpanData {
             .collect(),
         dropped_attributes_count: 0,
         events: SpanEvents::default(),
-        links: SpanLinks::default(),
+        links,
         status: if span.failed {
             Status::error("")
         } else {

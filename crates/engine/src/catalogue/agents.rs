@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Agent, FunctionConfig, Runtime, Scaling, is_word};
 
 const DAY_S: u32 = 86_400;
+const NAMES_MAX: usize = 100;
+const NAME_CHARACTERS_MAX: usize = 128;
 
 /// How an agent is talked to. Without one its card says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +124,14 @@ pub struct AgentConfig {
     pub push: bool,
     /// Whether its stream of progress is followed.
     pub stream: bool,
+    /// Who answers what it asks: names, and `group:NAME`; nobody for everybody who may decide.
+    pub questions_to: Vec<String>,
+    /// Who is asked as well when nobody has answered in time.
+    pub questions_escalate_to: Vec<String>,
+    /// So long a question waits, if not as long as the task.
+    pub question_timeout_s: Option<u32>,
+    /// The server's environment variables that an agent may be given which asks for access.
+    pub question_secrets: Vec<String>,
 }
 
 impl Default for AgentConfig {
@@ -159,6 +169,10 @@ impl Default for AgentConfig {
             poll_max_ms: 60_000,
             push: true,
             stream: false,
+            questions_to: Vec::new(),
+            questions_escalate_to: Vec::new(),
+            question_timeout_s: None,
+            question_secrets: Vec::new(),
         }
     }
 }
@@ -179,6 +193,15 @@ pub enum NotAnAgent {
         member: &'static str,
         least: u32,
         most: u32,
+    },
+    #[error(
+        "its {member} has {text:?}: {most} names at most, each of 1 to {characters} characters without control characters"
+    )]
+    Names {
+        member: &'static str,
+        text: String,
+        most: usize,
+        characters: usize,
     },
     #[error("there is no member {member}: there are {known}")]
     Member { member: String, known: String },
@@ -232,6 +255,12 @@ impl AgentConfig {
             ("call_timeout_s", Some(self.call_timeout_s), 1, 3_600),
             ("run_timeout_s", Some(self.run_timeout_s), 1, 366 * DAY_S),
             ("heartbeat_s", self.heartbeat_s, 1, 366 * DAY_S),
+            (
+                "question_timeout_s",
+                self.question_timeout_s,
+                1,
+                366 * DAY_S,
+            ),
             ("redispatches", Some(self.redispatches), 0, 1_000),
             ("attempts", Some(self.attempts), 1, 1_000),
             ("retry_first_ms", Some(self.retry_first_ms), 1, 3_600_000),
@@ -249,6 +278,27 @@ impl AgentConfig {
                     member,
                     least,
                     most,
+                });
+            }
+        }
+        self.check_names()
+    }
+
+    fn check_names(&self) -> Result<(), NotAnAgent> {
+        let lists = [
+            ("questions_to", &self.questions_to),
+            ("questions_escalate_to", &self.questions_escalate_to),
+            ("question_secrets", &self.question_secrets),
+        ];
+        for (member, names) in lists {
+            let wrong = names.iter().find(|name| !is_name(name));
+            let over = names.get(NAMES_MAX);
+            if let Some(name) = wrong.or(over) {
+                return Err(NotAnAgent::Names {
+                    member,
+                    text: name.clone(),
+                    most: NAMES_MAX,
+                    characters: NAME_CHARACTERS_MAX,
                 });
             }
         }
@@ -282,6 +332,15 @@ impl AgentConfig {
             scaling: Scaling::default(),
         }
     }
+}
+
+/// A person's, a group's or a variable's, as approvals take them.
+fn is_name(text: &str) -> bool {
+    let name = text.strip_prefix("group:").unwrap_or(text);
+    !name.is_empty()
+        && name.trim() == name
+        && name.chars().count() <= NAME_CHARACTERS_MAX
+        && !name.chars().any(char::is_control)
 }
 
 /// Whether a text is an agent's address rather than a function's name.
@@ -364,6 +423,14 @@ mod tests {
             ),
             "{why}"
         );
+        for list in [
+            r#"{"url":"http://a","questions_to":[" ann"]}"#,
+            r#"{"url":"http://a","questions_to":["group:"]}"#,
+            r#"{"url":"http://a","question_secrets":["A\nB"]}"#,
+        ] {
+            let why = read(list).expect_err("a name");
+            assert!(matches!(why, NotAnAgent::Names { .. }), "{why}");
+        }
         let why = read(r#"{"url":"http://a","dialect":"klingon"}"#).expect_err("a dialect");
         assert!(why.to_string().contains("a2a-0.3"), "{why}");
     }

@@ -16,6 +16,12 @@ impl Handle {
         self.inner.dispatcher.agent_state(name)
     }
 
+    /// How things stand with every agent that was called since the server was started, by name.
+    #[must_use]
+    pub fn agent_states(&self) -> Vec<(String, AgentState)> {
+        self.inner.dispatcher.agent_states(self.clock().now())
+    }
+
     /// Says that somebody outside works on a task, perhaps for hours: its place at the target goes to others.
     pub fn away(&self, id: ExecutionId, operation: Operation, generation: Generation) {
         self.send_unshed(Input::Park {

@@ -388,6 +388,7 @@ fn settings(
         reminders_ms: reminders(&request.reminders)?,
         escalation,
         waiting: None,
+        settles: true,
         round: 1,
         previous: None,
         pages: String::new(),

@@ -22,10 +22,13 @@ use super::proof::{self, Proven, Shown};
 use super::push::{self, Push};
 use super::request::Outcome;
 use super::scoped::Verb;
-use super::seeds::{self, Became, Declined};
+use super::seeds::{self, Became, Declined, Unwanted};
 use crate::claims::{self, Refused};
 use crate::http::{self, App};
 use crate::server::Peer;
+
+/// What is kept of a push that ends nothing.
+const ALIVE_BYTES_MAX: usize = 16 * 1024;
 
 pub(super) async fn receive(State(app): State<App>, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
@@ -78,7 +81,8 @@ pub(super) async fn take(
     };
     let Ok(proven) = proof::by_token(app, None, verb, Some(shown), Some(&head.headers)).await
     else {
-        return denied(app, received, shown);
+        let named = head.uri.path().rsplit('/').next();
+        return orphan(app, received, shown, named, push, &body).await;
     };
     proven.limited(app).map_err(Declined::TooMany)?;
     let bytes = body.len() as u64;
@@ -146,10 +150,34 @@ async fn woken(
     }
 }
 
-/// A push for nobody, or with a wrong token, is taken and thrown away: its sender goes away, and learns nothing.
-fn denied(app: &App, received: &Received, shown: Shown<'_>) -> Result<Response, Declined> {
-    let limiter = &app.callbacks.limiter;
-    limiter.failure(received.peer).map_err(Declined::TooMany)?;
+/// A push for nobody, or with a wrong token, is kept like every answer that is nobody's: its sender goes away, and learns nothing. Of one that ends
+/// nothing the beginning is kept, for whoever wants to know what it was.
+async fn orphan(
+    app: &App,
+    received: &Received,
+    shown: Shown<'_>,
+    named: Option<&str>,
+    push: Push,
+    body: &Bytes,
+) -> Result<Response, Declined> {
     received.workflow_id_missing(shown.token);
-    Ok(seeds::delivered(app, received, shown.token, Became::Orphan))
+    let (verb, payload) = match push {
+        Push::Completed { result } => (Verb::Succeed, Some(result)),
+        Push::Failed { message } => {
+            let error = serde_json::to_vec(&message).unwrap_or_default();
+            (Verb::Fail, Some(Bytes::from(error)))
+        }
+        Push::Alive => {
+            let is_short = body.len() <= ALIVE_BYTES_MAX;
+            (Verb::Heartbeat, is_short.then(|| body.clone()))
+        }
+    };
+    let answer = Unwanted {
+        verb,
+        payload,
+        staged: None,
+        bytes: body.len() as u64,
+    };
+    let from = (Via::A2a, shown.token);
+    seeds::orphan(app, received, from, named, answer).await
 }

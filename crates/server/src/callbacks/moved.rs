@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 
 use axum::body::Body;
 use axum::response::Response;
+use everstep_core::token::Purpose;
 use everstep_engine::{Error, Source, Via};
 use hyper::StatusCode;
 
 use crate::http::{self, App};
+use crate::trace;
 
 /// What is taken off the wire; an agent may send a whole result along.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -29,6 +31,9 @@ pub(super) async fn moved(
         bytes: bytes as u64,
         ..Source::new(Via::A2a)
     };
+    if let Ok(task) = app.handle.verify(Purpose::Push, token) {
+        trace::link(&app.handle, task.execution).await;
+    }
     match app.handle.moved(token, source).await {
         // One that comes late or twice changes nothing; who sent it has done its part.
         Ok(_) => answer(StatusCode::NO_CONTENT),

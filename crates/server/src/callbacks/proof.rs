@@ -18,6 +18,7 @@ use super::seen::Stands;
 use super::webhook::Signed;
 use crate::executions;
 use crate::http::App;
+use crate::trace;
 
 /// In the path, for "the callback that my token is for".
 pub(super) const SELF: &str = "self";
@@ -141,6 +142,7 @@ pub(super) async fn by_token(
     if !allowed {
         return Err(Denied);
     }
+    trace::link(&app.handle, address.execution).await;
     Ok(Proven {
         purpose,
         address,
@@ -186,6 +188,7 @@ pub(super) async fn by_signature(
         Stands::Again => true,
         Stands::Elsewhere => return Err(Denied),
     };
+    trace::link(&app.handle, address.execution).await;
     Ok(Proven {
         purpose: Purpose::Callback,
         address,

@@ -173,11 +173,15 @@ async fn take(
             let named = head.uri.path().strip_prefix("/callbacks/");
             let answer = Unwanted {
                 verb,
-                outcome,
+                payload: match staged {
+                    Some(_) => None,
+                    None => Some(outcome.into_bytes()),
+                },
                 staged,
                 bytes,
             };
-            orphan(app, received, &token, named, answer).await
+            let from = (Via::Callbacks, &*token);
+            orphan(app, received, from, named, answer).await
         }
     }
 }
@@ -194,12 +198,12 @@ async fn kept(
 }
 
 /// An answer for nobody.
-struct Unwanted {
-    verb: Verb,
-    outcome: Outcome,
-    /// A large result, which is not part of the outcome.
-    staged: Option<Staged>,
-    bytes: u64,
+pub(super) struct Unwanted {
+    pub verb: Verb,
+    pub payload: Option<Bytes>,
+    /// A large result, in the place of a payload.
+    pub staged: Option<Staged>,
+    pub bytes: u64,
 }
 
 /// Settles what was proven, and answers in the seeds' shape.
@@ -247,10 +251,10 @@ pub(super) fn failed(received: &Received, token: &str, error: &Error) -> Decline
 }
 
 /// Keeps an answer that is nobody's as a dead letter. One address may send only so many.
-async fn orphan(
+pub(super) async fn orphan(
     app: &App,
     received: &Received,
-    token: &str,
+    (via, token): (Via, &str),
     named: Option<&str>,
     answer: Unwanted,
 ) -> Result<Response, Declined> {
@@ -262,7 +266,7 @@ async fn orphan(
     }
     let bytes = answer.bytes;
     let (payload, artifact) = match answer.staged {
-        None => (Some(answer.outcome.into_bytes()), None),
+        None => (answer.payload, None),
         Some(staged) => match orphans::keep(app, staged).await? {
             Some(kept) => (Some(kept.reference), Some(kept.key)),
             None => (None, None),
@@ -280,7 +284,7 @@ async fn orphan(
     let letter = NewLetter {
         topic: topic::CALLBACK_ORPHAN.to_owned(),
         dead: Some("its token is none that is good here".to_owned()),
-        source: Some(source(token, received.peer, bytes)),
+        source: Some(source((via, token), received.peer, bytes)),
         body: Bytes::from(body.to_string()),
         payload,
         ..NewLetter::default()
@@ -294,12 +298,12 @@ async fn orphan(
     }
 }
 
-fn source(token: &str, peer: Option<SocketAddr>, bytes: u64) -> Source {
+fn source((via, token): (Via, &str), peer: Option<SocketAddr>, bytes: u64) -> Source {
     Source {
         peer: peer.map(|peer| peer.ip().to_string()),
         token_hash: Some(Source::token_hash(token)),
         bytes,
-        ..Source::new(Via::Callbacks)
+        ..Source::new(via)
     }
 }
 

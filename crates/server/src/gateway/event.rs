@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::pattern::Found;
+use crate::door::Caller;
 use crate::http::App;
 use crate::query::Query;
 use crate::server::Peer;
@@ -77,7 +78,7 @@ fn context(app: &App, head: &Parts, found: &Found<'_>, request_id: &str) -> Valu
         .extensions
         .get::<Peer>()
         .map(|peer| peer.0.ip().to_string());
-    json!({
+    let mut context = json!({
         "accountId": app.options.account,
         "apiId": "everstep",
         "stage": "everstep",
@@ -93,7 +94,19 @@ fn context(app: &App, head: &Parts, found: &Found<'_>, request_id: &str) -> Valu
             "sourceIp": source,
             "userAgent": head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()),
         },
-    })
+    });
+    if let (Some(context), Some(name)) = (context.as_object_mut(), proven(app, head)) {
+        context.insert("authorizer".to_owned(), json!({ "principalId": name }));
+    }
+    context
+}
+
+/// Whose key the request came with. An open door proves nobody's name.
+fn proven<'a>(app: &App, head: &'a Parts) -> Option<&'a str> {
+    match head.extensions.get::<Caller>()? {
+        Caller::Key { name, .. } if !app.options.door.open => Some(name),
+        Caller::Key { .. } | Caller::Worker { .. } | Caller::Anyone | Caller::Nobody => None,
+    }
 }
 
 fn all_headers(headers: &HeaderMap) -> BTreeMap<&str, Vec<String>> {

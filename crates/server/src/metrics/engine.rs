@@ -1,7 +1,7 @@
 //! What the engine counts, in the words of metrics.
 
 use everstep_core::TargetKind;
-use everstep_engine::{Figures, Handle, Latencies, LetterFigures};
+use everstep_engine::{AgentState, Breaker, Figures, Handle, Latencies, LetterFigures};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -38,6 +38,20 @@ struct OfState {
 struct OfOutcome {
     outcome: &'static str,
 }
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfAgent {
+    agent: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfAgentState {
+    agent: String,
+    state: &'static str,
+}
+
+/// As many as of targets; the first by their names.
+const AGENTS_APART_MAX: usize = 200;
 
 const fn kind(kind: TargetKind) -> &'static str {
     match kind {
@@ -82,6 +96,7 @@ pub(super) fn register(registry: &mut Registry, handle: &Handle, figures: &Figur
     letters(registry, &handle.letter_figures());
     executions(registry, figures);
     targets(registry, figures);
+    agents(registry, &handle.agent_states());
     registry.register_collector(Box::new(Commits(figures.commits.clone())));
 }
 
@@ -166,6 +181,52 @@ fn targets(registry: &mut Registry, figures: &Figures) {
     registry.register("tasks_out", "Tasks that are out at their target", out);
 }
 
+fn agents(registry: &mut Registry, states: &[(String, AgentState)]) {
+    let breakers = Family::<OfAgentState, Gauge>::default();
+    let tasks = Family::<OfAgentState, Gauge>::default();
+    let failures = Family::<OfAgent, Gauge>::default();
+    for (name, agent) in states.iter().take(AGENTS_APART_MAX) {
+        let of = |state| OfAgentState {
+            agent: name.clone(),
+            state,
+        };
+        let breaker = match agent.breaker {
+            Breaker::Closed => "closed",
+            Breaker::Open { .. } => "open",
+            Breaker::HalfOpen => "half_open",
+        };
+        for state in ["closed", "open", "half_open"] {
+            let is_here = i64::from(state == breaker);
+            breakers.get_or_create(&of(state)).set(is_here);
+        }
+        tasks.get_or_create(&of("out")).set(agent.out.into());
+        tasks
+            .get_or_create(&of("waiting"))
+            .set(agent.waiting.into());
+        let agent_name = OfAgent {
+            agent: name.clone(),
+        };
+        failures
+            .get_or_create(&agent_name)
+            .set(agent.failures.into());
+    }
+    registry.register(
+        "agent_breaker",
+        "1 at the state of an agent's breaker, 0 at the others",
+        breakers,
+    );
+    registry.register(
+        "agent_tasks",
+        "Tasks that an agent has, and tasks that wait to be sent to it",
+        tasks,
+    );
+    registry.register(
+        "agent_failures",
+        "Calls of an agent that failed in a row",
+        failures,
+    );
+}
+
 fn gauge(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -219,6 +280,15 @@ mod tests {
         executions(&mut registry, &figures);
         targets(&mut registry, &figures);
         registry.register_collector(Box::new(Commits(figures.commits)));
+        let down = AgentState {
+            breaker: Breaker::Open {
+                until: everstep_core::Timestamp(1),
+            },
+            failures: 5,
+            out: 1,
+            ..AgentState::default()
+        };
+        agents(&mut registry, &[("writer".to_owned(), down)]);
         let mut told = String::new();
         text::encode(&mut told, &registry).expect("encoded");
         for line in [
@@ -229,6 +299,10 @@ mod tests {
             "everstep_commit_seconds_bucket{le=\"0.005\"} 3",
             "everstep_commit_seconds_bucket{le=\"+Inf\"} 7",
             "everstep_commit_seconds_sum 1.5",
+            "everstep_agent_breaker{agent=\"writer\",state=\"open\"} 1",
+            "everstep_agent_breaker{agent=\"writer\",state=\"closed\"} 0",
+            "everstep_agent_tasks{agent=\"writer\",state=\"out\"} 1",
+            "everstep_agent_failures{agent=\"writer\"} 5",
         ] {
             assert!(told.contains(line), "{line}\n{told}");
         }

@@ -76,7 +76,7 @@ pub(crate) async fn measure(State(app): State<App>, request: Request, next: Next
     let begun = Begun::of(request.headers());
     let answer = begun.run(next.run(request)).await;
     let status = answer.status();
-    if let Some(span) = begun.span {
+    if let Some(span) = begun.span() {
         // No path: those of callbacks hold what nobody else should know.
         let attributes = [
             ("http.request.method", method),

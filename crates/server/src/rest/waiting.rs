@@ -30,13 +30,13 @@ fn waits_for(snapshot: &Snapshot, operation: &ViewOperation, now: Timestamp) -> 
     }
     let mut waits = snapshot.waits.iter();
     let wait = waits.find(|wait| wait.operation == operation.operation);
-    let target = wait.and_then(|wait| wait.target.as_ref());
-    let has_agent = target.is_some_and(|target| target.kind == TargetKind::Agent);
+    let agent = wait.and_then(Agent::of);
+    let has_agent = agent.is_some();
     let what = match (operation.kind, operation.status) {
         // Its invocations keep failing: nothing else would say so.
         ("EXECUTION", _) if last_error(operation).is_some() => "invocation",
         ("CALLBACK", _) => "callback",
-        ("EXECUTION" | "CHAINED_INVOKE", _) if has_agent => "agent",
+        ("EXECUTION" | "CHAINED_INVOKE" | "TASK", OperationStatus::Started) if has_agent => "agent",
         ("WAIT", _) => "time",
         ("CHAINED_INVOKE", _) => "function",
         ("STEP" | "TASK" | "PARALLEL" | "MAP", OperationStatus::Pending) => "retry",
@@ -51,7 +51,7 @@ fn waits_for(snapshot: &Snapshot, operation: &ViewOperation, now: Timestamp) -> 
         "since": time(operation.started),
         "until": operation.due.map(time),
         "last_heartbeat_at": beat.map(time),
-        "text": sentence(what, operation, beat, wait, now),
+        "text": sentence(&subject(what, operation, agent.as_ref()), operation, beat, wait, now),
     });
     let Some(members) = shown.as_object_mut() else {
         return Some(shown);
@@ -72,12 +72,46 @@ fn waits_for(snapshot: &Snapshot, operation: &ViewOperation, now: Timestamp) -> 
             let id = format!("{}.{}.{}", snapshot.row.id, wait.operation, wait.generation);
             members.insert("callback".to_owned(), id.into());
         }
+        if let Some(agent) = agent {
+            let approval = agent.question;
+            let shown = json!({ "name": agent.name, "task": agent.task, "asks_by": approval });
+            members.insert("agent".to_owned(), shown);
+        }
         if let Some(left) = &wait.note {
             members.insert("progress".to_owned(), note(left));
             members.insert("progress_at".to_owned(), time(left.at).into());
         }
     }
     Some(shown)
+}
+
+/// An agent that has a task.
+struct Agent {
+    name: String,
+    /// What the agent calls it.
+    task: Option<String>,
+    /// The approval by which it asks something.
+    question: Option<String>,
+}
+
+impl Agent {
+    /// By the task's target or, where a state machine has the task, by what whoever drives it has noted.
+    fn of(wait: &Wait) -> Option<Self> {
+        let note = wait.note.as_ref().map(note).unwrap_or_default();
+        let text = |path: &str| note.pointer(path).and_then(Value::as_str);
+        let target = wait.target.as_ref();
+        let target = target.filter(|target| target.kind == TargetKind::Agent);
+        let address = target.and_then(|target| target.address.split('/').next());
+        // Whoever reports progress may write anything; only an agent's driver says a phase.
+        let noted = text("/agent").filter(|_| text("/phase").is_some());
+        Some(Self {
+            name: address.or(noted)?.to_owned(),
+            task: text("/task/id").map(str::to_owned),
+            question: text("/question/approval")
+                .filter(|_| text("/question/stage") == Some("open"))
+                .map(str::to_owned),
+        })
+    }
 }
 
 /// Why it did not work so far.
@@ -94,26 +128,39 @@ pub(super) fn last_beat(snapshot: &Snapshot, operation: Operation) -> Option<Tim
     beat.map(|(_, at)| Timestamp(*at))
 }
 
+/// `researcher (agent, task T)`, `callback review`.
+fn subject(what: &str, operation: &ViewOperation, agent: Option<&Agent>) -> String {
+    let name = operation.name.as_deref().unwrap_or(&operation.id);
+    match (what, agent) {
+        ("agent", Some(agent)) => {
+            let task = agent.task.as_deref().map(short);
+            let task = task.map_or_else(String::new, |task| format!(", task {task}"));
+            format!("waiting for {} (agent{task})", agent.name)
+        }
+        ("time", _) => format!("waiting for the time of {name}"),
+        ("retry", _) => format!("waiting for the next attempt of {name}"),
+        ("invocation", _) => "waiting for an invocation that does not fail".to_owned(),
+        _ => format!("waiting for {what} {name}"),
+    }
+}
+
 fn sentence(
-    what: &str,
+    subject: &str,
     operation: &ViewOperation,
     beat: Option<Timestamp>,
     wait: Option<&Wait>,
     now: Timestamp,
 ) -> String {
-    let name = operation.name.as_deref().unwrap_or(&operation.id);
-    let mut text = match what {
-        "time" => format!("waiting for the time of {name}"),
-        "retry" => format!("waiting for the next attempt of {name}"),
-        "invocation" => "waiting for an invocation that does not fail".to_owned(),
-        _ => format!("waiting for {what} {name}"),
-    };
+    let mut text = subject.to_owned();
     text.push_str(&format!(", since {}", ago(now, operation.started)));
     if let Some(beat) = beat {
         text.push_str(&format!(", last heartbeat {} ago", ago(now, beat)));
     }
     if let Some(left) = wait.and_then(|wait| wait.note.as_ref()) {
         text.push_str(&progress(&note(left)));
+    }
+    if let Some(question) = wait.and_then(Agent::of).and_then(|agent| agent.question) {
+        text.push_str(&format!(" (asked by approval {question})"));
     }
     if let Some(error) = last_error(operation) {
         text.push_str(&format!(

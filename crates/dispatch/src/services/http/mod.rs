@@ -26,6 +26,7 @@ use connection::NoConnections;
 use request::{Arguments, Outgoing};
 
 use super::{Errand, Fault};
+use crate::trace;
 
 /// For a whole call: AWS's figure.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -79,7 +80,11 @@ impl Http {
         let arguments: Arguments = errand.arguments()?;
         let connection = self.connection(arguments.connection())?;
         let region = super::region(&call.state_machine_arn);
-        let outgoing = request::build(&arguments, &connection, region, &errand.key)?;
+        let mut outgoing = request::build(&arguments, &connection, region, &errand.key)?;
+        if let Some(waiting) = &errand.waiting {
+            let trace = call.trace.as_deref();
+            outgoing.trace(&trace::context(errand.handle, waiting.execution, trace).await);
+        }
         let Some(exchange) = errand.exchange else {
             return answer::output(&self.send(outgoing, Some(errand)).await?);
         };

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::connection::{Authorization, Connection};
 use super::form::{self, ArrayFormat};
 use crate::services::Fault;
+use crate::trace::Context;
 
 /// What a task may not set itself: each is either the connection's affair or that of the call.
 const RESERVED: &[&str] = &[
@@ -55,6 +56,8 @@ const JSON: &str = "application/json; charset=UTF-8";
 const FORM: &str = "application/x-www-form-urlencoded";
 /// The largest result of a task, as AWS asks servers for it.
 const RANGE_MAX: &str = "bytes=0-262144";
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 #[derive(Debug, Deserialize)]
@@ -118,6 +121,22 @@ pub(super) struct Outgoing {
     pub url: Url,
     pub headers: HeaderMap,
     pub body: Option<Bytes>,
+}
+
+impl Outgoing {
+    /// Says which trace the call belongs to, unless the task does.
+    pub(super) fn trace(&mut self, context: &Context) {
+        if self.headers.contains_key(TRACEPARENT) {
+            return;
+        }
+        let header = |text: &Option<String>| HeaderValue::from_str(text.as_deref()?).ok();
+        if let Some(parent) = header(&context.parent) {
+            self.headers.insert(TRACEPARENT, parent);
+            if let Some(state) = header(&context.state) {
+                self.headers.insert(TRACESTATE, state);
+            }
+        }
+    }
 }
 
 /// Puts the call together. `key` tells it from every other call but its own repetition.

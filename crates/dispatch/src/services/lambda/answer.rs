@@ -14,6 +14,7 @@ use super::LAMBDA;
 use crate::agents::{self, End, Seat};
 use crate::host::{ErrorKind, Invocation, made_up_trace};
 use crate::services::{Errand, Fault, account, region};
+use crate::trace;
 
 /// How often it is said that a task only waits: its lease may have been renewed meanwhile.
 const SAID_AGAIN: Duration = Duration::from_secs(600);
@@ -71,7 +72,7 @@ impl Request {
         let trace = trace.unwrap_or_else(made_up_trace);
         let is_agent = matches!(resolved.revision.code, Code::Agent(_));
         let answered = match &errand.waiting {
-            Some(waiting) if is_agent => self.hand_over(errand, &resolved, waiting, &trace).await,
+            Some(waiting) if is_agent => self.hand_over(errand, &resolved, waiting).await,
             _ if is_agent || resolved.revision.config.durable.is_some() => {
                 self.run(errand, &resolved).await?
             }
@@ -142,7 +143,6 @@ impl Request {
         errand: &Errand<'_>,
         resolved: &Resolved,
         waiting: &Parent,
-        trace: &str,
     ) -> Option<(Result<Bytes, Bytes>, Bytes)> {
         let seat = Seat {
             execution: waiting.execution,
@@ -155,7 +155,8 @@ impl Request {
             agent: self.function.name.clone(),
             version: resolved.version.clone(),
             content: agents::Content::Here(self.payload.clone()),
-            traceparent: Some(agents::traceparent(Some(trace), &seat)),
+            trace: trace::context(errand.handle, seat.execution, errand.call.trace.as_deref())
+                .await,
             note: errand.note.clone(),
             timeout_ms: None,
         };
