@@ -1,4 +1,4 @@
-"""3,000 executions (`MACHINES_WAITING` for more) that wait, for a timer, for a worker or for a token, and a kill -9: all of them are there again, and go on."""
+"""10,000 executions (`MACHINES_WAITING` for others) that wait, for a timer, for a worker or for a token, and a kill -9: all of them are there again, and go on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from machine_scenarios import machine, task, wait
 from served import Server, nobody_left, until
 from states_api import REGION, States, arn
 
-WAITING = int(os.environ.get("MACHINES_WAITING", "3000"))
+WAITING = int(os.environ.get("MACHINES_WAITING", "10000"))
 SEED = 20261121
 CLIENTS = 16
 SAMPLE = 20

@@ -39,11 +39,7 @@ macro_rules! walk {
                     visit(input);
                     $pairs(pattern, visit);
                 }
-                AstNode::Conditional {
-                    condition,
-                    then_branch,
-                    else_branch,
-                } => {
+                AstNode::Conditional { condition, then_branch, else_branch } => {
                     visit(condition);
                     visit(then_branch);
                     if let Some(branch) = else_branch {
@@ -56,11 +52,7 @@ macro_rules! walk {
                         visit(term);
                     }
                 }
-                AstNode::Transform {
-                    location,
-                    update,
-                    delete,
-                } => {
+                AstNode::Transform { location, update, delete } => {
                     visit(location);
                     visit(update);
                     if let Some(fields) = delete {

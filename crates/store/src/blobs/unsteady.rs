@@ -1,19 +1,21 @@
 //! A bucket that does what it is asked and then says nothing of it, as one does whose connection breaks.
 
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutResult, RenameOptions, Result,
+    PutMultipartOptions, PutResult, Result,
 };
 
 use super::*;
 use object_store::{PutOptions as ObjectOptions, PutPayload};
+
+type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// What is lost of the next write of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,42 +56,68 @@ impl Unsteady {
     }
 }
 
-#[async_trait]
 impl ObjectStore for Unsteady {
-    async fn put_opts(
-        &self,
-        location: &Location,
+    fn put_opts<'a, 'b, 'c>(
+        &'a self,
+        location: &'b Location,
         payload: PutPayload,
         opts: ObjectOptions,
-    ) -> Result<PutResult> {
-        let put = self.inner.put_opts(location, payload.clone(), opts.clone());
-        let put = put.await?;
-        if !self.strikes(location, &[Lost::Answer, Lost::AnswerThenRepeated]) {
-            return Ok(put);
-        }
-        match self.lost {
-            Lost::AnswerThenRepeated => self.inner.put_opts(location, payload, opts).await,
-            _ => broken(),
-        }
+    ) -> Pending<'c, PutResult>
+    where
+        'a: 'c,
+        'b: 'c,
+    {
+        Box::pin(async move {
+            let put = self.inner.put_opts(location, payload.clone(), opts.clone());
+            let put = put.await?;
+            if !self.strikes(location, &[Lost::Answer, Lost::AnswerThenRepeated]) {
+                return Ok(put);
+            }
+            match self.lost {
+                Lost::AnswerThenRepeated => self.inner.put_opts(location, payload, opts).await,
+                Lost::Answer | Lost::Look => broken(),
+            }
+        })
     }
 
-    async fn put_multipart_opts(
-        &self,
-        location: &Location,
+    fn put_multipart_opts<'a, 'b, 'c>(
+        &'a self,
+        location: &'b Location,
         opts: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(location, opts).await
+    ) -> Pending<'c, Box<dyn MultipartUpload>>
+    where
+        'a: 'c,
+        'b: 'c,
+    {
+        self.inner.put_multipart_opts(location, opts)
     }
 
-    async fn get_opts(&self, location: &Location, options: GetOptions) -> Result<GetResult> {
+    fn get_opts<'a, 'b, 'c>(
+        &'a self,
+        location: &'b Location,
+        options: GetOptions,
+    ) -> Pending<'c, GetResult>
+    where
+        'a: 'c,
+        'b: 'c,
+    {
         if options.head && self.strikes(location, &[Lost::Look]) {
-            return broken();
+            return Box::pin(async { broken() });
         }
-        self.inner.get_opts(location, options).await
+        self.inner.get_opts(location, options)
     }
 
-    async fn get_ranges(&self, location: &Location, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.inner.get_ranges(location, ranges).await
+    fn get_ranges<'a, 'b, 'c, 'd>(
+        &'a self,
+        location: &'b Location,
+        ranges: &'c [Range<u64>],
+    ) -> Pending<'d, Vec<Bytes>>
+    where
+        'a: 'd,
+        'b: 'd,
+        'c: 'd,
+    {
+        self.inner.get_ranges(location, ranges)
     }
 
     fn delete_stream(
@@ -103,21 +131,29 @@ impl ObjectStore for Unsteady {
         self.inner.list(prefix)
     }
 
-    async fn list_with_delimiter(&self, prefix: Option<&Location>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
+    fn list_with_delimiter<'a, 'b, 'c>(
+        &'a self,
+        prefix: Option<&'b Location>,
+    ) -> Pending<'c, ListResult>
+    where
+        'a: 'c,
+        'b: 'c,
+    {
+        self.inner.list_with_delimiter(prefix)
     }
 
-    async fn copy_opts(&self, from: &Location, to: &Location, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
-    }
-
-    async fn rename_opts(
-        &self,
-        from: &Location,
-        to: &Location,
-        options: RenameOptions,
-    ) -> Result<()> {
-        self.inner.rename_opts(from, to, options).await
+    fn copy_opts<'a, 'b, 'c, 'd>(
+        &'a self,
+        from: &'b Location,
+        to: &'c Location,
+        options: CopyOptions,
+    ) -> Pending<'d, ()>
+    where
+        'a: 'd,
+        'b: 'd,
+        'c: 'd,
+    {
+        self.inner.copy_opts(from, to, options)
     }
 }
 
