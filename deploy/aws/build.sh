@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds the two programs for AWS's arm64 processors and packs each as a Lambda `bootstrap`:
 # build/research and build/callback for SAM and CDK, build/research.zip and build/callback.zip for Terraform.
-# Needs `cargo install cargo-lambda`, or `pip install cargo-lambda`, which brings the cross compiler along.
+# Needs `pip install cargo-lambda ziglang`, which brings the cross compiler along (or `cargo install cargo-lambda` and zig), and
+# `rustup target add aarch64-unknown-linux-gnu`.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."

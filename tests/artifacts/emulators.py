@@ -77,9 +77,11 @@ def s3(folder: Path):
     boto3.client("s3", endpoint_url=endpoint, **keys).create_bucket(Bucket=BUCKET)
     environment = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     arguments = ["--artifacts-endpoint", endpoint, "--artifacts-region", "us-east-1", "--artifacts-encryption", "AES256"]
-    yield Store(f"s3://{BUCKET}/of/a/team", arguments, environment, endpoint)
-    process.kill()
-    process.wait()
+    try:
+        yield Store(f"s3://{BUCKET}/of/a/team", arguments, environment, endpoint)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def gcs(folder: Path):
@@ -88,9 +90,11 @@ def gcs(folder: Path):
     process = spawn([sys.executable, str(Path(__file__).parent / "gcs_xml.py"), str(port)], port, folder / "gcs.log")
     account = {"gcs_base_url": endpoint, "disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
     environment = {"GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(account)}
-    yield Store(f"gs://{BUCKET}/of/a/team", ["--artifacts-endpoint", endpoint], environment, endpoint)
-    process.kill()
-    process.wait()
+    try:
+        yield Store(f"gs://{BUCKET}/of/a/team", ["--artifacts-endpoint", endpoint], environment, endpoint)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def azurite() -> Path:
@@ -133,9 +137,11 @@ def azure(folder: Path):
     process = spawn(words, port, folder / "azurite.log")
     make_container(endpoint)
     environment = {"AZURE_STORAGE_ACCOUNT_NAME": ACCOUNT, "AZURE_STORAGE_ACCOUNT_KEY": ACCOUNT_KEY}
-    yield Store(f"az://{BUCKET}/of/a/team", ["--artifacts-endpoint", endpoint], environment, endpoint)
-    process.kill()
-    process.wait()
+    try:
+        yield Store(f"az://{BUCKET}/of/a/team", ["--artifacts-endpoint", endpoint], environment, endpoint)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def local(folder: Path):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import random
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import pytest
 import requests
 from conftest import BINARY, Server
-from emulators import BUCKET, Store, s3
+from emulators import BUCKET, STORES, Store, s3
 
 MIB = 1 << 20
 
@@ -112,6 +115,75 @@ def test_s3_gets_parts_encryption_and_names_that_tell(tmp_path):
             read = b""
         assert read == b""
         server.end()
+
+
+def stored_bytes(store: Store, folder: Path) -> int:
+    """What is really kept: files of the folder, or objects of the bucket."""
+    if not store.endpoint:
+        return sum(file.stat().st_size for file in folder.rglob("=*") if file.is_file())
+    import boto3
+
+    client = boto3.client(
+        "s3", endpoint_url=store.endpoint, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    found = client.list_objects_v2(Bucket=BUCKET, Prefix="of/a/team/content/").get("Contents", [])
+    return sum(meta["Size"] for meta in found)
+
+
+@pytest.mark.parametrize("kind", ["folder", "s3"])
+def test_compression_is_seen_by_nobody_but_the_disk(kind: str, tmp_path):
+    """Asked for by an option or by the file of settings; what is packed already is left as it is."""
+    text = b"".join(b"%07d\n" % number for number in range(150_000))
+    packed = noise(300_000)
+    for store in STORES[kind](tmp_path):
+        settings = tmp_path / "settings.toml"
+        settings.write_text("[artifacts]\ncompression = 'zstd'\n")
+        server = Server(tmp_path / "server", "--artifacts", store.url, "--config", str(settings), *store.arguments, **store.environment)
+        put = server.put("/artifacts/reports/text", text, content_type="text/plain")
+        digest = f'"{hashlib.sha256(text).hexdigest()}"'
+        assert put.headers["etag"] == digest
+        assert stored_bytes(store, tmp_path / "elsewhere") < len(text) // 3
+        got = server.ask("GET", "/artifacts/reports/text")
+        assert (got.content == text, got.headers["etag"], got.headers["content-length"]) == (True, digest, str(len(text)))
+        assert "content-encoding" not in got.headers
+        part = server.ask("GET", "/artifacts/reports/text", headers={"range": "bytes=800000-800015"})
+        assert part.content == text[800_000:800_016]
+        (listed,) = server.ask("GET", "/artifacts/reports").json()["objects"]
+        assert listed["size"] == len(text)
+        before = stored_bytes(store, tmp_path / "elsewhere")
+        server.put("/artifacts/reports/picture.png", packed)
+        assert stored_bytes(store, tmp_path / "elsewhere") - before >= len(packed)
+        assert server.ask("GET", "/artifacts/reports/picture.png").content == packed
+        server.end()
+        # Without the option what was compressed is still read, and nothing more is.
+        plain = Server(tmp_path / "server", "--artifacts", store.url, *store.arguments, **store.environment)
+        assert plain.ask("GET", "/artifacts/reports/text").content == text
+        before = stored_bytes(store, tmp_path / "elsewhere")
+        plain.put("/artifacts/reports/other", text)
+        assert stored_bytes(store, tmp_path / "elsewhere") - before >= len(text)
+        plain.end()
+
+
+def test_links_and_artifacts_end_by_the_clock_of_the_server(tmp_path):
+    """At the public door: a link and an artifact of a second are good before it and not after."""
+    server = Server(tmp_path / "server")
+    server.put("/artifacts/reports/short?expires_in=1", b"1")
+    server.put("/artifacts/reports/long", b"2")
+    body = {"bucket": "reports", "key": "long", "expires_seconds": 1}
+    url = server.ask("POST", "/artifact-links", json=body).json()["url"]
+    deadline = time.monotonic() + 60
+    while (linked := requests.get(url, timeout=60)).status_code == 200:
+        assert linked.content == b"2" and time.monotonic() < deadline
+        time.sleep(0.05)
+    assert (linked.status_code, linked.json()["detail"]) == (403, "The link has expired")
+    while (kept := server.ask("GET", "/artifacts/reports/short")).status_code == 200:
+        assert kept.content == b"1" and "expires" in kept.headers and time.monotonic() < deadline
+        time.sleep(0.05)
+    assert kept.json()["code"] == "E0115"
+    assert server.ask("GET", "/artifacts/reports/long").content == b"2"
+    for wrong in ("0", "-1", "soon", str(10**12)):
+        assert server.put(f"/artifacts/reports/short?expires_in={wrong}", b"1").json()["code"] == "E0112", wrong
+    server.end()
 
 
 def refused(*arguments: str, **variables: str) -> str:

@@ -65,9 +65,15 @@ def test_start_status_monitor_approve_and_report(dev: Dev):
     started = example(dev, start)
     assert steady(started) == shown(start)
     workflow_id = started.split("workflow_id: ")[1].strip()
-    commands = ("monitor $ID AWAITING_APPROVAL", "status $ID", "approve $ID", "monitor $ID", "report $ID")
-    output = "".join(example(dev, f"python example_usage.py {words}", ID=workflow_id) for words in commands)
-    assert steady(output) == shown(f"python example_usage.py {commands[0]}")
+    commands = (
+        "python example_usage.py monitor $ID AWAITING_APPROVAL",
+        "python example_usage.py status $ID",
+        "python example_usage.py approve $ID",
+        "python example_usage.py monitor $ID",
+        "python example_usage.py report $ID",
+    )
+    output = "".join(example(dev, command, ID=workflow_id) for command in commands)
+    assert steady(output) == shown(commands[0])
 
 
 def test_the_api_as_a_gateway_shows_it(dev: Dev):

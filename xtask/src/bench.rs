@@ -11,6 +11,7 @@ type Member = fn(&Path, &[String]) -> Result<()>;
 
 const MEMBERS: &[(&str, Member)] = &[
     ("afl", crate::bench_afl::run),
+    ("artifacts", crate::bench_artifacts::run),
     ("asl", crate::bench_asl::run),
     ("callbacks", crate::bench_callbacks::run),
     ("durable", crate::bench_durable::run),

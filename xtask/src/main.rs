@@ -12,6 +12,7 @@
 
 mod bench;
 mod bench_afl;
+mod bench_artifacts;
 mod bench_asl;
 mod bench_callbacks;
 mod bench_durable;

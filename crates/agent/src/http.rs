@@ -256,9 +256,9 @@ impl Http {
         })
     }
 
-    async fn send(&self, request: Request) -> Result<Response, Error> {
-        let name = host(&request.url);
-        let channel = match request.url.scheme() {
+    /// By which of the clients an address is called, if it may be.
+    fn channel(&self, url: &Url) -> Result<&Channel, Error> {
+        let channel = match url.scheme() {
             "https" => &self.encrypted,
             "http" => &self.plain,
             other => {
@@ -268,11 +268,36 @@ impl Http {
                 });
             }
         };
-        let literal = request.url.host_str().unwrap_or_default();
-        channel
-            .guard
-            .check_literal(literal)
-            .map_err(|guarded| self.denied(guarded))?;
+        let literal = url.host_str().unwrap_or_default();
+        let checked = channel.guard.check_literal(literal);
+        checked.map_err(|guarded| self.denied(guarded))?;
+        Ok(channel)
+    }
+
+    /// Whether an address that somebody else calls may be called.
+    #[cfg(feature = "aws")]
+    pub(crate) async fn admit(&self, url: &Url) -> Result<(), Error> {
+        let channel = self.channel(url)?;
+        // The channel has looked at addresses already.
+        let Some(name) = url.domain() else {
+            return Ok(());
+        };
+        let found = channel.guard.addresses(name).await;
+        let found = found.map_err(|error| Error::Unreachable {
+            host: host(url),
+            why: error.to_string(),
+            begun: false,
+        })?;
+        for address in found {
+            let checked = channel.guard.check(name, address);
+            checked.map_err(|guarded| self.denied(guarded))?;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, request: Request) -> Result<Response, Error> {
+        let name = host(&request.url);
+        let channel = self.channel(&request.url)?;
         let client = channel.client.as_ref().map_err(|why| Error::Unreachable {
             host: name.clone(),
             why: why.clone(),

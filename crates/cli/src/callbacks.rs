@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use everstep_engine::ClaimOptions;
+use everstep_engine::blobs::bucket_fault;
 use everstep_server::{Callbacks, Policy, Rate, Rates, WebhookKey};
 use serde::Deserialize;
 
@@ -19,6 +21,7 @@ struct Section {
     artifact_bucket: Option<String>,
     artifact_threshold_bytes: Option<usize>,
     result_bytes_max: Option<u64>,
+    orphan_bytes_max: Option<u64>,
     json_depth_max: Option<usize>,
     webhook_tolerance_seconds: Option<u64>,
     accept: Option<Vec<Proof>>,
@@ -71,16 +74,18 @@ struct RateAt {
 ///
 /// # Errors
 /// E0190.
-pub fn read(settings: &Settings) -> Result<Callbacks> {
+pub fn read(settings: &Settings, claims: &ClaimOptions) -> Result<Callbacks> {
     let section: Section = settings.section(SECTION)?;
     section
-        .callbacks()
+        .callbacks(claims)
         .map_err(|why| settings.wrong(SECTION, &why))
 }
 
 impl Section {
-    fn callbacks(self) -> Result<Callbacks, String> {
+    /// What is not said here of artifacts is as it is for all of them.
+    fn callbacks(self, claims: &ClaimOptions) -> Result<Callbacks, String> {
         let of = Callbacks::default();
+        let bytes_min = usize::try_from(claims.bytes_min).unwrap_or(usize::MAX);
         let policy = policy(Policy::default(), self.accept, self.webhook_keys)?;
         let definitions = self.definitions.into_iter().map(|(name, definition)| {
             let own = self::policy(policy.clone(), definition.accept, definition.webhook_keys);
@@ -89,10 +94,11 @@ impl Section {
         });
         let callbacks = Callbacks {
             cors_origin: self.cors_origin.unwrap_or(of.cors_origin),
-            artifact_bucket: self.artifact_bucket.unwrap_or(of.artifact_bucket),
-            artifact_threshold_bytes: self
-                .artifact_threshold_bytes
-                .unwrap_or(of.artifact_threshold_bytes),
+            artifact_bucket: self
+                .artifact_bucket
+                .unwrap_or_else(|| claims.bucket.clone()),
+            artifact_threshold_bytes: self.artifact_threshold_bytes.unwrap_or(bytes_min),
+            orphan_bytes_max: self.orphan_bytes_max.unwrap_or(of.orphan_bytes_max),
             result_bytes_max: self.result_bytes_max.unwrap_or(of.result_bytes_max),
             json_depth_max: self.json_depth_max.unwrap_or(of.json_depth_max),
             webhook_tolerance: self
@@ -106,6 +112,10 @@ impl Section {
         // It becomes a header.
         if origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("cors_origin is * or an origin such as https://app.example.org".to_owned());
+        }
+        if let Some(fault) = bucket_fault(&callbacks.artifact_bucket) {
+            let bucket = &callbacks.artifact_bucket;
+            return Err(format!("artifact_bucket can't be {bucket:?}: {fault}"));
         }
         if callbacks.artifact_threshold_bytes > 16 << 20 {
             return Err(
@@ -195,7 +205,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Callbacks, String> {
         let section: Section = toml::from_str(text).map_err(|error| error.to_string())?;
-        section.callbacks()
+        section.callbacks(&ClaimOptions::default())
     }
 
     #[test]
@@ -234,6 +244,10 @@ mod tests {
                 "limits.source",
             ),
             ("json_depth_max = 0".to_owned(), "json_depth_max"),
+            (
+                "artifact_bucket = 'a/b'".to_owned(),
+                "artifact_bucket can't be \"a/b\"",
+            ),
         ] {
             let error = read(&text).expect_err(&text);
             assert!(error.contains(part), "{error}");

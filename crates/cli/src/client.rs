@@ -13,6 +13,9 @@ use crate::error::Failed;
 /// Where a server listens when nobody says otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:9070";
 
+/// Until an answer that may be large has come as a whole.
+const LONG: Duration = Duration::from_secs(24 * 3_600);
+
 /// The file in a data folder that holds the address of the server that runs on it.
 pub const URL_FILE: &str = "url";
 
@@ -101,6 +104,26 @@ impl Client {
     /// As [`Client::get`].
     pub fn get_text(&self, path: &str) -> Result<String> {
         self.send_text(self.http.get(self.absolute(path)))
+    }
+
+    /// Hands on the body of an answer as it comes, however large it is and however long that takes.
+    ///
+    /// # Errors
+    /// As [`Client::get`], or what `to` says.
+    pub fn copy(
+        &self,
+        path: &str,
+        to: impl FnOnce(&mut dyn std::io::Read) -> Result<()>,
+    ) -> Result<()> {
+        let request = self.http.get(self.absolute(path)).timeout(LONG);
+        let mut response = self.answer(request)?;
+        let status = response.status().as_u16();
+        if status < 400 {
+            return to(&mut response);
+        }
+        let text = response.text();
+        let text = text.map_err(|error| unanswered(&self.url, &error))?;
+        Err(refusal(status, &text).into())
     }
 
     /// # Errors
@@ -197,11 +220,20 @@ impl Client {
         }
     }
 
-    fn send_text(&self, request: reqwest::blocking::RequestBuilder) -> Result<String> {
-        let unreachable = |error: reqwest::Error| unanswered(&self.url, &error);
+    /// The head of an answer; its body is still to come.
+    fn answer(
+        &self,
+        request: reqwest::blocking::RequestBuilder,
+    ) -> Result<reqwest::blocking::Response> {
         let mut request = request.build()?;
         self.show_key(&mut request)?;
-        let response = self.http.execute(request).map_err(unreachable)?;
+        let answer = self.http.execute(request);
+        Ok(answer.map_err(|error| unanswered(&self.url, &error))?)
+    }
+
+    fn send_text(&self, request: reqwest::blocking::RequestBuilder) -> Result<String> {
+        let unreachable = |error: reqwest::Error| unanswered(&self.url, &error);
+        let response = self.answer(request)?;
         let status = response.status().as_u16();
         let text = response.text().map_err(unreachable)?;
         if status < 400 {

@@ -7,13 +7,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use everstep_dispatch::{FunctionDispatcher, FunctionHost, HostOptions, host};
 use everstep_engine::blobs::ArtifactOptions;
-use everstep_engine::{ClockMode, Engine, Handle, Options, Storage};
+use everstep_engine::{ClaimOptions, ClockMode, Engine, Handle, Options, Storage};
 use everstep_logs::Logs;
 use everstep_server::{BindError, Callbacks, Code, Door, Key, Keys, Metrics, Tls, Worker, Workers};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::artifacts;
+use crate::artifacts::{self, ArtifactArguments};
 use crate::bounds::Bounds;
 #[cfg(feature = "aws")]
 use crate::cloudwatch::CloudWatchSettings;
@@ -40,6 +40,7 @@ pub fn run(server: impl Future<Output = Result<()>>) -> Result<()> {
 /// What the settings say.
 pub struct Wanted {
     pub callbacks: Callbacks,
+    claims: ClaimOptions,
     notifications: Notifications,
     #[cfg(feature = "aws")]
     cloudwatch: Option<CloudWatchSettings>,
@@ -49,9 +50,14 @@ pub struct Wanted {
 impl Wanted {
     /// # Errors
     /// E0190 with what is wrong and where.
-    pub fn read(settings: &Settings, telemetry: &Telemetry) -> Result<Self> {
+    pub fn read(
+        settings: &Settings,
+        artifacts: &ArtifactArguments,
+        telemetry: &Telemetry,
+    ) -> Result<Self> {
         let metrics = telemetry.metrics.clone();
-        Self::with(settings, Notifications::read(settings)?, metrics)
+        let claims = artifacts.claims(settings)?;
+        Self::with(settings, claims, Notifications::read(settings)?, metrics)
     }
 
     /// All but the sinks, which may be wrong one by one.
@@ -60,11 +66,13 @@ impl Wanted {
     /// E0190 with what is wrong and where.
     pub fn with(
         settings: &Settings,
+        claims: ClaimOptions,
         notifications: Notifications,
         metrics: Metrics,
     ) -> Result<Self> {
         Ok(Self {
-            callbacks: crate::callbacks::read(settings)?,
+            callbacks: crate::callbacks::read(settings, &claims)?,
+            claims,
             notifications,
             #[cfg(feature = "aws")]
             cloudwatch: CloudWatchSettings::read(settings)?,
@@ -150,6 +158,7 @@ impl Ground<'_> {
             state_machines: bounds.of_state_machines(),
             subscriptions: self.wanted.notifications.subscribed.clone(),
             artifacts: self.artifacts.clone(),
+            claims: self.wanted.claims.clone(),
             ..Options::default()
         };
         let engine = Engine::open(storage, Arc::new(dispatcher.clone()), options)

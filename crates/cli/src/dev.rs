@@ -101,7 +101,7 @@ impl Dev {
 
     async fn serve(self, telemetry: Telemetry, settings: Settings) -> Result<()> {
         self.refuse_other_machines()?;
-        let wanted = Wanted::read(&settings, &telemetry)?;
+        let wanted = Wanted::read(&settings, &self.artifacts, &telemetry)?;
         let artifacts = self.artifacts.options(&settings)?;
         let data = Ground::folder(&self.data)?;
         let listener = Server::listen(self.listen).await.map_err(unbound)?;

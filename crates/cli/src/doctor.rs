@@ -11,6 +11,7 @@ use everstep_server::Metrics;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::artifacts::ArtifactArguments;
 use crate::composition::Wanted;
 use crate::error::Failed;
 use crate::notifications::Notifications;
@@ -113,7 +114,16 @@ impl Doctor {
                 return Notifications::default();
             }
         };
-        match Wanted::with(&settings, Notifications::default(), Metrics::default()) {
+        let claims = ArtifactArguments::default().claims(&settings);
+        let wanted = claims.and_then(|claims| {
+            Wanted::with(
+                &settings,
+                claims,
+                Notifications::default(),
+                Metrics::default(),
+            )
+        });
+        match wanted {
             Ok(_) => looked.push(Looked::fine("settings", "they can be used")),
             Err(error) => looked.push(Looked::wrong("settings", error.to_string())),
         }

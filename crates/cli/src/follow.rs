@@ -39,13 +39,19 @@ fn failing(described: &Value) -> Option<(u64, String)> {
     Some((attempts, output::text(failing.get("last_error")?)))
 }
 
-/// Prints the result of a closed execution, or fails with its error.
-pub fn print_outcome(described: &Value, format: Format) -> Result<()> {
+/// Prints the result of a closed execution, and the artifact where the result is a reference to one; or fails with its error.
+pub fn print_outcome(client: &Client, described: &Value, format: Format) -> Result<()> {
     if format == Format::Json {
         output::json(described)?;
     }
     let status = status(described);
     if status == "SUCCEEDED" {
+        let id = described.pointer("/execution/id").and_then(Value::as_str);
+        let is_artifact = described.get("result_artifact").is_some();
+        if let (Format::Table, true, Some(id)) = (format, is_artifact, id) {
+            let path = format!("/executions/{}/result?resolve=true", segment(id));
+            return client.copy(&path, output::copied);
+        }
         if format == Format::Table {
             output::line(output::text(
                 described.get("result").unwrap_or(&Value::Null),

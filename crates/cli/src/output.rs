@@ -21,6 +21,18 @@ pub fn line(text: impl std::fmt::Display) -> Result<()> {
     }
 }
 
+/// Writes what is read to standard output as it comes, and ends its line.
+pub fn copied(from: &mut dyn std::io::Read) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let written = std::io::copy(from, &mut out)
+        .and_then(|_| writeln!(out))
+        .and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        other => Ok(other?),
+    }
+}
+
 /// Writes a line for the person at the terminal to standard error.
 pub fn note(text: impl std::fmt::Display) {
     // Nobody can be told that standard error is gone.

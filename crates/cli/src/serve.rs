@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::Args;
 use everstep_engine::{ClockMode, Storage};
 use everstep_logs::Logs;
-use everstep_server::{Code, Door, Limits, Options, Server, Tls};
+use everstep_server::{Code, Door, Limits, Options, Server, Tls, Traffic};
 
 use crate::artifacts::ArtifactArguments;
 use crate::bounds::Bounds;
@@ -86,7 +86,7 @@ impl Serve {
     }
 
     async fn serve(self, telemetry: Telemetry, settings: Settings) -> Result<()> {
-        let wanted = Wanted::read(&settings, &telemetry)?;
+        let wanted = Wanted::read(&settings, &self.artifacts, &telemetry)?;
         let artifacts = self.artifacts.options(&settings)?;
         let data = Ground::folder(&self.place.data)?;
         let fixed = self.admin_key.as_deref().map(keys::from_text).transpose()?;
@@ -126,8 +126,10 @@ impl Serve {
             ..ring.door(&host, open)
         };
         let (outer, inner) = {
+            let traffic = Traffic::default();
             let options = |door, tls| Options {
                 callbacks: wanted.callbacks.clone(),
+                traffic: traffic.clone(),
                 metrics: telemetry.metrics.clone(),
                 ..self.options(&logs, door, &public, tls)
             };

@@ -54,7 +54,6 @@ impl ServiceArguments {
                     ..ClientOptions::default()
                 },
                 callback_url: Some(self.callback_url.clone().unwrap_or_else(|| url.to_owned())),
-                ..AgentOptions::default()
             },
             ..ServiceOptions::default()
         }

@@ -91,6 +91,11 @@ impl Settings {
         }
     }
 
+    /// What is wrong with something that an option or the file says.
+    pub fn unusable(&self, why: &str) -> anyhow::Error {
+        refused(format!("the settings can't be used: {why}"))
+    }
+
     /// What is wrong with a section.
     pub fn wrong(&self, name: &str, why: &dyn std::fmt::Display) -> anyhow::Error {
         let why = why.to_string();
@@ -100,10 +105,18 @@ impl Settings {
 
 fn wrong(file: &Path, why: &dyn std::fmt::Display) -> anyhow::Error {
     let why = why.to_string();
+    refused(format!(
+        "{} can't be used: {}",
+        file.display(),
+        why.trim_end()
+    ))
+}
+
+fn refused(message: String) -> anyhow::Error {
     Failed::Refused {
         status: 400,
         code: Some(Code::WrongSettings.to_string()),
-        message: format!("{} can't be used: {}", file.display(), why.trim_end()),
+        message,
     }
     .into()
 }

@@ -162,3 +162,43 @@ fn extract(archive: Vec<u8>, folder: &Path, left: &mut u64) -> std::io::Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    /// Archives with one file of zeros each: few bytes that become many.
+    fn archive(name: &str, bytes: usize) -> Vec<u8> {
+        let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Deflated);
+        archive.start_file(name, options).expect("a file");
+        archive.write_all(&vec![0; bytes]).expect("its content");
+        archive.finish().expect("an archive").into_inner()
+    }
+
+    #[test]
+    fn a_zip_bomb_is_stopped_at_the_limit() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bomb = archive("zeros", 8 << 20);
+        assert!(bomb.len() < 16 << 10, "{}", bomb.len());
+        let mut left = 1 << 20;
+        let error = extract(bomb, folder.path(), &mut left).expect_err("too much");
+        assert!(error.to_string().contains("250 MiB"), "{error}");
+        let written = std::fs::metadata(folder.path().join("zeros")).expect("begun");
+        assert_eq!(written.len(), (1 << 20) + 1, "no more reaches the disk");
+    }
+
+    /// The limit is one for a function's code and its layers together.
+    #[test]
+    fn what_fits_alone_may_be_too_much_together() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut left = 1_500;
+        let first = extract(archive("a", 1_000), folder.path(), &mut left);
+        assert_eq!((first.is_ok(), left), (true, 500));
+        assert!(extract(archive("b", 1_000), folder.path(), &mut left).is_err());
+        let outside = extract(archive("../b", 1), folder.path(), &mut 10);
+        assert!(outside.is_err_and(|error| error.to_string().contains("outside")));
+    }
+}

@@ -16,6 +16,7 @@
 mod attempt;
 mod cancel;
 pub mod catalogue;
+pub mod claim;
 mod clock;
 mod dispatcher;
 mod error;
@@ -42,6 +43,7 @@ pub use catalogue::{
     Agent, AgentConfig, Alias, Code, DurableConfig, FunctionConfig, FunctionRecord, Revision,
     Runtime,
 };
+pub use claim::{ClaimOptions, Reference};
 pub use clock::{Clock, ClockMode};
 pub use dispatcher::{
     AgentState, AnswerPart, Breaker, Call, Called, Dispatcher, Pending, ServiceAnswer, ServiceCall,

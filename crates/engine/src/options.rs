@@ -3,7 +3,7 @@
 use everstep_store::blobs::ArtifactOptions;
 
 use crate::catalogue::machine_name;
-use crate::{ClockMode, LetterOptions, PERSONAL, StateMachineLimits};
+use crate::{ClaimOptions, ClockMode, LetterOptions, PERSONAL, StateMachineLimits};
 
 /// How an engine runs.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Options {
     pub subscriptions: Vec<Subscription>,
     /// Where an engine that opens its own storage keeps artifacts.
     pub artifacts: ArtifactOptions,
+    /// What becomes an artifact where it is too large to travel.
+    pub claims: ClaimOptions,
 }
 
 /// Events that a sink wants to hear of.
@@ -83,6 +85,7 @@ impl Default for Options {
             letters: LetterOptions::default(),
             subscriptions: Vec::new(),
             artifacts: ArtifactOptions::default(),
+            claims: ClaimOptions::default(),
         }
     }
 }

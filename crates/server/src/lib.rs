@@ -6,6 +6,7 @@
 //! - `rest`: our own API, for the CLI and for people with curl.
 //! - `callbacks`: answers of agents and people, in the research workflow's shape and as A2A pushes.
 //! - `approvals`: what people decide: our own API and pages for it.
+//! - `claims`: what is too large to travel, and the references that travel in its place.
 //! - `artifacts`: objects by bucket and key, and links to them that expire.
 //! - `function_urls`: addresses of functions, as Lambda's function URLs.
 //! - `door`: who sends a request and what they may do; every other module is behind it.
@@ -30,6 +31,7 @@ mod artifacts;
 mod attributes;
 mod aws_json;
 mod callbacks;
+mod claims;
 mod door;
 mod errors;
 mod events;
@@ -51,7 +53,7 @@ mod stream;
 mod tls;
 mod trace;
 
-pub use callbacks::{Callbacks, InvalidWebhookKey, Policy, Rate, Rates, WebhookKey};
+pub use callbacks::{Callbacks, InvalidWebhookKey, Policy, Rate, Rates, Traffic, WebhookKey};
 pub use door::{AccessKey, Door, Key, Keys, Role, Worker, Workers, fingerprint};
 pub use errors::{Code, EXPLANATIONS};
 pub use metrics::{CallbackFigures, Metrics};

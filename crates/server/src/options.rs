@@ -6,7 +6,7 @@ use std::time::Duration;
 use everstep_logs::Logs;
 use tokio_util::sync::CancellationToken;
 
-use crate::callbacks::Callbacks;
+use crate::callbacks::{Callbacks, Traffic};
 use crate::door::Door;
 use crate::metrics::Metrics;
 use crate::tls::Tls;
@@ -35,6 +35,8 @@ pub struct Options {
     pub tls: Option<Tls>,
     /// How callbacks are taken.
     pub callbacks: Callbacks,
+    /// What is counted of them; servers of one process share it.
+    pub traffic: Traffic,
     /// Cancelled, the server takes no new connection and ends when the open requests are answered.
     pub shutdown: CancellationToken,
 }
@@ -53,6 +55,7 @@ impl Default for Options {
             door: Door::default(),
             tls: None,
             callbacks: Callbacks::default(),
+            traffic: Traffic::default(),
             shutdown: CancellationToken::new(),
         }
     }

@@ -92,7 +92,7 @@ impl Server {
         let app = App {
             handle,
             base: base.trim_end_matches('/').into(),
-            callbacks: Arc::new(callbacks::State::new(&options.callbacks, now)),
+            callbacks: options.traffic.state(&options.callbacks, now),
             options: Arc::new(options),
             queries: Arc::default(),
             redrives: Arc::default(),

@@ -16,6 +16,8 @@ mod artifacts;
 mod callbacks;
 #[path = "server/checkpoints.rs"]
 mod checkpoints;
+#[path = "server/claims.rs"]
+mod claims;
 #[path = "server/codes.rs"]
 mod codes;
 #[path = "server/defects.rs"]

@@ -31,7 +31,7 @@ use folder::Folder;
 use marks::Marks;
 
 pub use artifact::{Artifacts, Body, Meta, PutCondition, PutOptions};
-pub use name::{BUCKET_BYTES_MAX, KEY_BYTES_MAX};
+pub use name::{BUCKET_BYTES_MAX, KEY_BYTES_MAX, bucket_fault};
 pub use place::{ArtifactOptions, Cloud, Encryption, Place};
 
 /// What went wrong with a blob or an artifact.

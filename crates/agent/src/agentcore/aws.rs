@@ -82,13 +82,21 @@ impl Runtimes {
     }
 }
 
+/// The SDK makes its own connections, which know no guard: an endpoint of somebody's choice is looked at before.
+async fn client(call: &Call<'_>, arn: &Arn) -> Result<Client, Error> {
+    if let Some(endpoint) = &call.agent.endpoint {
+        call.client.http.admit(endpoint).await?;
+    }
+    Ok(call.client.runtimes.client(call.agent, arn).await)
+}
+
 /// Posts a payload to a runtime.
 pub(super) async fn invoke(
     call: &Call<'_>,
     arn: &Arn,
     payload: Bytes,
 ) -> Result<(HeaderMap, Body), Error> {
-    let client = call.client.runtimes.client(call.agent, arn).await;
+    let client = client(call, arn).await?;
     let qualifier = call.agent.qualifier.as_deref().unwrap_or(QUALIFIER);
     let version = version(call.profile.dialect);
     let sent = client
@@ -129,7 +137,7 @@ pub(super) async fn invoke(
 
 /// Ends a session. One that has ended already is no error.
 pub(super) async fn stop(call: &Call<'_>, arn: &Arn) -> Result<(), Error> {
-    let client = call.client.runtimes.client(call.agent, arn).await;
+    let client = client(call, arn).await?;
     let qualifier = call.agent.qualifier.as_deref().unwrap_or(QUALIFIER);
     let sent = client
         .stop_runtime_session()

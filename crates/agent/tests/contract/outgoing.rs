@@ -79,6 +79,29 @@ async fn addresses_that_are_not_public_are_not_called() {
     assert!(server.asked().is_empty());
 }
 
+/// AWS's SDK makes connections of its own.
+#[cfg(feature = "aws")]
+#[tokio::test]
+async fn an_endpoint_of_agentcore_is_looked_at_like_any_other_address() {
+    let server = Server::new().await;
+    let arn = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/r-1";
+    let mut agent = Agent::new("agent", arn.parse().expect("an ARN"));
+    agent.credentials = Credentials::Aws {
+        access_key_id: "AKIDEXAMPLE".to_owned(),
+        secret_access_key: "secret".to_owned().into(),
+        session_token: None,
+    };
+    for host in ["127.0.0.1", "localhost", "10.0.0.1", "agents.example.com"] {
+        for scheme in ["http", "https"] {
+            let endpoint = format!("{scheme}://{host}:{}", port(&server));
+            agent.endpoint = Some(endpoint.parse().expect("a URL"));
+            let (guarded, _) = named(Rebinding::default(), &[]);
+            assert_eq!(code(&guarded, &agent).await, Some("E0304"), "{endpoint}");
+        }
+    }
+    assert!(server.asked().is_empty());
+}
+
 #[tokio::test]
 async fn a_name_that_leads_here_later_is_still_checked() {
     let server = Server::new().await;

@@ -222,7 +222,7 @@ impl Call {
             };
         }
         let ended = follow::until_closed(&client, &id)?;
-        follow::print_outcome(&ended, context.format)
+        follow::print_outcome(&client, &ended, context.format)
     }
 }
 

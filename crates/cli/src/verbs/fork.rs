@@ -72,7 +72,7 @@ impl Fork {
         }
         if self.wait {
             let ended = follow::until_closed(&client, &id)?;
-            return follow::print_outcome(&ended, context.format);
+            return follow::print_outcome(&client, &ended, context.format);
         }
         match context.format {
             Format::Json => output::json(&forked),

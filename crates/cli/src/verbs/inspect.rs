@@ -43,6 +43,7 @@ impl Describe {
                 output::line(format!("{title:<9} {}", output::text(value)))?;
             }
         }
+        artifacts(&described)?;
         if let Some(error) = follow::error(&described) {
             output::line(format!("error     {error}"))?;
         }
@@ -85,6 +86,18 @@ impl Describe {
         ];
         output::table(&columns, &operations)
     }
+}
+
+/// One line for each artifact that a reference leads to.
+fn artifacts(described: &Value) -> Result<()> {
+    for (title, path) in [("input", "/input_artifact"), ("result", "/result_artifact")] {
+        let member = |name: &str| described.pointer(&format!("{path}/{name}"));
+        if let (Some(size), Some(url)) = (member("size_bytes"), member("url")) {
+            let (size, url) = (output::text(size), output::text(url));
+            output::line(format!("artifact  {title} of {size} bytes: {url}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// One line about something that is waited for: the server's sentence, and until when.

@@ -25,7 +25,7 @@ impl Redrive {
         let redriven = client.post(&format!("{path}/redrive"), &json!({}))?;
         if self.wait {
             let ended = follow::until_closed(&client, &self.id)?;
-            return follow::print_outcome(&ended, context.format);
+            return follow::print_outcome(&client, &ended, context.format);
         }
         if context.format == Format::Json {
             return output::json(&redriven);

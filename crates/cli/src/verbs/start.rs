@@ -60,6 +60,6 @@ impl Start {
         }
         let id = output::text(started.get("id").unwrap_or(&Value::Null));
         let ended = follow::until_closed(&client, &id)?;
-        follow::print_outcome(&ended, context.format)
+        follow::print_outcome(&client, &ended, context.format)
     }
 }

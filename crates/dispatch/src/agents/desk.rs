@@ -216,6 +216,20 @@ impl Call<'_> {
         self.desk.answered();
     }
 
+    /// Whether others wait for what it comes to.
+    pub(super) const fn is_probe(&self) -> bool {
+        self.is_probe
+    }
+
+    /// The agent is there, whatever the call comes to: nobody waits for that any longer.
+    pub(super) fn lives(&mut self) {
+        if self.is_probe {
+            self.is_probe = false;
+            self.desk.inside().probing = false;
+            self.desk.answered();
+        }
+    }
+
     /// It came to nothing, or to a failure of the agent itself.
     pub(super) fn failed(self, now: Timestamp, config: &AgentConfig, error: &str) {
         self.desk.failed(now, config, error);
@@ -293,6 +307,28 @@ mod tests {
         probe(2_000).answered();
         assert_eq!(desk.state(), AgentState::default());
         assert_eq!(desk.admit(until), Admitted::Yes { is_probe: false });
+    }
+
+    /// A call may last as long as its task; nobody else has to wait for its end.
+    #[test]
+    fn a_probe_that_lasts_lets_others_through() {
+        let (desk, config) = (Desk::default(), config());
+        desk.failed(Timestamp(0), &config, "down");
+        desk.failed(Timestamp(0), &config, "down");
+        let later = Timestamp(1_000);
+        assert_eq!(desk.admit(later), Admitted::Yes { is_probe: true });
+        let mut probe = Call {
+            desk: &desk,
+            is_probe: true,
+        };
+        assert!(matches!(desk.admit(later), Admitted::After(_)));
+        probe.lives();
+        assert_eq!(desk.admit(later), Admitted::Yes { is_probe: false });
+        probe.failed(later, &config, "broken after all");
+        assert_eq!(
+            (desk.state().breaker, desk.state().failures),
+            (Breaker::Closed, 1)
+        );
     }
 
     #[test]

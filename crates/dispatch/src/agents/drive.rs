@@ -11,9 +11,12 @@ use everstep_core::{Backoff, Failure, Timestamp};
 use everstep_engine::catalogue::{AgentConfig, OnLost, OnUnknown};
 use everstep_engine::{Error as EngineError, Handle};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::desk::{Call, Desk, Place};
+use super::letters::LOOKS;
 use super::note::{Note, Phase};
+use super::watch::REPORT;
 use super::{Agents, Bell, Content, End, Errand, config, question};
 
 /// Between two looks at the clock, which may be one that skips.
@@ -44,6 +47,10 @@ pub(super) struct Drive<'a> {
     pub(super) heard: Timestamp,
     pub(super) pause_ms: u64,
     pub(super) updates: Option<Updates>,
+    /// The stream has ended since the last pause.
+    pub(super) stream_ended: bool,
+    /// How often a task that may be on its way was looked for in vain.
+    looks: u32,
 }
 
 /// How it goes on.
@@ -101,6 +108,8 @@ impl<'a> Drive<'a> {
             unread: 0,
             heard: now,
             updates: None,
+            stream_ended: false,
+            looks: 0,
         })
     }
 
@@ -114,8 +123,11 @@ impl<'a> Drive<'a> {
             end = self.work() => end,
             () = until(handle, timeout) => self.late(),
         };
+        if matches!(end, End::Succeeded(_)) || self.note.is_over {
+            self.drop_push();
+        }
         match &end {
-            End::Succeeded(_) => self.drop_push().await,
+            End::Succeeded(_) => {}
             End::Failed(_) | End::TimedOut(_) => {
                 // Whoever works on for nobody is told.
                 if (self.in_doubt || self.note.phase == Phase::Out) && !self.note.is_over {
@@ -204,18 +216,32 @@ impl<'a> Drive<'a> {
             Err(step) => return step,
         };
         let desk = std::sync::Arc::clone(&self.desk);
-        let call = desk.turn(self.handle, &self.config).await;
+        let mut call = desk.turn(self.handle, &self.config).await;
         let (sender, mut hearing) = mpsc::unbounded_channel();
         let hears = Hearing(sender);
         self.in_doubt = true;
         let client = self.agents.client.clone();
         let mut sent = std::pin::pin!(client.send(agent, &task, &hears));
+        let patience = Duration::from_secs(self.config.call_timeout_s.into());
+        let mut patience = std::pin::pin!(tokio::time::sleep(patience));
+        let mut told = None;
         let said = loop {
             tokio::select! {
                 said = &mut sent => break said,
+                // A call that lasts as long as its task proves by lasting that the agent is there.
+                () = &mut patience, if call.is_probe() => call.lives(),
                 Some(progress) = hearing.recv() => {
+                    call.lives();
                     self.note.tell(progress);
-                    if let Err(step) = self.alive().await {
+                    let now = Instant::now();
+                    let is_due = told.is_none_or(|told| now >= told + REPORT);
+                    let noted = if is_due {
+                        told = Some(now);
+                        self.write().await
+                    } else {
+                        self.alive().await
+                    };
+                    if let Err(step) = noted {
                         return step;
                     }
                 }
@@ -251,7 +277,13 @@ impl<'a> Drive<'a> {
             }
             Ok(Found::Nothing) => {
                 call.answered();
-                self.in_doubt = false;
+                self.looks += 1;
+                if self.looks >= LOOKS {
+                    self.looks = 0;
+                    self.in_doubt = false;
+                } else {
+                    tokio::time::sleep(Duration::from_millis(self.backoff_ms(self.looks))).await;
+                }
                 Step::On
             }
             Ok(Found::Unable) => {

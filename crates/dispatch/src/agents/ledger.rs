@@ -83,15 +83,19 @@ impl Drive<'_> {
         self.errand.seat.id("push", self.note.dispatch)
     }
 
-    pub(super) async fn drop_push(&self) {
-        let Some(task) = self.pushing() else { return };
+    /// Tells the agent that nobody listens any more. What the task has come to does not wait for that.
+    pub(super) fn drop_push(&self) {
+        let Some(task) = self.pushing().cloned() else {
+            return;
+        };
         let agent = config::agent(&self.errand.agent, &self.config, &self.errand.trace);
         let Ok(agent) = agent else { return };
-        let id = self.push_id();
-        let dropped = self.agents.client.drop_push(&agent, task, &id);
-        if let Err(error) = dropped.await {
-            tracing::debug!(%error, "an agent keeps a push address that is not used any more");
-        }
+        let (client, id) = (self.agents.client.clone(), self.push_id());
+        tokio::spawn(async move {
+            if let Err(error) = client.drop_push(&agent, &task, &id).await {
+                tracing::debug!(%error, "an agent keeps a push address that is not used any more");
+            }
+        });
     }
 
     /// The task, if the agent was asked to tell of it.

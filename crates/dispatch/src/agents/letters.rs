@@ -2,7 +2,7 @@
 //! same is kept among the dead letters.
 
 use bytes::Bytes;
-use everstep_agent::{Agent, Found, Kind, Output, Said, State, Task, TaskRef};
+use everstep_agent::{Address, Agent, Dialect, Found, Kind, Output, Said, State, Task, TaskRef};
 use everstep_core::{Generation, Operation};
 use everstep_engine::letter::topic;
 use everstep_engine::{Handle, Letter, LetterState, NewLetter, SettleWith, Undelivered};
@@ -13,7 +13,7 @@ use super::note::{Note, Phase};
 use super::{Agents, Seat, config};
 
 /// So often a task is looked for of which only the intent is known: it may still be on its way.
-const LOOKS: u32 = 3;
+pub(super) const LOOKS: u32 = 3;
 
 /// The body of a letter that tells an agent to leave a task.
 #[derive(Deserialize)]
@@ -144,10 +144,27 @@ impl Agents {
             Ok(Found::Nothing) if tries + 1 < LOOKS => {
                 Err(again(&"the agent does not know the task, perhaps not yet"))
             }
-            Ok(Found::Nothing | Found::Unable) => Ok(None),
+            Ok(Found::Nothing) => Ok(None),
+            Ok(Found::Unable) => self.by_intent(agent, task).await,
             Err(error) if matches!(error.kind(), Kind::Invalid) => Err(never(&error.to_string())),
             Err(error) => Err(again(&error)),
         }
+    }
+
+    /// A task that can't be looked for, where what was intended is enough to call it off: by its session, or by the id that it was sent with.
+    async fn by_intent(&self, agent: &Agent, task: Task) -> Result<Option<TaskRef>, Undelivered> {
+        let profile = self.client.profile(agent).await;
+        let dialect = profile.map_err(|error| again(&error))?.dialect;
+        let is_known = match dialect {
+            Dialect::AgentCore | Dialect::Webhook => true,
+            Dialect::Legacy => matches!(agent.address, Address::Arn(_)),
+            Dialect::A2a | Dialect::A2aRest | Dialect::A2a03 | Dialect::Process => false,
+        };
+        Ok(is_known.then_some(TaskRef {
+            dialect,
+            id: task.message_id,
+            context_id: Some(task.context_id),
+        }))
     }
 
     /// What an agent says when it is told to leave a task: one that has ended meanwhile has a result that is not thrown away.

@@ -37,26 +37,12 @@ pub(crate) use invoke::{call, document};
 pub(crate) use note::Seat;
 
 /// What calls of agents need to know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AgentOptions {
     /// Where they may go.
     pub client: ClientOptions,
     /// Where agents reach this server; without it they are not asked to tell of their progress.
     pub callback_url: Option<String>,
-    /// Results longer than this become artifacts.
-    pub artifact_bytes_min: u64,
-    pub artifact_bucket: String,
-}
-
-impl Default for AgentOptions {
-    fn default() -> Self {
-        Self {
-            client: ClientOptions::default(),
-            callback_url: None,
-            artifact_bytes_min: 200_000,
-            artifact_bucket: "everstep-artifacts".to_owned(),
-        }
-    }
 }
 
 /// All agents, as this server knows them.

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use everstep_agent::{Agent, Body, Error, Output};
-use everstep_engine::Handle;
 use everstep_engine::blobs::{Error as StoreError, PutCondition};
+use everstep_engine::{Handle, Reference};
 use futures_util::stream::try_unfold;
 use serde_json::json;
 
@@ -41,7 +41,7 @@ impl Agents {
         seat: &Seat,
         output: Output,
     ) -> Result<Bytes, NoOutput> {
-        let few = self.options.artifact_bytes_min;
+        let few = handle.claims().bytes_min;
         let is_short = |bytes: &Bytes| bytes.len() as u64 <= few;
         match output {
             Output::Json(bytes) if is_short(&bytes) => return Ok(bytes),
@@ -86,7 +86,7 @@ impl Agents {
         first: Vec<Bytes>,
         body: Body,
     ) -> Result<Bytes, NoOutput> {
-        let bucket = &self.options.artifact_bucket;
+        let bucket = &handle.claims().bucket;
         let ending = body
             .media_type()
             .map_or("bin", |kind| if is_json(kind) { "json" } else { "bin" });
@@ -94,6 +94,7 @@ impl Agents {
             "agents/{}/{}-{}.{ending}",
             seat.execution, seat.operation, seat.generation
         );
+        let with = handle.claim_with(body.media_type(), PutCondition::None);
         let first = first.into_iter();
         let pieces = try_unfold((first, body), async |(mut first, mut body)| {
             let next = match first.next() {
@@ -104,21 +105,13 @@ impl Agents {
         });
         let artifacts = handle.blobs().artifacts();
         let meta = artifacts
-            .put(bucket, &key, pieces, PutCondition::None)
+            .put_with(bucket, &key, pieces, with)
             .await
             .map_err(|error| match error {
                 StoreError::Source { source } => NoOutput::Broken(source.to_string()),
                 error => NoOutput::Keep(error.to_string()),
             })?;
-        let reference = json!({
-            "artifact_type": "s3_reference",
-            "s3_uri": format!("s3://{bucket}/{key}"),
-            "bucket": bucket,
-            "key": key,
-            "size_bytes": meta.size,
-            "timestamp": time(handle),
-        });
-        Ok(reference.to_string().into())
+        Ok(Reference::new(bucket, &key, &meta).json())
     }
 }
 
@@ -129,10 +122,4 @@ fn broken(error: Error) -> std::io::Error {
 fn is_json(media_type: &str) -> bool {
     let kind = media_type.split(';').next().unwrap_or_default().trim();
     kind == "application/json" || kind.ends_with("+json")
-}
-
-fn time(handle: &Handle) -> String {
-    let now = i64::try_from(handle.clock().now().0).unwrap_or_default();
-    let now = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
-    now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }

@@ -7,7 +7,7 @@ use everstep_agent::{Agent, State, Updates};
 use super::drive::{Drive, Step};
 
 /// Between two reports of progress that are written down.
-const REPORT: Duration = Duration::from_millis(500);
+pub(super) const REPORT: Duration = Duration::from_millis(500);
 
 /// What ended a pause.
 enum Woken {
@@ -20,7 +20,9 @@ enum Woken {
 impl Drive<'_> {
     /// Waits for a while, and asks how far the task is.
     pub(super) async fn watch(&mut self, agent: &Agent) -> Step {
-        self.follow(agent).await;
+        if !self.stream_ended {
+            self.follow(agent).await;
+        }
         let pause = Duration::from_millis(self.pause_ms);
         let woken = tokio::select! {
             () = tokio::time::sleep(pause) => Woken::Time,
@@ -28,7 +30,10 @@ impl Drive<'_> {
             told = next(&mut self.updates) => Woken::Stream(told),
         };
         match woken {
-            Woken::Time => self.grow(),
+            Woken::Time => {
+                self.stream_ended = false;
+                self.grow();
+            }
             Woken::Moved => self.pause_ms = u64::from(self.config.poll_first_ms),
             Woken::Stream(Some(State::Working(progress))) => {
                 self.note.tell(progress);
@@ -38,7 +43,11 @@ impl Drive<'_> {
             }
             // An end, a question, or the end of the stream: what it is, the agent says when it is asked.
             Woken::Stream(Some(_)) => {}
-            Woken::Stream(None) => self.updates = None,
+            // It is followed again after the next pause: one that ends at once would be asked for without end.
+            Woken::Stream(None) => {
+                self.updates = None;
+                self.stream_ended = true;
+            }
         }
         self.ask(agent).await
     }

@@ -2,6 +2,7 @@
 //!
 //! A task is sent at least once: after a crash it is sent again under the same key, which each integration hands on to whom it calls.
 
+mod claim;
 mod fault;
 pub(crate) mod http;
 mod lambda;

@@ -70,6 +70,24 @@ pub(crate) async fn read(
     objects::show(app, place, true, headers).await
 }
 
+/// What is known of an artifact that something else led to, if it is there and this caller may read it.
+pub(crate) async fn look(
+    app: &App,
+    caller: &Caller,
+    (bucket, key): (&str, &str),
+) -> Option<blobs::Meta> {
+    let may = caller.must(Need::Artifacts { write: false }, "read artifacts");
+    may.and_then(|()| guard(caller, bucket, key)).ok()?;
+    let meta = app
+        .handle
+        .blobs()
+        .artifacts()
+        .head(bucket, key)
+        .await
+        .ok()?;
+    (!meta.has_expired(app.handle.clock().now())).then_some(meta)
+}
+
 /// Stores bytes that are in hand.
 pub(crate) async fn put(
     handle: &Handle,

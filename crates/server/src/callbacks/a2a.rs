@@ -16,13 +16,14 @@ use serde_json::json;
 
 use super::address::Address;
 use super::events::Received;
-use super::intake::{self, Refused};
+use super::intake;
 use super::moved;
 use super::proof::{self, Proven, Shown};
 use super::push::{self, Push};
 use super::request::Outcome;
 use super::scoped::Verb;
-use super::seeds::{self, Became, Declined};
+use super::seeds::{self, Became, Declined, Unwanted};
+use crate::claims::{self, Refused};
 use crate::http::{self, App};
 use crate::server::Peer;
 
@@ -61,12 +62,12 @@ pub(super) async fn take(
     head: &Parts,
     body: Body,
 ) -> Result<Response, Declined> {
-    intake::plain(&head.headers)?;
+    claims::plain(&head.headers)?;
     let limits = app.options.limits;
     let body = http::read(body, limits.callback_bytes_max, limits.body_timeout)
         .await
         .map_err(Refused::Body)?;
-    intake::check(app, &body)?;
+    claims::check(app, &body)?;
     let Some(push) = push::read(&body) else {
         let text = "The body is no A2A push";
         received.parse_error(text);
@@ -171,7 +172,12 @@ async fn orphan(
             (Verb::Heartbeat, is_short.then(|| body.clone()))
         }
     };
-    let bytes = body.len() as u64;
+    let answer = Unwanted {
+        verb,
+        payload,
+        staged: None,
+        bytes: body.len() as u64,
+    };
     let from = (Via::A2a, shown.token);
-    seeds::orphan(app, received, from, named, (verb, payload, bytes)).await
+    seeds::orphan(app, received, from, named, answer).await
 }

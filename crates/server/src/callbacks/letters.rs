@@ -10,13 +10,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use everstep_core::{Failure, LetterId, Settlement};
 use everstep_engine::letter::topic;
-use everstep_engine::{Error, Letter, LetterFilter, LetterState, SettleWith, Source, Via};
+use everstep_engine::{Error, Letter, LetterFilter, LetterState, SettleWith, Source, Via, claim};
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::address::{self, Address};
-use super::{history, tokens};
+use super::{history, intake, orphans, tokens};
+use crate::claims::{self, Checked};
 use crate::door::Caller;
 use crate::errors::Code;
 use crate::executions::find;
@@ -35,6 +36,8 @@ struct Unwanted {
     verb: String,
     generation: Option<u32>,
     error: Option<ErrorIn>,
+    /// Where a large result for nobody lies.
+    artifact: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -91,6 +94,7 @@ pub(super) async fn list(
 pub(super) async fn get(
     State(app): State<App>,
     Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
 ) -> Result<Response, Problem> {
     let letter = letter(&app, &id).await?;
     let mut shown = shown(&letter);
@@ -105,6 +109,9 @@ pub(super) async fn get(
             Err(Error::Payload { .. }) => None,
             Err(error) => return Err(error.into()),
         };
+        if let Some(artifact) = claims::shown(&app, &caller, payload.as_ref()).await {
+            members.insert("payload_artifact".to_owned(), json!(artifact));
+        }
         members.insert("payload".to_owned(), payload.unwrap_or(Value::Null));
     }
     Ok(Json(shown).into_response())
@@ -114,7 +121,9 @@ pub(super) async fn discard(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    app.handle.discard_letter(id_of(&id)?).await?;
+    let letter = letter(&app, &id).await?;
+    app.handle.discard_letter(letter.id).await?;
+    forget(&app, &unwanted(&letter)).await;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -151,7 +160,7 @@ async fn answer_again(
     asked: ReplayIn,
     (caller, peer): (&Caller, Option<Peer>),
 ) -> Result<Response, Problem> {
-    let unwanted: Unwanted = serde_json::from_slice(&letter.body).unwrap_or_default();
+    let unwanted = unwanted(letter);
     let address = match asked.callback {
         Some(text) => text
             .parse::<Address>()
@@ -163,7 +172,7 @@ async fn answer_again(
     };
     let purpose = tokens::purpose(app, &address).await;
     let purpose = purpose.ok_or_else(super::native::unknown)?;
-    let with = settle_with(app, letter, unwanted).await?;
+    let with = settle_with(app, letter, &unwanted, &address).await?;
     let bytes = letter.payload.as_ref().map_or(0, |payload| payload.len());
     let from = letter.source.as_ref();
     let source = Source {
@@ -181,6 +190,7 @@ async fn answer_again(
                 Ok(()) | Err(Error::UnknownLetter { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
+            forget(app, &unwanted).await;
             let answer = json!({
                 "id": letter.id.to_string(),
                 "callback": address.to_string(),
@@ -209,10 +219,22 @@ fn own(letter: &Letter, unwanted: &Unwanted) -> Option<Address> {
     })
 }
 
+fn unwanted(letter: &Letter) -> Unwanted {
+    serde_json::from_slice(&letter.body).unwrap_or_default()
+}
+
+/// What a letter kept of its own goes with it.
+async fn forget(app: &App, unwanted: &Unwanted) {
+    if let Some(key) = &unwanted.artifact {
+        orphans::forget(app, key).await;
+    }
+}
+
 async fn settle_with(
     app: &App,
     letter: &Letter,
-    unwanted: Unwanted,
+    unwanted: &Unwanted,
+    address: &Address,
 ) -> Result<SettleWith, Problem> {
     let gone = || {
         let text = "What came with the letter was not kept, or went with its execution";
@@ -223,18 +245,37 @@ async fn settle_with(
         Err(Error::Payload { .. }) => return Err(gone()),
         Err(error) => return Err(error.into()),
     };
-    match (unwanted.verb.as_str(), unwanted.error, payload) {
+    match (unwanted.verb.as_str(), &unwanted.error, payload) {
         ("fail", Some(error), _) => Ok(SettleWith::Failed(Failure {
-            kind: error.kind,
-            message: error.message,
-            data: error.data,
+            kind: error.kind.clone(),
+            message: error.message.clone(),
+            data: error.data.clone(),
             ..Failure::default()
         })),
         ("fail", None, Some(error)) => Ok(SettleWith::Failed(super::failure(&error))),
         ("succeed", _, None) if letter.execution.is_some() => Ok(SettleWith::Succeeded(None)),
-        ("succeed", _, Some(result)) => Ok(SettleWith::Succeeded(Some(result))),
+        ("succeed", _, Some(result)) => {
+            let Some(key) = own_artifact(app, letter, unwanted, &result) else {
+                return Ok(SettleWith::Succeeded(Some(result)));
+            };
+            // What is kept for a letter ends with it: whoever gets the result keeps an artifact of its own.
+            let content = orphans::content(app, &key).await?.ok_or_else(gone)?;
+            let kept = intake::keep(app, address, Checked::trusted(content)).await?;
+            let reference = kept.reference(&app.options.callbacks.artifact_bucket);
+            Ok(SettleWith::Succeeded(Some(reference)))
+        }
         _ => Err(gone()),
     }
+}
+
+/// The artifact behind a letter's payload, where the server stored it: a reference that somebody sent is a result like any other.
+fn own_artifact(app: &App, letter: &Letter, unwanted: &Unwanted, payload: &[u8]) -> Option<String> {
+    if unwanted.artifact.is_some() {
+        return unwanted.artifact.clone();
+    }
+    let (bucket, key) = claim::place_in(payload)?;
+    let below = format!("callbacks/{}/", own(letter, unwanted)?);
+    (bucket == app.options.callbacks.artifact_bucket && key.starts_with(&below)).then_some(key)
 }
 
 async fn letter(app: &App, id: &str) -> Result<Letter, Problem> {

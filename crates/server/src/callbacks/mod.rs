@@ -15,10 +15,10 @@ mod envelope;
 mod events;
 mod history;
 mod intake;
-mod json;
 mod letters;
 mod moved;
 mod native;
+mod orphans;
 mod policy;
 mod proof;
 mod push;
@@ -30,6 +30,8 @@ mod seen;
 mod tokens;
 mod veil;
 mod webhook;
+
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -69,13 +71,28 @@ pub(crate) fn routes() -> Router<App> {
 pub(crate) struct State {
     pub(crate) limiter: Limiter,
     seen: seen::Seen,
+    /// Held while a large result for nobody is kept.
+    orphans: tokio::sync::Mutex<()>,
+}
+
+/// What is counted and remembered of callbacks: how much came from whom, and which webhooks were seen. Servers of one process share it, so that a
+/// limit is one limit by whichever address somebody comes.
+#[derive(Clone, Debug, Default)]
+pub struct Traffic(Arc<OnceLock<Arc<State>>>);
+
+impl Traffic {
+    /// The limits are those of the first server that asks.
+    pub(crate) fn state(&self, callbacks: &Callbacks, now: Timestamp) -> Arc<State> {
+        Arc::clone(self.0.get_or_init(|| Arc::new(State::new(callbacks, now))))
+    }
 }
 
 impl State {
-    pub(crate) fn new(callbacks: &Callbacks, now: Timestamp) -> Self {
+    fn new(callbacks: &Callbacks, now: Timestamp) -> Self {
         Self {
             limiter: Limiter::new(&callbacks.rates),
             seen: seen::Seen::new(now),
+            orphans: tokio::sync::Mutex::default(),
         }
     }
 }

@@ -11,13 +11,14 @@ use hyper::Request;
 use hyper::http::request::Parts;
 use serde::{Deserialize, Serialize};
 
+use super::AGENT_ERROR;
 use super::address::Address;
 use super::events::Received;
-use super::intake::{self, Refused, Taken};
+use super::intake::{self, Taken};
 use super::proof::{self, Denied, Proven, Shown};
 use super::rates::TooMany;
 use super::scoped::Verb;
-use super::{AGENT_ERROR, json};
+use crate::claims;
 use crate::errors::Code;
 use crate::http::{self, App};
 use crate::rest::Problem;
@@ -59,7 +60,7 @@ pub(super) async fn receive(
     let received = Received::new(peer.map(|Extension(Peer(peer))| peer));
     app.callbacks.limiter.request(received.peer)?;
     let (head, body) = request.into_parts();
-    intake::plain(&head.headers)?;
+    claims::plain(&head.headers)?;
     let taken = if head.headers.contains_key(SIGNATURE) {
         signed(&app, &id, verb, &head, body).await
     } else {
@@ -103,8 +104,8 @@ async fn shown(
     match proof::by_token(app, Some(id), verb, shown, Some(&head.headers)).await {
         Ok(proven) => Ok(Ok((proven, body))),
         Err(Denied) => {
-            if let Ok(pieces) = intake::pieces(app, body) {
-                intake::drain(app, pieces);
+            if let Ok(pieces) = claims::pieces(app, body) {
+                claims::drain(app, pieces);
             }
             Ok(Err(Denied))
         }
@@ -227,7 +228,7 @@ fn gone(address: &Address, closed: Settlement) -> Problem {
 async fn note(app: &App, body: Body) -> Result<Bytes, Problem> {
     let limits = app.options.limits;
     let bytes = http::read(body, NOTE_BYTES_MAX, limits.body_timeout).await?;
-    json::check(&bytes, app.options.callbacks.json_depth_max).map_err(Refused::Json)?;
+    claims::check(app, &bytes)?;
     Ok(bytes)
 }
 
@@ -258,20 +259,6 @@ impl From<TooMany> for Problem {
         Self {
             retry_after_s: Some(too_many.retry_after_s),
             ..Self::new(Code::TooManyRequests, too_many.to_string())
-        }
-    }
-}
-
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Self {
-        let text = refused.to_string();
-        match refused {
-            Refused::Body(error) => error.into(),
-            Refused::Json(json::Fault::NotJson) => Self::new(Code::MalformedJson, text),
-            Refused::Json(json::Fault::TooDeep { .. }) => Self::new(Code::TooDeep, text),
-            Refused::TooLong { .. } => Self::new(Code::TooLarge, text),
-            Refused::Encoded => Self::new(Code::UnusableEncoding, text),
-            Refused::Store(error) => Self::inside(Code::StoreUnavailable, &error),
         }
     }
 }

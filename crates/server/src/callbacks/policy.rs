@@ -16,6 +16,8 @@ pub struct Callbacks {
     pub artifact_threshold_bytes: usize,
     /// A result with more bytes is refused.
     pub result_bytes_max: u64,
+    /// Large results for nobody are kept while they have no more bytes together.
+    pub orphan_bytes_max: u64,
     /// How deep arrays and objects may lie in each other.
     pub json_depth_max: usize,
     /// How far a webhook's time may be from the engine's.
@@ -34,6 +36,7 @@ impl Default for Callbacks {
             artifact_bucket: "everstep-artifacts".to_owned(),
             artifact_threshold_bytes: 200_000,
             result_bytes_max: 1 << 30,
+            orphan_bytes_max: 1 << 30,
             json_depth_max: 128,
             webhook_tolerance: Duration::from_secs(5 * 60),
             policy: Policy::default(),

@@ -21,14 +21,14 @@ use hyper::{Request, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
-use super::envelope::{self, Envelope, Fault, Staged};
+use super::envelope::{self, Envelope, Fault};
 use super::events::Received;
-use super::intake::{self, Refused};
 use super::proof::{self, By, Proven, Shown};
 use super::rates::TooMany;
 use super::request::{Answer, Invalid, Outcome};
 use super::scoped::Verb;
-use super::{a2a, failure, json};
+use super::{a2a, failure, orphans};
+use crate::claims::{self, JsonFault, Refused, Staged};
 use crate::http::{App, BodyError};
 use crate::lambda::arn::is_word;
 use crate::rest::time;
@@ -138,7 +138,7 @@ async fn take(
     head: &Parts,
     body: Body,
 ) -> Result<Response, Declined> {
-    intake::plain(&head.headers)?;
+    claims::plain(&head.headers)?;
     let Envelope {
         answer: Answer { token, outcome },
         staged,
@@ -156,7 +156,9 @@ async fn take(
     match proof::by_token(app, None, verb, Some(shown), Some(&head.headers)).await {
         Ok(proven) => {
             if let Err(too_many) = proven.limited(app) {
-                orphaned(app, staged, outcome).await;
+                if let Some(staged) = staged {
+                    staged.discard(app).await;
+                }
                 return Err(Declined::TooMany(too_many));
             }
             let outcome = match staged {
@@ -168,10 +170,18 @@ async fn take(
         }
         Err(proof::Denied) => {
             received.workflow_id_missing(&token);
-            let payload = orphaned(app, staged, outcome).await;
             let named = head.uri.path().strip_prefix("/callbacks/");
+            let answer = Unwanted {
+                verb,
+                payload: match staged {
+                    Some(_) => None,
+                    None => Some(outcome.into_bytes()),
+                },
+                staged,
+                bytes,
+            };
             let from = (Via::Callbacks, &*token);
-            orphan(app, received, from, named, (verb, payload, bytes)).await
+            orphan(app, received, from, named, answer).await
         }
     }
 }
@@ -182,20 +192,18 @@ async fn kept(
     proven: &Proven,
     staged: Staged,
 ) -> Result<Bytes, Refused> {
-    let kept = staged.keep(app, &proven.address).await?;
+    let kept = envelope::keep(app, staged, &proven.address).await?;
     received.result_stored(&kept);
     Ok(kept.reference(&app.options.callbacks.artifact_bucket))
 }
 
-/// What is kept of a result for nobody: nothing of a large one.
-async fn orphaned(app: &App, staged: Option<Staged>, outcome: Outcome) -> Option<Bytes> {
-    match staged {
-        Some(staged) => {
-            staged.discard(app).await;
-            None
-        }
-        None => Some(outcome.into_bytes()),
-    }
+/// An answer for nobody.
+pub(super) struct Unwanted {
+    pub verb: Verb,
+    pub payload: Option<Bytes>,
+    /// A large result, in the place of a payload.
+    pub staged: Option<Staged>,
+    pub bytes: u64,
 }
 
 /// Settles what was proven, and answers in the seeds' shape.
@@ -248,18 +256,30 @@ pub(super) async fn orphan(
     received: &Received,
     (via, token): (Via, &str),
     named: Option<&str>,
-    (verb, payload, bytes): (Verb, Option<Bytes>, u64),
+    answer: Unwanted,
 ) -> Result<Response, Declined> {
-    app.callbacks
-        .limiter
-        .failure(received.peer)
-        .map_err(Declined::TooMany)?;
+    if let Err(too_many) = app.callbacks.limiter.failure(received.peer) {
+        if let Some(staged) = answer.staged {
+            staged.discard(app).await;
+        }
+        return Err(Declined::TooMany(too_many));
+    }
+    let bytes = answer.bytes;
+    let (payload, artifact) = match answer.staged {
+        None => (answer.payload, None),
+        Some(staged) => match orphans::keep(app, staged).await? {
+            Some(kept) => (Some(kept.reference), Some(kept.key)),
+            None => (None, None),
+        },
+    };
     let body = json!({
-        "verb": verb.as_str(),
+        "verb": answer.verb.as_str(),
         "outcome": Settlement::Unknown.as_str(),
         // Longer words may be tokens.
         "named": named.filter(|named| is_word(named, 64)),
         "bytes": bytes,
+        // The payload is a reference to it.
+        "artifact": artifact,
     });
     let letter = NewLetter {
         topic: topic::CALLBACK_ORPHAN.to_owned(),
@@ -322,7 +342,7 @@ pub(super) fn declined(app: &App, received: &Received, why: Declined) -> Respons
 fn of_fault(received: &Received, fault: &Fault) -> (StatusCode, String) {
     let text = fault.to_string();
     match fault {
-        Fault::Invalid(Invalid::NotJson) | Fault::Refused(Refused::Json(json::Fault::NotJson)) => {
+        Fault::Invalid(Invalid::NotJson) | Fault::Refused(Refused::Json(JsonFault::NotJson)) => {
             let text = Invalid::NotJson.to_string();
             received.parse_error(&text);
             (StatusCode::BAD_REQUEST, text)

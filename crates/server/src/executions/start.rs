@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use everstep_engine::{StartMachine, StartMachineError};
 
 use super::{Definition, Kind};
+use crate::claims::Input;
 use crate::errors::Code;
 use crate::http::App;
 use crate::rest::Problem;
@@ -13,11 +13,10 @@ use crate::start::{Running, Start as StartFunction, start as start_function};
 use crate::{attributes, states, trace};
 
 /// What a start says beside the definition.
-#[derive(Debug, Default)]
-pub(crate) struct Start {
+pub(crate) struct Start<'a> {
     pub name: Option<String>,
     /// JSON.
-    pub input: Bytes,
+    pub input: &'a Input,
     pub attributes: BTreeMap<String, String>,
 }
 
@@ -26,7 +25,7 @@ pub(crate) struct Start {
 pub(crate) async fn start(
     app: &App,
     definition: &Definition,
-    start: Start,
+    start: Start<'_>,
 ) -> Result<Running, Problem> {
     attributes::check(&start.attributes)
         .map_err(|detail| Problem::new(Code::InvalidParameter, detail))?;
@@ -40,28 +39,20 @@ pub(crate) async fn start(
     }
 }
 
-fn check_input(input: &Bytes, limit: usize) -> Result<(), Problem> {
-    if input.len() > limit {
-        return Err(Problem::new(
-            Code::TooLarge,
-            format!("An input has at most {limit} bytes"),
-        ));
-    }
-    Ok(())
-}
-
-async fn function(app: &App, function: &Definition, start: Start) -> Result<Running, Problem> {
+async fn function(app: &App, function: &Definition, start: Start<'_>) -> Result<Running, Problem> {
     crate::rest::check_name(start.name.as_deref())?;
-    check_input(&start.input, app.options.limits.invoke_bytes_max)?;
     let qualifier = function.qualifier.as_deref();
     let key = start.name.as_deref();
     let resolved = app.handle.route(&function.name, qualifier, key).await?;
+    let limit = app.options.limits.invoke_bytes_max;
+    let input = start.input.travels(app, limit, (&function.name, key));
+    let input = input.await?;
     let started = start_function(
         app,
         &resolved,
         StartFunction {
             name: start.name,
-            input: start.input,
+            input,
             attributes: start.attributes,
             ..StartFunction::default()
         },
@@ -72,7 +63,11 @@ async fn function(app: &App, function: &Definition, start: Start) -> Result<Runn
     }
 }
 
-async fn state_machine(app: &App, machine: &Definition, start: Start) -> Result<Running, Problem> {
+async fn state_machine(
+    app: &App,
+    machine: &Definition,
+    start: Start<'_>,
+) -> Result<Running, Problem> {
     let name = start.name.as_deref();
     if name.is_some_and(|name| !states::is_name(name)) {
         return Err(Problem::new(
@@ -80,11 +75,14 @@ async fn state_machine(app: &App, machine: &Definition, start: Start) -> Result<
             "A name has 1 to 80 characters, without space, control characters and <>{}[]?*\"#%\\^|~`$&,;:/",
         ));
     }
-    check_input(&start.input, states::INPUT_MAX)?;
     let refused = |error| refused(error, &machine.name);
     let handle = &app.handle;
     let resolved = handle.resolve_state_machine(&machine.name, machine.qualifier.as_deref(), name);
     let resolved = resolved.await.map_err(refused)?;
+    let input = start
+        .input
+        .travels(app, states::INPUT_MAX, (&machine.name, name))
+        .await?;
     let fresh = || uuid::Uuid::new_v4().to_string();
     let mut attributes = start.attributes;
     trace::inherit(&mut attributes);
@@ -92,7 +90,7 @@ async fn state_machine(app: &App, machine: &Definition, start: Start) -> Result<
         home: states::home(&app.options),
         name: start.name.unwrap_or_else(fresh),
         id: fresh(),
-        input: start.input,
+        input,
         sync: false,
         trace: trace::x_ray(),
         parent: None,

@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::{Problem, read_json};
+use super::{Problem, object};
+use crate::claims::{self, Input};
 use crate::executions::{self, Definition, Kind, Start};
 use crate::http::App;
 
@@ -34,9 +35,15 @@ pub(super) async fn start(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let request: StartIn = read_json(&app, body).await?;
-    let definition = Definition::find(&app.handle, &name).await?;
-    begin(&app, &definition, request).await
+    let (request, input) = read(&app, body).await?;
+    let definition = match Definition::find(&app.handle, &name).await {
+        Ok(definition) => definition,
+        Err(problem) => {
+            input.release(&app).await;
+            return Err(problem);
+        }
+    };
+    begin(&app, &definition, request, input).await
 }
 
 /// `NAME` or `NAME:QUALIFIER`.
@@ -45,20 +52,46 @@ pub(super) async fn start_function(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let request: StartIn = read_json(&app, body).await?;
-    begin(&app, &Definition::of(Kind::Function, &name), request).await
+    let (request, input) = read(&app, body).await?;
+    let definition = Definition::of(Kind::Function, &name);
+    begin(&app, &definition, request, input).await
 }
 
-async fn begin(app: &App, definition: &Definition, request: StartIn) -> Result<Response, Problem> {
-    let input = request.input.map_or(Bytes::from_static(b"{}"), |input| {
-        Bytes::from(String::from(Box::<str>::from(input)))
-    });
+/// A request, and its input apart from it: a large one is among the artifacts already.
+async fn read(app: &App, body: Body) -> Result<(StartIn, Input), Problem> {
+    let (members, large) = claims::request(app, body).await?;
+    let mut request: StartIn = match object(&members) {
+        Ok(request) => request,
+        Err(problem) => {
+            if let Some(large) = large {
+                large.discard(app).await;
+            }
+            return Err(problem);
+        }
+    };
+    let held = request.input.take();
+    let input = match (large, held) {
+        (Some(large), _) => Input::Staged(large),
+        (None, Some(held)) => Input::Held(String::from(Box::<str>::from(held)).into()),
+        (None, None) => Input::Held(Bytes::from_static(b"{}")),
+    };
+    Ok((request, input))
+}
+
+async fn begin(
+    app: &App,
+    definition: &Definition,
+    request: StartIn,
+    input: Input,
+) -> Result<Response, Problem> {
     let start = Start {
         name: request.name,
-        input,
+        input: &input,
         attributes: request.attributes,
     };
-    let running = executions::start(app, definition, start).await?;
+    let running = executions::start(app, definition, start).await;
+    input.release(app).await;
+    let running = running?;
     let status = if running.existing {
         StatusCode::OK
     } else {

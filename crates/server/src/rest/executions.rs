@@ -18,6 +18,7 @@ use serde_json::json;
 use super::waiting::{last_beat, waiting};
 use super::{Problem, time};
 use crate::approvals;
+use crate::claims;
 use crate::door::Caller;
 use crate::errors::Code;
 use crate::executions::{self, Kind, find};
@@ -212,6 +213,7 @@ impl From<Failure> for FailureOut {
 pub(super) async fn get(
     State(app): State<App>,
     Path(name): Path<String>,
+    Extension(caller): Extension<Caller>,
 ) -> Result<Response, Problem> {
     let id = find(&app, &name).await?;
     let snapshot = app.handle.snapshot(id).await?;
@@ -226,7 +228,9 @@ pub(super) async fn get(
     let forked_from = snapshot.fork.map(
         |fork| json!({ "execution": fork.execution.to_string(), "operation": fork.operation.0 }),
     );
-    let answer = json!({
+    let input = claims::shown(&app, &caller, outcome.input.as_ref()).await;
+    let result = claims::shown(&app, &caller, outcome.result.as_ref()).await;
+    let mut answer = json!({
         "execution": Row::of(&app, &snapshot.row),
         "forked_from": forked_from,
         "input": outcome.input,
@@ -236,6 +240,11 @@ pub(super) async fn get(
         "operations": operations,
         "waiting_for": waiting,
     });
+    for (member, artifact) in [("input_artifact", input), ("result_artifact", result)] {
+        if let (Some(artifact), Some(answer)) = (artifact, answer.as_object_mut()) {
+            answer.insert(member.to_owned(), json!(artifact));
+        }
+    }
     Ok(Json(answer).into_response())
 }
 

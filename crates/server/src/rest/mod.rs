@@ -43,6 +43,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/workflows/{id}/events", get(follow::of_workflow))
         .route("/executions/{id}/history", get(executions::history))
         .route("/executions/{id}/result", get(result::get))
+        .route("/executions/{id}/input", get(result::input))
         .route("/executions/{id}/stop", post(executions::stop))
         .route("/executions/{id}/cancel", post(cancel::cancel))
         .route("/executions/{id}/pause", post(pauses::pause))
@@ -128,7 +129,7 @@ pub(crate) async fn read_json<T: DeserializeOwned>(app: &App, body: Body) -> Res
     object(&bytes)
 }
 
-fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let refused = |why: String| Problem::new(Code::MalformedJson, why);
     // Serde would take an array for the members in their order.
     if bytes.trim_ascii_start().first() == Some(&b'[') {

@@ -1,11 +1,12 @@
-//! What an execution came to, alone: as it is, or with what a reference in its place leads to.
+//! What an execution was started with and what it came to, alone: as it is, or with what a reference in its place leads to.
 
 use axum::Json;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use everstep_core::Status;
+use everstep_engine::claim;
 use hyper::HeaderMap;
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::Problem;
 use crate::artifacts;
@@ -15,20 +16,6 @@ use crate::executions::{self, find};
 use crate::http::App;
 use crate::query::Query;
 
-/// A claim check: what was too large lies in the artifacts, and this in its place.
-#[derive(Deserialize)]
-struct Reference {
-    artifact_type: String,
-    s3_uri: String,
-}
-
-impl Reference {
-    fn place(&self) -> Option<(&str, &str)> {
-        let place = self.s3_uri.strip_prefix("s3://")?.split_once('/')?;
-        (self.artifact_type == "s3_reference").then_some(place)
-    }
-}
-
 pub(super) async fn get(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -36,15 +23,7 @@ pub(super) async fn get(
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let query = Query::parse(query.as_deref());
-    let resolve = match query.get("resolve") {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => {
-            let text = format!("resolve is true or false, not {other}");
-            return Err(Problem::new(Code::InvalidParameter, text));
-        }
-    };
+    let resolve = resolves(query.as_deref())?;
     let id = find(&app, &name).await?;
     let row = app.handle.row(id).await?;
     if row.status != Status::Succeeded {
@@ -52,12 +31,46 @@ pub(super) async fn get(
         return Err(Problem::new(Code::Conflict, text));
     }
     let result = executions::outcome(&app, &row).await?.result;
-    let result = result.unwrap_or_default();
-    if resolve
-        && let Ok(reference) = Reference::deserialize(&result)
-        && let Some((bucket, key)) = reference.place()
-    {
-        return artifacts::read(&app, &caller, (bucket, key), &headers).await;
+    answer(&app, &caller, &headers, result, resolve).await
+}
+
+/// What an execution was started with.
+pub(super) async fn input(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let resolve = resolves(query.as_deref())?;
+    let id = find(&app, &name).await?;
+    let row = app.handle.row(id).await?;
+    let input = executions::outcome(&app, &row).await?.input;
+    answer(&app, &caller, &headers, input, resolve).await
+}
+
+/// Whether what a reference leads to is asked for in its place.
+fn resolves(query: Option<&str>) -> Result<bool, Problem> {
+    match Query::parse(query).get("resolve") {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => {
+            let text = format!("resolve is true or false, not {other}");
+            Err(Problem::new(Code::InvalidParameter, text))
+        }
     }
-    Ok(Json(result).into_response())
+}
+
+async fn answer(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    value: Option<Value>,
+    resolve: bool,
+) -> Result<Response, Problem> {
+    let value = value.unwrap_or_default();
+    if resolve && let Some((bucket, key)) = claim::place(&value) {
+        return artifacts::read(app, caller, (&bucket, &key), headers).await;
+    }
+    Ok(Json(value).into_response())
 }

@@ -67,11 +67,18 @@ async fn e0103_too_large() {
     let world = World::with(
         Arc::new(Memory::new()),
         everstep_engine::Options::default(),
-        |options| options.limits.body_bytes_max = 64,
+        |options| {
+            options.limits.body_bytes_max = 64;
+            options.callbacks.result_bytes_max = 64;
+        },
     )
     .await;
     world
         .post("/functions/echo/start", &json!({ "input": "x".repeat(64) }))
+        .await
+        .is_problem(413, "E0103");
+    world
+        .post("/artifact-links", &json!({ "key": "x".repeat(64) }))
         .await
         .is_problem(413, "E0103");
 }

@@ -119,15 +119,103 @@ async fn a_replay_that_is_not_wanted_either_leaves_the_letter_alone() {
     }
 }
 
+async fn kept(world: &World, prefix: &str) -> Vec<Value> {
+    let path = format!("/artifacts/everstep-artifacts?prefix={prefix}");
+    let listed = world.get(&path).await.json();
+    listed["objects"].as_array().expect("a list").clone()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_result_for_nobody_is_told_and_not_kept() {
+async fn a_large_result_for_nobody_is_kept_and_replayed_as_what_it_was() {
     let world = World::new().await;
-    seed(&world, "nobody", json!("x".repeat(250_000))).await;
+    let result = json!("x".repeat(250_000));
+    seed(&world, "nobody", result.clone()).await;
     let letter = letters(&world, "?topic=callback.").await[0].clone();
-    assert_eq!(
-        (&letter["body"]["bytes"], &letter["payload_bytes"]),
-        (&json!(250_002), &Value::Null)
+    assert_eq!(letter["body"]["bytes"], 250_002);
+    let incoming = world.get("/artifacts/everstep-incoming").await.json();
+    assert_eq!(incoming["objects"], json!([]));
+    let orphans = kept(&world, "callbacks/orphans/").await;
+    assert_eq!((orphans.len(), &orphans[0]["size"]), (1, &json!(250_002)));
+    assert!(
+        orphans[0]["expires_at"].is_string(),
+        "it goes with its letter"
     );
-    let kept = world.get("/artifacts/everstep-incoming").await.json();
-    assert_eq!(kept["objects"], json!([]));
+    let (arn, _, _jobs) = world.waiting("puppet", json!({})).await;
+    let id = id_of(&world, &arn).await;
+    let done = replay(&world, &letter, json!({ "callback": id })).await;
+    assert_eq!(done.json()["outcome"], "applied");
+    let path = format!("callbacks/{id}/result.json");
+    let own = kept(&world, &path).await;
+    assert_eq!((own.len(), own[0].get("expires_at")), (1, None));
+    let content = world
+        .get(&format!("/artifacts/everstep-artifacts/{path}"))
+        .await;
+    assert_eq!(content.json(), result);
+    assert_eq!(kept(&world, "callbacks/orphans/").await.len(), 0);
+    seed(&world, "nobody", result).await;
+    let letter = letters(&world, "?topic=callback.").await[0].clone();
+    let id = letter["id"].as_str().expect("an id");
+    let path = format!("/dead-letters/{id}");
+    let shown = world.get(&path).await.json();
+    assert_eq!(shown["payload"]["artifact_type"], "s3_reference");
+    world.send(Method::DELETE, &path, &[], "").await;
+    assert_eq!(kept(&world, "callbacks/orphans/").await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_late_result_is_replayed_to_another_callback_which_keeps_its_own() {
+    let world = World::new().await;
+    let (late, token, _jobs) = world.waiting("puppet", json!({})).await;
+    let path = format!("/2025-12-01/durable-executions/{}/stop", encoded(&late));
+    world.send(Method::POST, &path, &[], "{}").await;
+    let result = json!({ "text": "y".repeat(250_000) });
+    assert_eq!(seed(&world, &token, result.clone()).await["late"], true);
+    let letter = letters(&world, "?topic=callback.late").await[0].clone();
+    let (arn, _, _jobs) = world.waiting("second", json!({})).await;
+    let id = id_of(&world, &arn).await;
+    let done = replay(&world, &letter, json!({ "callback": id })).await;
+    assert_eq!(done.json()["outcome"], "applied");
+    let path = format!("callbacks/{id}/result.json");
+    let own = kept(&world, &path).await;
+    assert_eq!((own.len(), own[0].get("expires_at")), (1, None));
+    let path = format!("/artifacts/everstep-artifacts/{path}");
+    assert_eq!(world.get(&path).await.json(), result);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_so_much_is_kept_for_nobody_and_nothing_is_pushed_out() {
+    let world = crate::native::world(|options| options.callbacks.orphan_bytes_max = 600_000).await;
+    for number in 0..4 {
+        let text = format!("{number}{}", "x".repeat(249_999));
+        seed(&world, "nobody", json!(text)).await;
+    }
+    let orphans = kept(&world, "callbacks/orphans/").await;
+    assert_eq!(orphans.len(), 2);
+    let all = letters(&world, "?topic=callback.orphan").await;
+    let with = all.iter().map(|letter| !letter["payload_bytes"].is_null());
+    assert_eq!(
+        with.collect::<Vec<_>>(),
+        [false, false, true, true],
+        "the newest stand first"
+    );
+    replay(&world, &all[0], json!({ "callback": "none" }))
+        .await
+        .is_problem(400, "E0112");
+}
+
+/// A reference that somebody sends is a result like any other: it opens nothing that its sender does not know.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reference_that_was_sent_is_not_followed() {
+    let world = World::new().await;
+    let path = "/artifacts/everstep-artifacts/callbacks/secret/result.json";
+    world.send(Method::PUT, path, &[], "\"secret\"").await;
+    let reference = json!({ "artifact_type": "s3_reference", "s3_uri": "s3://everstep-artifacts/callbacks/secret/result.json" });
+    seed(&world, "nobody", reference).await;
+    let letter = letters(&world, "").await[0].clone();
+    let (arn, _, _jobs) = world.waiting("puppet", json!({})).await;
+    let id = id_of(&world, &arn).await;
+    let done = replay(&world, &letter, json!({ "callback": id })).await;
+    assert_eq!(done.json()["outcome"], "applied");
+    assert_eq!(kept(&world, &format!("callbacks/{id}/")).await.len(), 0);
+    assert_eq!(kept(&world, "callbacks/secret/").await.len(), 1);
 }

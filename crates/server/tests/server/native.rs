@@ -440,6 +440,43 @@ async fn e0193_too_many_requests_are_told_when_to_come_again() {
     );
 }
 
+/// `serve` listens twice: what somebody sends counts once, whichever way it comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_is_one_for_all_addresses_of_a_server() {
+    let slow = Rate {
+        per_second: 1,
+        burst: 40,
+    };
+    let traffic = everstep_server::Traffic::default();
+    let change = |options: &mut Options| {
+        options.callbacks.rates.failures = slow;
+        options.traffic = traffic.clone();
+    };
+    let world = world(change).await;
+    let mut second = Options::default();
+    change(&mut second);
+    let (address, serving) = everstep_server::Server::bind(second, world.handle.clone())
+        .await
+        .expect("a free port");
+    tokio::spawn(serving);
+    let elsewhere = format!("http://{address}/callbacks");
+    let body = json!({ "token": "nobody", "status": "SUCCESS", "result": 1 });
+    let began = std::time::Instant::now();
+    let mut taken = 0_u64;
+    let refused = loop {
+        let here = world.post("/callbacks", &body).await.status;
+        let there = world.client.post(&elsewhere).json(&body).send().await;
+        let there = there.expect("an answer").status().as_u16();
+        taken += u64::from(here == 200) + u64::from(there == 200);
+        if here == 429 || there == 429 {
+            break (here, there);
+        }
+    };
+    // Each address by itself would have taken as many; more come only with time.
+    let earned = began.elapsed().as_secs() + 1;
+    assert!((40..=40 + earned).contains(&taken), "{taken}, {refused:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_token_stands_in_a_history_a_letter_or_an_error() {
     let world = World::new().await;

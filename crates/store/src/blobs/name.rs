@@ -33,6 +33,15 @@ pub fn bucket(bucket: &str) -> Result<Location, Error> {
     Err(Error::InvalidName { reason })
 }
 
+/// What is wrong with a bucket's name, if anything is.
+#[must_use]
+pub fn bucket_fault(name: &str) -> Option<&'static str> {
+    match bucket(name) {
+        Err(Error::InvalidName { reason }) => Some(reason),
+        _ => None,
+    }
+}
+
 /// The folder that holds all keys with this prefix.
 pub fn below(bucket: &Location, prefix: &str) -> Location {
     let folders = prefix.rsplit_once('/').map_or("", |(folders, _)| folders);

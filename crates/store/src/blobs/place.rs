@@ -257,11 +257,11 @@ fn retry() -> RetryConfig {
     }
 }
 
-/// A large artifact may take long, but bytes have to come.
+/// A large artifact may take long, but bytes have to come; a store that puts one together from its parts may say nothing for a while.
 fn client(http: bool) -> [(ClientConfigKey, &'static str); 3] {
     [
         (ClientConfigKey::Timeout, "1 hour"),
-        (ClientConfigKey::ReadTimeout, "30 seconds"),
+        (ClientConfigKey::ReadTimeout, "3 minutes"),
         (
             ClientConfigKey::AllowHttp,
             if http { "true" } else { "false" },

@@ -1,9 +1,10 @@
 //! What holds for artifacts wherever they lie: each test runs on a folder and on a bucket in memory.
 
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use object_store::memory::InMemory;
 
-use super::record::PIECE_BYTES;
+use super::pieces::{Source, Span};
+use super::record::{PIECE_BYTES, Piece, Record};
 use super::*;
 
 /// Both kinds of places; the folder lives as long as the test.
@@ -277,6 +278,34 @@ async fn damage_in_a_bucket_is_told_before_it_is_read() {
     }
     let (_, range, body) = artifacts.get_range("b", "k", |_| 5..9).await.unwrap();
     assert_eq!((range, all(body).await), (5..9, b"0000"[..].to_vec()));
+}
+
+/// Few bytes that would become many, with checksums that are right: whoever could write them gets no more of our memory than a piece.
+#[tokio::test]
+async fn a_compressed_piece_cant_become_more_than_a_piece() {
+    for zeros in [PIECE_BYTES + 1, 64 << 20] {
+        let bomb = Bytes::from(zstd::bulk::compress(&vec![0; zeros], 3).unwrap());
+        assert!(bomb.len() < PIECE_BYTES / 8, "{}", bomb.len());
+        let record = Record {
+            size: PIECE_BYTES as u64,
+            digest: Digest::of(&vec![0; PIECE_BYTES]),
+            expires: None,
+            content_type: None,
+            pieces: vec![Piece {
+                stored: u32::try_from(bomb.len()).unwrap(),
+                checksum: Some(crc32fast::hash(&bomb)),
+            }],
+        };
+        let range = 0..record.size;
+        let span = Span::of(&record, &range);
+        let source = Source::Stream {
+            stream: stream::empty().boxed(),
+            rest: bomb,
+        };
+        let read = pieces::read(source, record, range, &span, "b/k".to_owned());
+        let read: Result<Vec<Bytes>, Error> = read.try_collect().await;
+        assert!(matches!(read, Err(Error::Damaged { .. })), "{zeros}");
+    }
 }
 
 #[tokio::test]

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::stream::try_unfold;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::socket;
-use crate::services::Fault;
+use crate::services::{Errand, Fault};
 
 /// The result of a state is no larger, and the body is the most of it.
 const BYTES_MAX: usize = 262_144;
@@ -21,21 +22,47 @@ pub(super) struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// The body lies among the artifacts: this one is a reference to it.
+    pub is_reference: bool,
 }
 
-pub(super) async fn read(mut response: Response) -> Result<Answer, Fault> {
+/// Reads an answer. One whose body is too large for a state becomes an artifact of `errand`, where that may be.
+pub(super) async fn read(
+    mut response: Response,
+    errand: Option<&Errand<'_>>,
+) -> Result<Answer, Fault> {
+    let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+    let whole = |body: Bytes, is_reference| Answer {
+        status,
+        headers: headers.clone(),
+        body,
+        is_reference,
+    };
+    let errand = errand.filter(|errand| errand.may_claim() && status.is_success());
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| socket(&error))? {
-        if body.len() + chunk.len() > BYTES_MAX {
-            return Err(Fault::too_large("http"));
+        if body.len() + chunk.len() <= BYTES_MAX {
+            body.extend_from_slice(&chunk);
+            continue;
         }
-        body.extend_from_slice(&chunk);
+        let Some(errand) = errand else {
+            return Err(Fault::too_large("http"));
+        };
+        let kind = headers
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok());
+        let held = [body.freeze(), chunk].into_iter();
+        let content = try_unfold((held, response), async |(mut held, mut response)| {
+            let next = match held.next() {
+                Some(piece) => Some(piece),
+                None => response.chunk().await.map_err(std::io::Error::other)?,
+            };
+            Ok::<_, std::io::Error>(next.map(|piece| (piece, (held, response))))
+        });
+        let kept = errand.keep(content, kind.unwrap_or_default()).await?;
+        return Ok(whole(kept, true));
     }
-    Ok(Answer {
-        status: response.status(),
-        headers: std::mem::take(response.headers_mut()),
-        body: body.freeze(),
-    })
+    Ok(whole(body.freeze(), false))
 }
 
 #[derive(Serialize)]
@@ -73,7 +100,10 @@ pub(super) fn output(answer: &Answer) -> Result<Bytes, Fault> {
     }
     let output = Output {
         headers,
-        response_body: json(&kind, text)?,
+        response_body: match answer.is_reference {
+            true => json("application/json", text)?,
+            false => json(&kind, text)?,
+        },
         status_code: answer.status.as_u16(),
         status_text,
     };

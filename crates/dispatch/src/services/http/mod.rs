@@ -86,7 +86,7 @@ impl Http {
             outgoing.trace(&trace::context(errand.handle, waiting.execution, trace).await);
         }
         let Some(exchange) = errand.exchange else {
-            return answer::output(&self.send(outgoing).await?);
+            return answer::output(&self.send(outgoing, Some(errand)).await?);
         };
         if exchange.reveals_secrets() {
             exchange.sends(&outgoing);
@@ -96,7 +96,7 @@ impl Http {
             exchange.sends(&request::build(&arguments, &open, region, &errand.key)?);
         }
         let protocol = outgoing.url.scheme().to_owned();
-        let answer = self.send(outgoing).await?;
+        let answer = self.send(outgoing, None).await?;
         exchange.gets(&answer, protocol);
         answer::output(&answer)
     }
@@ -120,7 +120,7 @@ impl Http {
         })
     }
 
-    async fn send(&self, outgoing: Outgoing) -> Result<Answer, Fault> {
+    async fn send(&self, outgoing: Outgoing, errand: Option<&Errand<'_>>) -> Result<Answer, Fault> {
         let Outgoing {
             method,
             url,
@@ -137,7 +137,7 @@ impl Http {
             request = request.body(body);
         }
         let response = request.send().await.map_err(|error| socket(&error))?;
-        answer::read(response).await
+        answer::read(response, errand).await
     }
 }
 

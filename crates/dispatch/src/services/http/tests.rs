@@ -59,7 +59,7 @@ async fn call(
     let http = Http::new(&options);
     let connection = http.connection(arguments.connection())?;
     let outgoing = request::build(&arguments, &connection, "us-east-1", "e/1/0")?;
-    let output = answer::output(&http.send(outgoing).await?)?;
+    let output = answer::output(&http.send(outgoing, None).await?)?;
     Ok(serde_json::from_slice(&output).expect("JSON"))
 }
 

@@ -58,9 +58,13 @@ pub(super) async fn function(errand: &Errand<'_>) -> Result<Option<Bytes>, Fault
         client_context: None,
     };
     let answer = request.answer(errand).await?;
-    answer
-        .map(|answer| output::plain(answer.result))
-        .transpose()
+    match answer {
+        Some(answer) => errand
+            .travels(output::plain(answer.result)?)
+            .await
+            .map(Some),
+        None => Ok(None),
+    }
 }
 
 /// `lambda:invoke`; `None` when it could not be begun.
@@ -76,9 +80,10 @@ pub(super) async fn invoke(errand: &Errand<'_>) -> Result<Option<Bytes>, Fault> 
     match arguments.invocation_type {
         InvocationType::RequestResponse => {
             let answer = request.answer(errand).await.map_err(output::reread)?;
-            let Some(answer) = answer else {
+            let Some(mut answer) = answer else {
                 return Ok(None);
             };
+            answer.result = errand.travels(answer.result).await?;
             let tail = arguments.log_type == Some(LogType::Tail);
             output::envelope(answer, tail, now).map(Some)
         }

@@ -2,7 +2,7 @@
 
 /// Why a text is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     #[error("the body is not JSON")]
     NotJson,
     #[error("the JSON is nested deeper than {depth_max} levels")]
@@ -11,7 +11,7 @@ pub(super) enum Fault {
 
 /// What passes by of an outermost object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part<'a> {
+pub(crate) enum Part<'a> {
     /// A member begins: its name, as it is written between the quotes; a very long one is cut.
     Name(&'a [u8]),
     /// Bytes of its value, in order.
@@ -65,7 +65,7 @@ struct Continuation {
 
 /// The scanner of one text.
 #[derive(Debug)]
-pub(super) struct Scanner {
+pub(crate) struct Scanner {
     depth_max: usize,
     /// The open ones, from outside: whether each is an object.
     open: Vec<bool>,
@@ -79,7 +79,7 @@ pub(super) struct Scanner {
 }
 
 impl Scanner {
-    pub(super) fn new(depth_max: usize) -> Self {
+    pub(crate) fn new(depth_max: usize) -> Self {
         Self {
             depth_max,
             open: Vec::new(),
@@ -100,7 +100,7 @@ impl Scanner {
     ///
     /// # Errors
     /// [`Fault`], at the first byte that can't stand where it does.
-    pub(super) fn feed(
+    pub(crate) fn feed(
         &mut self,
         bytes: &[u8],
         mut told: impl FnMut(Part<'_>),
@@ -146,7 +146,7 @@ impl Scanner {
     ///
     /// # Errors
     /// [`Fault::NotJson`] when it broke off.
-    pub(super) fn finish(mut self) -> Result<(), Fault> {
+    pub(crate) fn finish(mut self) -> Result<(), Fault> {
         if let At::Number(digits) = self.at {
             self.end_number(digits)?;
         }
@@ -353,7 +353,7 @@ const fn first_of_character(byte: u8) -> Result<Continuation, Fault> {
 ///
 /// # Errors
 /// [`Fault`].
-pub(super) fn check(text: &[u8], depth_max: usize) -> Result<(), Fault> {
+pub(crate) fn check(text: &[u8], depth_max: usize) -> Result<(), Fault> {
     let mut scanner = Scanner::new(depth_max);
     scanner.feed(text, |_| ())?;
     scanner.finish()

@@ -1,0 +1,19 @@
+//! Claim checks: what is too large to travel lies among the artifacts, and a reference travels in its place.
+//!
+//! Invariants
+//! - What is large is never whole in memory, neither on its way in (`intake`, `cut`) nor on its way out (`shown`).
+//! - A reference leads nowhere that its reader may not read without it.
+
+mod cut;
+mod input;
+mod intake;
+mod json;
+mod shown;
+
+pub(crate) use cut::{Parted, Shape, Staged, read};
+pub(crate) use input::{Input, request};
+pub(crate) use intake::{
+    Begun, Checked, Pieces, Refused, begin, check, checked, drain, pieces, plain, stored,
+};
+pub(crate) use json::Fault as JsonFault;
+pub(crate) use shown::shown;
