@@ -126,6 +126,9 @@ def test_agents_and_http_tasks_go_on_with_the_trace_and_what_they_say_back_is_li
     told = {"token": callback["token"], "status": "SUCCESS", "result": 1}
     requests.post(callback["url"], json=told, headers={"traceparent": f"00-{THEIRS}-{SPAN}-01"}, timeout=30).raise_for_status()
     assert server.ended("n")["status"] == "SUCCEEDED"
+    # A task's span ends a moment after what it led to.
+    wanted = {headers["traceparent"].split("-")[2] for headers in (task, agent)}
+    until(lambda: wanted <= {span.span_id.hex() for span in spans(collector)}, "the spans of both tasks")
     server.end()
     found = spans(collector)
     by_id = {span.span_id.hex(): span for span in found}
