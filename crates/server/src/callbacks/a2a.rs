@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::address::Address;
 use super::events::Received;
-use super::intake;
+use super::intake::{self, Kept};
 use super::moved;
 use super::proof::{self, Proven, Shown};
 use super::push::{self, Push};
@@ -92,13 +92,13 @@ pub(super) async fn take(
         Push::Alive => woken(app, received, shown, &proven, bytes).await,
         Push::Completed { result } => {
             let taken = intake::in_hand(app, &proven.address, result).await?;
-            let outcome = Outcome::Success(taken.result);
-            settled(app, received, shown, &proven, outcome, bytes).await
+            let answer = (Outcome::Success(taken.result), taken.kept);
+            settled(app, received, shown, &proven, answer, bytes).await
         }
         Push::Failed { message } => {
             let error = Bytes::from(serde_json::to_vec(&message).unwrap_or_default());
-            let outcome = Outcome::Failure(error);
-            settled(app, received, shown, &proven, outcome, bytes).await
+            let answer = (Outcome::Failure(error), None);
+            settled(app, received, shown, &proven, answer, bytes).await
         }
     }
 }
@@ -108,12 +108,12 @@ async fn settled(
     received: &Received,
     shown: Shown<'_>,
     proven: &Proven,
-    outcome: Outcome,
+    answer: (Outcome, Option<Kept>),
     bytes: u64,
 ) -> Result<Response, Declined> {
-    received.processing(shown.token, &outcome);
+    received.processing(shown.token, &answer.0);
     let source = proven.source(Via::A2a, received.peer, bytes);
-    seeds::settle(app, received, proven, shown.token, outcome, source).await
+    seeds::settle(app, received, proven, shown.token, answer, source).await
 }
 
 /// A sign of life, which also wakes what drives the agent.

@@ -1,12 +1,16 @@
 //! The seeds' body as it arrives. A small one is read as it is; of a large one only the result is large, and goes to the artifact store while it
 //! comes: whose it is stands in the token, which may come behind it.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::intake::{self, Kept};
+use super::rates::TooMany;
 use super::request::{self, Answer, Invalid, Outcome};
-use crate::claims::{self, Checked, Parted, Refused, Shape, Staged};
+use super::scoped::Scoped;
+use crate::claims::{self, Begun, Checked, Part, Parted, Refused, Room, Scanner, Shape, Staged};
 use crate::http::App;
 
 /// Why a body of the seeds' shape is not taken.
@@ -16,6 +20,8 @@ pub(super) enum Fault {
     Refused(#[from] Refused),
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
 }
 
 /// A body that was read.
@@ -42,13 +48,27 @@ pub(super) async fn keep(app: &App, staged: Staged, address: &Address) -> Result
 ///
 /// # Errors
 /// [`Fault`]; what was staged is gone then.
-pub(super) async fn read(app: &App, body: Body) -> Result<Envelope, Fault> {
+pub(super) async fn read(
+    app: &App,
+    peer: Option<SocketAddr>,
+    body: Body,
+) -> Result<Envelope, Fault> {
     let shape = Shape {
         large: b"result",
         is_wanted: |name| matches!(name, b"token" | b"status" | b"error"),
         held_max: app.options.callbacks.artifact_threshold_bytes,
     };
-    match claims::read(app, body, shape).await? {
+    let parted = match claims::begin(app, claims::pieces(app, body)?, shape.held_max).await? {
+        Begun::Whole(bytes) => Parted::Whole(bytes),
+        Begun::Large(held, rest) => match room(app, peer, &held) {
+            Ok(room) => claims::parts(app, (held, rest), shape, room).await?,
+            Err(too_many) => {
+                claims::drain(app, rest);
+                return Err(too_many.into());
+            }
+        },
+    };
+    match parted {
         Parted::Whole(bytes) => {
             let answer = request::parse(&bytes)?;
             claims::check(app, &bytes)?;
@@ -72,6 +92,37 @@ pub(super) async fn read(app: &App, body: Body) -> Result<Envelope, Fault> {
             }
         }
     }
+}
+
+/// What a large body may take before it is known whose it is. One whose token stands before the result, and is ours, takes no room from others.
+fn room(app: &App, peer: Option<SocketAddr>, held: &[u8]) -> Result<Option<Room>, TooMany> {
+    let room = || Some(app.callbacks.incoming.room());
+    let Some(token) = token(app, held) else {
+        return Ok(room());
+    };
+    let known = address::of_token(&app.handle, &token).is_some()
+        || Scoped::read(app.handle.keyring(), &token).is_some();
+    if known {
+        return Ok(None);
+    }
+    app.callbacks.limiter.failure(peer)?;
+    Ok(room())
+}
+
+/// The token in the beginning of a body, where it stands there whole.
+fn token(app: &App, held: &[u8]) -> Option<String> {
+    let mut scanner = Scanner::new(app.options.callbacks.json_depth_max);
+    let (mut value, mut passing, mut whole) = (Vec::new(), false, false);
+    let fed = scanner.feed(held, |part| match part {
+        Part::Name(name) => {
+            whole |= passing;
+            passing = name == b"token";
+        }
+        Part::Value(bytes) if passing => value.extend_from_slice(bytes),
+        Part::Value(_) => {}
+    });
+    fed.ok().filter(|()| whole)?;
+    serde_json::from_slice(&value).ok()
 }
 
 fn small(answer: Answer) -> Envelope {

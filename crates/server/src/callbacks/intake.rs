@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use bytes::Bytes;
+use everstep_core::Settlement;
 use everstep_engine::blobs::{self, Meta, PutCondition, PutOptions};
 use everstep_engine::{Error, Reference};
 use futures_util::StreamExt as _;
@@ -95,44 +96,109 @@ pub(super) const UNWANTED_SECONDS: u64 = 14 * 24 * 3_600;
 /// # Errors
 /// [`Refused`].
 pub(super) async fn keep(app: &App, address: &Address, content: Checked) -> Result<Kept, Refused> {
-    let artifacts = app.handle.blobs().artifacts();
+    let writer = app.callbacks.first(address);
+    if let Ok(_turn) = writer.try_lock() {
+        let first = first(app, address).await?;
+        let key = first
+            .as_ref()
+            .map_or_else(|| first_key(address), |_| other_key(address));
+        let kept = store(app, address, key, content).await?;
+        return same(app, kept, first).await;
+    }
+    // Somebody writes the first one now. Which of them it is shows when both are there.
+    let kept = store(app, address, other_key(address), content).await?;
+    let _turn = writer.lock().await;
+    if let Some(first) = first(app, address).await? {
+        return same(app, kept, Some(first)).await;
+    }
     let bucket = &app.options.callbacks.artifact_bucket;
-    let first_key = format!("callbacks/{address}/result.json");
-    let first = match artifacts.head(bucket, &first_key).await {
-        Ok(meta) => Some(meta),
-        Err(blobs::Error::NotFound { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
-    let (key, condition) = match &first {
-        None => (first_key.clone(), PutCondition::IfAbsent),
-        Some(_) => {
-            let name = uuid::Uuid::new_v4();
-            let key = format!("callbacks/{address}/result-{name}.json");
-            (key, PutCondition::None)
+    let (_, body) = app
+        .handle
+        .blobs()
+        .artifacts()
+        .get(bucket, &kept.key)
+        .await?;
+    let content = Checked::trusted(claims::stored(body));
+    let moved = store(app, address, first_key(address), content).await;
+    discard(app, &kept.key).await;
+    moved
+}
+
+fn first_key(address: &Address) -> String {
+    format!("callbacks/{address}/result.json")
+}
+
+fn other_key(address: &Address) -> String {
+    format!("callbacks/{address}/result-{}.json", uuid::Uuid::new_v4())
+}
+
+async fn first(app: &App, address: &Address) -> Result<Option<Kept>, Refused> {
+    let (artifacts, key) = (app.handle.blobs().artifacts(), first_key(address));
+    match artifacts
+        .head(&app.options.callbacks.artifact_bucket, &key)
+        .await
+    {
+        Ok(meta) => Ok(Some(Kept { key, meta })),
+        Err(blobs::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The first one, where this is the same.
+async fn same(app: &App, kept: Kept, first: Option<Kept>) -> Result<Kept, Refused> {
+    match first.filter(|first| first.meta.etag == kept.meta.etag) {
+        Some(first) => {
+            discard(app, &kept.key).await;
+            Ok(first)
         }
-    };
-    let with = app.handle.claim_with(Some("application/json"), condition);
-    let unwanted = with.now.after_seconds(UNWANTED_SECONDS);
-    let with = PutOptions {
-        expires: if is_open(app, address).await {
-            with.expires
-        } else {
-            Some(unwanted)
-        },
-        ..with
+        None => Ok(kept),
+    }
+}
+
+async fn store(
+    app: &App,
+    address: &Address,
+    key: String,
+    content: Checked,
+) -> Result<Kept, Refused> {
+    let with = app
+        .handle
+        .claim_with(Some("application/json"), PutCondition::IfAbsent);
+    let expires = match is_open(app, address).await {
+        true => with.expires,
+        false => Some(with.now.after_seconds(UNWANTED_SECONDS)),
     };
     let (content, verdict) = content.into_parts();
+    let artifacts = app.handle.blobs().artifacts();
+    let bucket = &app.options.callbacks.artifact_bucket;
+    let with = PutOptions { expires, ..with };
     let stored = artifacts.put_with(bucket, &key, content, with).await;
     verdict.ask()?;
-    let meta = stored?;
-    if let Some(first) = first.filter(|first| first.etag == meta.etag) {
-        discard(app, &key).await;
-        return Ok(Kept {
-            key: first_key,
-            meta: first,
-        });
+    Ok(Kept { key, meta: stored? })
+}
+
+/// A result that was not taken in the end goes with its dead letter.
+pub(super) async fn settled(app: &App, kept: &Kept, settlement: Settlement) {
+    let taken = matches!(settlement, Settlement::Applied | Settlement::Duplicate);
+    if taken || kept.meta.expires.is_some() {
+        return;
     }
-    Ok(Kept { key, meta })
+    if let Err(error) = lapse(app, kept).await {
+        tracing::warn!(%error, key = kept.key, "a result that was not taken stays for good");
+    }
+}
+
+async fn lapse(app: &App, kept: &Kept) -> Result<(), blobs::Error> {
+    let artifacts = app.handle.blobs().artifacts();
+    let bucket = &app.options.callbacks.artifact_bucket;
+    let (_, body) = artifacts.get(bucket, &kept.key).await?;
+    let condition = PutCondition::IfMatch(kept.meta.etag.clone());
+    let with = app.handle.claim_with(Some("application/json"), condition);
+    let expires = Some(with.now.after_seconds(UNWANTED_SECONDS));
+    let with = PutOptions { expires, ..with };
+    let content = claims::stored(body);
+    artifacts.put_with(bucket, &kept.key, content, with).await?;
+    Ok(())
 }
 
 /// Whether a result would be taken now, as far as can be said without giving one.

@@ -37,6 +37,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use everstep_core::{Failure, Timestamp};
 
+use crate::claims;
 use crate::http::App;
 pub use policy::{Callbacks, Policy, Rate, Rates};
 pub(crate) use rates::{Limiter, TooMany};
@@ -66,6 +67,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/dead-letters/{id}/replay", post(letters::replay))
 }
 
+const WRITERS: usize = 256;
+
 /// What is remembered of callbacks while a server runs.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -73,6 +76,10 @@ pub(crate) struct State {
     seen: seen::Seen,
     /// Held while a large result for nobody is kept.
     orphans: tokio::sync::Mutex<()>,
+    /// Held while a callback's first large result is written. Callbacks may share one, which costs time and nothing else.
+    first: [tokio::sync::Mutex<()>; WRITERS],
+    /// Room for what nobody has proven yet to be theirs.
+    incoming: claims::Incoming,
 }
 
 /// What is counted and remembered of callbacks: how much came from whom, and which webhooks were seen. Servers of one process share it, so that a
@@ -88,11 +95,19 @@ impl Traffic {
 }
 
 impl State {
+    fn first(&self, address: &address::Address) -> &tokio::sync::Mutex<()> {
+        let hash = crc32fast::hash(address.to_string().as_bytes()) as usize;
+        let [first, ..] = &self.first;
+        self.first.get(hash % WRITERS).unwrap_or(first)
+    }
+
     fn new(callbacks: &Callbacks, now: Timestamp) -> Self {
         Self {
             limiter: Limiter::new(&callbacks.rates),
             seen: seen::Seen::new(now),
             orphans: tokio::sync::Mutex::default(),
+            first: std::array::from_fn(|_| tokio::sync::Mutex::default()),
+            incoming: claims::Incoming::new(callbacks.incoming_bytes_max),
         }
     }
 }

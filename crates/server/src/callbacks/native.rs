@@ -155,9 +155,14 @@ async fn act(
                 received.result_stored(kept);
             }
             let with = SettleWith::Succeeded((!result.is_empty()).then_some(result));
-            app.handle
+            let settled = app
+                .handle
                 .settle_from(proven.purpose, &token, with, source(bytes))
-                .await
+                .await;
+            if let (Some(kept), Ok(settlement)) = (&kept, &settled) {
+                intake::settled(app, kept, *settlement).await;
+            }
+            settled
         }
         Verb::Fail => {
             let (failure, bytes) = failure(app, body).await?;

@@ -18,6 +18,8 @@ pub struct Callbacks {
     pub result_bytes_max: u64,
     /// Large results for nobody are kept while they have no more bytes together.
     pub orphan_bytes_max: u64,
+    /// Of large results whose token has not come yet, or is none: all that are on their way together.
+    pub incoming_bytes_max: u64,
     /// How deep arrays and objects may lie in each other.
     pub json_depth_max: usize,
     /// How far a webhook's time may be from the engine's.
@@ -37,6 +39,7 @@ impl Default for Callbacks {
             artifact_threshold_bytes: 200_000,
             result_bytes_max: 1 << 30,
             orphan_bytes_max: 1 << 30,
+            incoming_bytes_max: 4 << 30,
             json_depth_max: 128,
             webhook_tolerance: Duration::from_secs(5 * 60),
             policy: Policy::default(),

@@ -23,6 +23,7 @@ use serde_json::json;
 
 use super::envelope::{self, Envelope, Fault};
 use super::events::Received;
+use super::intake::{self, Kept};
 use super::proof::{self, By, Proven, Shown};
 use super::rates::TooMany;
 use super::request::{Answer, Invalid, Outcome};
@@ -92,13 +93,19 @@ pub(super) enum Declined {
 
 impl From<Fault> for Declined {
     fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+        match fault {
+            Fault::TooMany(too_many) => Self::TooMany(too_many),
+            Fault::Refused(Refused::Full) => Self::TooMany(TooMany {
+                retry_after_s: claims::FULL_RETRY_SECONDS,
+            }),
+            fault => Self::Fault(fault),
+        }
     }
 }
 
 impl From<Refused> for Declined {
     fn from(refused: Refused) -> Self {
-        Self::Fault(refused.into())
+        Fault::from(refused).into()
     }
 }
 
@@ -143,7 +150,7 @@ async fn take(
         answer: Answer { token, outcome },
         staged,
         bytes,
-    } = envelope::read(app, body).await?;
+    } = envelope::read(app, received.peer, body).await?;
     received.processing(&token, &outcome);
     let verb = match outcome {
         Outcome::Success(_) => Verb::Succeed,
@@ -161,12 +168,17 @@ async fn take(
                 }
                 return Err(Declined::TooMany(too_many));
             }
-            let outcome = match staged {
-                Some(staged) => Outcome::Success(kept(app, received, &proven, staged).await?),
-                None => outcome,
+            let (outcome, kept) = match staged {
+                Some(staged) => {
+                    let kept = envelope::keep(app, staged, &proven.address).await?;
+                    received.result_stored(&kept);
+                    let reference = kept.reference(&app.options.callbacks.artifact_bucket);
+                    (Outcome::Success(reference), Some(kept))
+                }
+                None => (outcome, None),
             };
             let source = proven.source(Via::Callbacks, received.peer, bytes);
-            settle(app, received, &proven, &token, outcome, source).await
+            settle(app, received, &proven, &token, (outcome, kept), source).await
         }
         Err(proof::Denied) => {
             received.workflow_id_missing(&token);
@@ -186,17 +198,6 @@ async fn take(
     }
 }
 
-async fn kept(
-    app: &App,
-    received: &Received,
-    proven: &Proven,
-    staged: Staged,
-) -> Result<Bytes, Refused> {
-    let kept = envelope::keep(app, staged, &proven.address).await?;
-    received.result_stored(&kept);
-    Ok(kept.reference(&app.options.callbacks.artifact_bucket))
-}
-
 /// An answer for nobody.
 pub(super) struct Unwanted {
     pub verb: Verb,
@@ -212,7 +213,7 @@ pub(super) async fn settle(
     received: &Received,
     proven: &Proven,
     token: &str,
-    outcome: Outcome,
+    (outcome, kept): (Outcome, Option<Kept>),
     source: Source,
 ) -> Result<Response, Declined> {
     let with = match outcome {
@@ -225,6 +226,9 @@ pub(super) async fn settle(
         .await;
     match settled {
         Ok(settlement) => {
+            if let Some(kept) = &kept {
+                intake::settled(app, kept, settlement).await;
+            }
             let became = Became::of(settlement);
             if became == Became::Applied {
                 received.stored(token);
@@ -347,6 +351,7 @@ fn of_fault(received: &Received, fault: &Fault) -> (StatusCode, String) {
             received.parse_error(&text);
             (StatusCode::BAD_REQUEST, text)
         }
+        Fault::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, text),
         Fault::Invalid(_) => {
             received.validation_error(&text);
             (StatusCode::BAD_REQUEST, text)
@@ -359,6 +364,7 @@ fn of_fault(received: &Received, fault: &Fault) -> (StatusCode, String) {
                     StatusCode::PAYLOAD_TOO_LARGE
                 }
                 Refused::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Refused::Full => StatusCode::TOO_MANY_REQUESTS,
                 Refused::Store(error) => {
                     received.storage_failed("", error, crate::Code::StoreUnavailable.as_str());
                     let text = "Failed to store callback result".to_owned();

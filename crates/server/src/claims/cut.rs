@@ -9,6 +9,7 @@ use everstep_engine::blobs::{self, Meta, PutOptions};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::mpsc;
 
+use super::Room;
 use super::intake::{self, Begun, Pieces, Refused};
 use super::json::{self, Part, Scanner};
 use crate::http::App;
@@ -48,6 +49,8 @@ pub(crate) enum Parted {
 pub(crate) struct Staged {
     key: String,
     pub(crate) meta: Meta,
+    /// Taken until it is gone from there.
+    _room: Option<Room>,
 }
 
 impl Staged {
@@ -87,11 +90,20 @@ impl Staged {
 pub(crate) async fn read(app: &App, body: Body, shape: Shape) -> Result<Parted, Refused> {
     match intake::begin(app, intake::pieces(app, body)?, shape.held_max).await? {
         Begun::Whole(bytes) => Ok(Parted::Whole(bytes)),
-        Begun::Large(held, rest) => parts(app, held, rest, shape).await,
+        Begun::Large(held, rest) => parts(app, (held, rest), shape, None).await,
     }
 }
 
-async fn parts(app: &App, held: Bytes, rest: Pieces, shape: Shape) -> Result<Parted, Refused> {
+/// Reads the parts of a large body. What it stages takes `room`, where it is somebody's who has proven nothing.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) async fn parts(
+    app: &App,
+    (held, rest): (Bytes, Pieces),
+    shape: Shape,
+    mut room: Option<Room>,
+) -> Result<Parted, Refused> {
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
     let key = format!("{}.json", uuid::Uuid::new_v4());
     let content = futures_util::stream::unfold(receiver, |mut receiver| async move {
@@ -105,7 +117,7 @@ async fn parts(app: &App, held: Bytes, rest: Pieces, shape: Shape) -> Result<Par
         ..PutOptions::default()
     };
     let (cut, stored) = tokio::join!(
-        cut(app, held, rest, sender, shape),
+        cut(app, (held, rest), sender, shape, room.as_mut()),
         artifacts.put_with(BUCKET, &key, content, with)
     );
     let parts = |members: Members, large| {
@@ -115,7 +127,14 @@ async fn parts(app: &App, held: Bytes, rest: Pieces, shape: Shape) -> Result<Par
         })
     };
     match (cut, stored) {
-        (Ok(members), Ok(meta)) => parts(members, Some(Staged { key, meta })),
+        (Ok(members), Ok(meta)) => {
+            let staged = Staged {
+                key,
+                meta,
+                _room: room,
+            };
+            parts(members, Some(staged))
+        }
         (Err(refused), stored) => {
             if stored.is_ok() {
                 discard(app, &key).await;
@@ -140,15 +159,18 @@ struct Members {
 /// Reads to the end, sends the large member away in pieces, and gives the other members. However it ends, the way is closed.
 async fn cut(
     app: &App,
-    held: Bytes,
-    mut rest: Pieces,
+    (held, mut rest): (Bytes, Pieces),
     sender: mpsc::Sender<io::Result<Bytes>>,
     shape: Shape,
+    mut room: Option<&mut Room>,
 ) -> Result<Members, Refused> {
     let mut cutting = Cutting::new(app, shape);
     let mut next = Some(held);
     while let Some(piece) = next {
-        let sent = match cutting.feed(&piece) {
+        let fits = room
+            .as_mut()
+            .map_or(Ok(()), |room| room.take(piece.len() as u64));
+        let sent = match fits.and_then(|()| cutting.feed(&piece)) {
             Ok(sent) => sent,
             Err(refused) => {
                 let _ = sender.send(Err(io::Error::other("not taken"))).await;

@@ -16,6 +16,9 @@ use crate::errors::Code;
 use crate::http::{App, BodyError, DRAIN_BYTES_MAX};
 use crate::rest::Problem;
 
+/// When to come again where there was no room.
+pub(crate) const FULL_RETRY_SECONDS: u32 = 10;
+
 /// Why a body is not taken.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
@@ -27,6 +30,8 @@ pub(crate) enum Refused {
     TooLong { limit: u64 },
     #[error("the body has a Content-Encoding; it is taken as it is")]
     Encoded,
+    #[error("too much is on its way; come again later")]
+    Full,
     #[error(transparent)]
     Store(#[from] blobs::Error),
 }
@@ -210,6 +215,10 @@ impl From<Refused> for Problem {
             Refused::Json(json::Fault::TooDeep { .. }) => Self::new(Code::TooDeep, text),
             Refused::TooLong { .. } => Self::new(Code::TooLarge, text),
             Refused::Encoded => Self::new(Code::UnusableEncoding, text),
+            Refused::Full => Self {
+                retry_after_s: Some(FULL_RETRY_SECONDS),
+                ..Self::new(Code::TooManyRequests, text)
+            },
             Refused::Store(error) => Self::inside(Code::StoreUnavailable, &error),
         }
     }

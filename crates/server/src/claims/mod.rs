@@ -8,12 +8,15 @@ mod cut;
 mod input;
 mod intake;
 mod json;
+mod room;
 mod shown;
 
-pub(crate) use cut::{Parted, Shape, Staged, read};
+pub(crate) use cut::{Parted, Shape, Staged, parts, read};
 pub(crate) use input::{Input, request};
 pub(crate) use intake::{
-    Begun, Checked, Pieces, Refused, begin, check, checked, drain, pieces, plain, stored,
+    Begun, Checked, FULL_RETRY_SECONDS, Pieces, Refused, begin, check, checked, drain, pieces,
+    plain, stored,
 };
-pub(crate) use json::Fault as JsonFault;
+pub(crate) use json::{Fault as JsonFault, Part, Scanner};
+pub(crate) use room::{Incoming, Room};
 pub(crate) use shown::shown;

@@ -265,3 +265,137 @@ async fn a_push_is_bounded_as_other_callbacks_are() {
         (200, &json!(true))
     );
 }
+
+/// Sends a body in two parts: what is behind the first waits for a word.
+async fn halves(
+    world: &World,
+    path: &str,
+    token: &str,
+    body: &str,
+) -> (tokio::net::TcpStream, String) {
+    let address = world.base.trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(address)
+        .await
+        .expect("a connection");
+    let (first, rest) = body.split_at(body.len() - 10);
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{first}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.expect("it is sent");
+    (stream, rest.to_owned())
+}
+
+async fn end((mut stream, rest): (tokio::net::TcpStream, String)) -> String {
+    stream.write_all(rest.as_bytes()).await.expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer
+}
+
+/// The artifacts below a callback, with the head of each.
+async fn kept(world: &World, id: &str) -> Vec<(String, bool)> {
+    let listed = world
+        .get(&format!(
+            "/artifacts/everstep-artifacts?prefix=callbacks/{id}/"
+        ))
+        .await
+        .json();
+    let mut kept = Vec::new();
+    for object in listed["objects"].as_array().expect("a list") {
+        let key = object["key"].as_str().expect("a key").to_owned();
+        let one = world
+            .get(&format!("/artifacts/everstep-artifacts/{key}"))
+            .await;
+        kept.push((key, one.header("expires").is_some()));
+    }
+    kept
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_large_result_twice_at_once_is_one_and_its_duplicate() {
+    let world = World::new().await;
+    let (arn, own, _jobs) = world.waiting("puppet", json!({})).await;
+    let id = id_of(&world, &arn).await;
+    let path = format!("/callbacks/{id}/succeed");
+    let large = format!("\"{}\"", "x".repeat(400_000));
+    let one = halves(&world, &path, &own, &large).await;
+    let two = halves(&world, &path, &own, &large).await;
+    // Both are on their way: each has more in the store's hands than is held in memory.
+    let (one, two) = tokio::join!(end(one), end(two));
+    for answer in [&one, &two] {
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let duplicates = [&one, &two].map(|answer| answer.contains("duplicate"));
+    assert_eq!(
+        duplicates.iter().filter(|is| **is).count(),
+        1,
+        "{one} {two}"
+    );
+    let first = (format!("callbacks/{id}/result.json"), false);
+    assert_eq!(kept(&world, &id).await, [first]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_result_that_was_overtaken_on_its_way_does_not_stay_for_good() {
+    let world = World::new().await;
+    let (arn, own, _jobs) = world.waiting("puppet", json!({})).await;
+    let id = id_of(&world, &arn).await;
+    let large = format!("\"{}\"", "x".repeat(400_000));
+    let slow = halves(&world, &format!("/callbacks/{id}/succeed"), &own, &large).await;
+    let body = format!(r#"{{"token":"{own}","status":"SUCCESS","result":{large}}}"#);
+    let seeds = halves(&world, "/callbacks", &own, &body).await;
+    assert_eq!(verb(&world, &id, "succeed", &own, "1").await.status, 200);
+    let slow = end(slow).await;
+    assert!(slow.starts_with("HTTP/1.1 409"), "{slow}");
+    let seeds = end(seeds).await;
+    assert!(seeds.contains("\"conflict\":true"), "{seeds}");
+    let kept = kept(&world, &id).await;
+    assert!(!kept.is_empty());
+    assert!(kept.iter().all(|(_, expires)| *expires), "{kept:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_has_proven_takes_no_more_room_than_there_is() {
+    let world = world(|options| options.callbacks.incoming_bytes_max = 300_000).await;
+    let (_, own, _jobs) = world.waiting("puppet", json!({})).await;
+    let result = "x".repeat(400_000);
+    for body in [
+        format!(r#"{{"token":"nobody","status":"SUCCESS","result":"{result}"}}"#),
+        format!(r#"{{"status":"SUCCESS","result":"{result}","token":"{own}"}}"#),
+    ] {
+        let answer = world.send(Method::POST, "/callbacks", &[], body).await;
+        assert_eq!(answer.status, 429, "{}", answer.json());
+        assert_eq!(answer.header("retry-after"), Some("10"));
+    }
+    let staged = world.get("/artifacts/everstep-incoming").await.json();
+    assert_eq!(staged["objects"], json!([]));
+    // Whose token comes first is known by it.
+    let body = format!(r#"{{"token":"{own}","status":"SUCCESS","result":"{result}"}}"#);
+    let answer = world.send(Method::POST, "/callbacks", &[], body).await;
+    assert_eq!(answer.status, 200, "{}", answer.json());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_results_with_wrong_tokens_are_limited_before_they_are_stored() {
+    let world = world(|options| {
+        options.callbacks.rates.failures = everstep_server::Rate {
+            per_second: 1,
+            burst: 1,
+        };
+    })
+    .await;
+    let body = format!(
+        r#"{{"token":"nobody","status":"SUCCESS","result":"{}"}}"#,
+        "x".repeat(400_000)
+    );
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&429) {
+        let answer = world
+            .send(Method::POST, "/callbacks", &[], body.clone())
+            .await;
+        statuses.push(answer.status);
+    }
+    let staged = world.get("/artifacts/everstep-incoming").await.json();
+    assert_eq!(staged["objects"], json!([]));
+}
