@@ -5,7 +5,7 @@ mod people;
 use serde_json::{Value, json};
 
 use crate::artifact::{LARGE_PAYLOAD_BYTES, REVIEW_LINK, content_bytes, is_large_payload};
-use crate::error::WorkflowError;
+use crate::error::{Kind, WorkflowError, WorkflowStateError};
 use crate::event::{entry, sns_notification};
 use crate::log::Level;
 use crate::message::{approval_message, has_result, in_round};
@@ -94,14 +94,16 @@ async fn ask(
         .change(workflow_id, &change, status::RUNNING)
         .await?;
     let asked = ask_people(services, &record, &analysis, review_url.as_deref(), review).await?;
-    notify(
-        services,
-        &record,
-        &analysis,
-        review_url.as_deref(),
-        review.round,
-    )
-    .await;
+    let url = review_url.as_deref();
+    let told = notify(services, &record, &analysis, url, review.round).await;
+    // Where nothing else tells people of it, a request that nobody heard of is none.
+    if !told && asked.is_none() {
+        return Err(WorkflowStateError {
+            kind: Kind::Transient,
+            message: "the approval topic did not take the notification".to_owned(),
+        }
+        .into());
+    }
     Ok(json!({
         "requested_at": record.updated_at, "stored_for_review": review_url.is_some(),
         "approval_id": asked.as_ref().map(|asked| &asked.id), "approval_url": asked.as_ref().map(|asked| &asked.url),
@@ -168,33 +170,34 @@ async fn ask_people(
     Ok(Some(asked))
 }
 
-/// The seed's notification and event.
+/// The seed's notification and event. Whether the topic has taken it, where there is one.
 async fn notify(
     services: &Services,
     record: &Record,
     analysis: &Value,
     review_url: Option<&str>,
     round: u32,
-) {
+) -> bool {
     let (settings, workflow_id) = (&services.settings, record.workflow_id.as_str());
     let approve_url = settings.approve_url(workflow_id);
     let at = &record.updated_at;
     let message = approval_message(workflow_id, analysis, review_url, &approve_url, at);
     let event_id = format!("{workflow_id}/{}", in_round("approval", round));
+    let log = &services.log;
+    let mut told = true;
     match &settings.approval_topic {
         Some(topic) => {
             let notification = sns_notification(topic, workflow_id, &message);
-            services
-                .events
-                .send(workflow_id, &format!("{event_id}/sns"), &notification)
-                .await;
-            services.log.info(
-                "approval_notification_sent",
-                workflow_id,
-                json!({ "channel": "sns" }),
-            );
+            let id = format!("{event_id}/sns");
+            told = services.events.send(workflow_id, &id, &notification).await;
+            let fields = json!({ "channel": "sns" });
+            if told {
+                log.info("approval_notification_sent", workflow_id, fields);
+            } else {
+                log.error("approval_notification_failed", workflow_id, fields);
+            }
         }
-        None => services.log.write(
+        None => log.write(
             Level::Warning,
             "no_approval_notification_channel_configured",
             workflow_id,
@@ -203,4 +206,5 @@ async fn notify(
     }
     let event = entry("ApprovalRequested", &message, workflow_id);
     services.events.send(workflow_id, &event_id, &event).await;
+    told
 }

@@ -127,7 +127,7 @@ pub async fn cancel(services: &Services, id: &str, body: &Value) -> Result<Value
     };
     let record = services.change(id, &change, &from).await?;
     let mut agents = Vec::new();
-    if let Some((agent, address, task_id)) = agent_task(&record) {
+    if let Some((agent, address, task_id)) = record.agent_task() {
         let cancelled = cancel_agent(services, id, address, task_id).await;
         agents.push(json!({ "agent": agent, "task_id": task_id, "cancelled": cancelled }));
     }
@@ -138,16 +138,6 @@ pub async fn cancel(services: &Services, id: &str, body: &Value) -> Result<Value
         "status": status::CANCELLED, "workflow_id": id,
         "reason": record.text("cancellation_reason"), "agents": agents,
     }))
-}
-
-/// The agent's task that was under way when the workflow was cancelled: who, where, what.
-fn agent_task(record: &Record) -> Option<(&str, &str, &str)> {
-    let task = record.extra.get("agent_task")?;
-    let text = |field: &str| task.get(field).and_then(Value::as_str);
-    let agent = text("agent")?;
-    let mut phases = Phase::ALL.into_iter();
-    let working = phases.any(|phase| phase.agent() == agent && phase.step() == record.current_step);
-    working.then_some((agent, text("address")?, text("task_id")?))
 }
 
 /// The original's resume path: a wait, its token and its value.

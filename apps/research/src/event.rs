@@ -67,18 +67,20 @@ impl Events {
         Self { sinks, log }
     }
 
-    /// Sends one event, an EventBridge entry; `id` is the same whenever the same thing is told again.
-    pub async fn send(&self, workflow_id: &str, id: &str, entry: &Value) {
+    /// Sends one event, an EventBridge entry; `id` is the same whenever the same thing is told again. Whether every sink has taken it.
+    pub async fn send(&self, workflow_id: &str, id: &str, entry: &Value) -> bool {
         self.log.info(
             "event",
             workflow_id,
             json!({ "id": id, "entry": without_links(entry) }),
         );
+        let mut taken = true;
         for sink in &self.sinks {
             for attempt in 1..=SEND_ATTEMPTS {
                 let Err(fault) = sink.send(id, entry).await else {
                     break;
                 };
+                taken &= attempt < SEND_ATTEMPTS;
                 self.log.write(
                     Level::Warning,
                     "event_delivery_failed",
@@ -90,6 +92,7 @@ impl Events {
                 }
             }
         }
+        taken
     }
 
     /// `WorkflowStateChanged` for a record that has just changed.

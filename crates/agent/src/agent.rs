@@ -260,7 +260,9 @@ pub struct Agent {
     pub reply_bytes_max: u64,
     /// For a file that a result links to, which is read by and by.
     pub link_bytes_max: u64,
-    /// AgentCore: another address than that of the ARN's region.
+    /// AgentCore: another region than the ARN's.
+    pub region: Option<String>,
+    /// AgentCore: another address than that of the region.
     pub endpoint: Option<Url>,
     /// AgentCore: which of the runtime's endpoints.
     pub qualifier: Option<String>,
@@ -274,6 +276,11 @@ pub struct Agent {
 }
 
 impl Agent {
+    /// The region in which its runtime is called.
+    pub(crate) fn region_of<'a>(&'a self, arn: &'a Arn) -> &'a str {
+        self.region.as_deref().unwrap_or(arn.region())
+    }
+
     /// An agent with everything else as it usually is.
     #[must_use]
     pub fn new(name: impl Into<String>, address: Address) -> Self {
@@ -288,6 +295,7 @@ impl Agent {
             run_timeout: RUN,
             reply_bytes_max: REPLY_BYTES_MAX,
             link_bytes_max: LINK_BYTES_MAX,
+            region: None,
             endpoint: None,
             qualifier: None,
             ping: None,

@@ -232,7 +232,10 @@ fn place(call: &Call<'_>, arn: &Arn, verb: &str) -> Result<Url, Error> {
     let mut url = match &call.agent.endpoint {
         Some(url) => url.clone(),
         None => {
-            let text = format!("https://bedrock-agentcore.{}.amazonaws.com", arn.region());
+            let text = format!(
+                "https://bedrock-agentcore.{}.amazonaws.com",
+                call.agent.region_of(arn)
+            );
             Url::parse(&text).map_err(|_| Error::Address {
                 text,
                 why: "the ARN's region is none",

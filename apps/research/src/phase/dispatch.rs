@@ -194,7 +194,12 @@ pub(super) async fn stop_agent(
         &task.workflow_id,
         format!("{}_cancel", task.name()),
         move || async move {
-            cancel_agent(&own, &id, own.agent(phase), &task_id).await;
+            // Of an agent that lost the task, the record knows the one that it got instead.
+            let record = own.records.get(&id).await?;
+            let latest = record.as_ref().and_then(crate::record::Record::agent_task);
+            let latest = latest.filter(|(agent, ..)| *agent == phase.agent());
+            let task_id = latest.map_or(&*task_id, |(.., latest)| latest);
+            cancel_agent(&own, &id, own.agent(phase), task_id).await;
             Ok(())
         },
     )

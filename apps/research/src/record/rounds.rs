@@ -92,6 +92,17 @@ impl Record {
         Ok(())
     }
 
+    /// The agent's task that is, or was last, under way in the current step: who, where, what.
+    pub(crate) fn agent_task(&self) -> Option<(&str, &str, &str)> {
+        let task = self.extra.get("agent_task")?;
+        let text = |field: &str| task.get(field).and_then(Value::as_str);
+        let agent = text("agent")?;
+        let mut phases = Phase::ALL.into_iter();
+        let working =
+            phases.any(|phase| phase.agent() == agent && phase.step() == self.current_step);
+        working.then_some((agent, text("address")?, text("task_id")?))
+    }
+
     pub(super) fn cancel(&mut self, reason: &str) -> Result<(), WorkflowStateError> {
         match self.status.as_str() {
             status::CANCELLED => {}

@@ -31,7 +31,8 @@ pub struct Agent {
     pub tasks: Vec<Value>,
     pub messages: Vec<Value>,
     pub looks: u32,
-    pub cancels: u32,
+    /// The ids of tasks that it was told to stop.
+    pub cancelled: Vec<Value>,
     name: String,
 }
 
@@ -52,7 +53,7 @@ impl Agent {
             tasks: vec![],
             messages: vec![],
             looks: 0,
-            cancels: 0,
+            cancelled: vec![],
             name: name.to_owned(),
         }
     }
@@ -96,7 +97,7 @@ impl Agent {
                                             "pageSize": 10, "totalSize": 0 }),
             ),
             Some("CancelTask") => {
-                self.cancels += 1;
+                self.cancelled.push(request["params"]["id"].clone());
                 Ok(json!(self.tasks.first()))
             }
             other => panic!("no method {other:?}"),
@@ -122,7 +123,7 @@ impl Agent {
                 json!({ "message": { "messageId": "m", "role": "ROLE_AGENT", "parts": [{ "data": self.output }] } }),
             );
         }
-        let task = json!({ "id": format!("{}-task-{}", self.name, self.tasks.len()), "contextId": params["message"]["contextId"],
+        let task = json!({ "id": format!("{}-task-{}", self.name, self.messages.len() - 1), "contextId": params["message"]["contextId"],
                            "status": { "state": "TASK_STATE_WORKING" } });
         self.tasks.push(task);
         match self.manners {

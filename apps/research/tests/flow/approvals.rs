@@ -192,6 +192,23 @@ async fn a_server_without_approvals_leaves_the_seeds_routes() {
     );
 }
 
+/// Where the topic alone tells people, a step that did not reach it has not asked anybody.
+#[tokio::test]
+async fn a_request_that_the_topic_did_not_take_is_told_again() {
+    let world = started().await;
+    let unknown = json!({ "code": "E0111", "detail": "There is nothing at this address" });
+    {
+        let mut state = world.lock();
+        state.approval_answers = vec![(404, unknown.clone()), (404, unknown)];
+        // Three tries of the first attempt of the step.
+        state.notice_outage = 3;
+    }
+    until_asked(&world, "human_approval").await;
+    let state = world.lock();
+    let told = state.sink.iter().filter(|(id, _)| id.ends_with("/sns"));
+    assert_eq!((told.count(), state.notice_outage), (1, 0));
+}
+
 #[tokio::test]
 async fn a_server_that_is_away_is_asked_again() {
     let world = started().await;

@@ -205,7 +205,7 @@ async fn a_cancelled_workflow_is_stopped_with_its_reason_and_its_agent_is_told()
         answer["agents"][0],
         json!({ "agent": "researcher", "task_id": task["task_id"], "cancelled": true })
     );
-    assert_eq!(world.agent("researcher", |agent| agent.cancels), 1);
+    assert_eq!(world.agent("researcher", |agent| agent.cancelled.len()), 1);
     let stopped = world.lock().execution.stopped.clone().expect("stopped");
     assert!(
         stopped.contains("WorkflowCancelled") && stopped.contains("too dear"),

@@ -136,7 +136,40 @@ async fn an_agent_that_never_answers_is_told_to_stop_when_its_time_is_over() {
         message,
         "Workflow failed: the agent for research did not answer within 4 hours"
     );
-    assert_eq!(world.agent("researcher", |agent| agent.cancels), 1);
+    assert_eq!(world.agent("researcher", |agent| agent.cancelled.len()), 1);
+}
+
+/// The agent forgot its first task and got another one: that is the one that works on for nobody.
+#[tokio::test]
+async fn the_task_that_an_agent_has_now_is_stopped_when_its_time_is_over() {
+    let world = started().await;
+    let answer = run(&world, &|world: &World, callback: &str| {
+        if callback != "research_phase_await" {
+            return false;
+        }
+        let waits = world.agent("researcher", |agent| match agent.messages.len() {
+            1 => {
+                agent.tasks.clear();
+                true
+            }
+            _ => agent.looks < 5,
+        });
+        if waits {
+            return false;
+        }
+        close(
+            world,
+            callback,
+            "TIMED_OUT",
+            &json!({ "ErrorType": "Callback.Timeout", "ErrorMessage": "Callback timed out" }),
+        )
+    })
+    .await;
+    assert!(failure(&world, &answer).contains("did not answer"));
+    world.agent("researcher", |agent| {
+        assert_eq!(agent.messages.len(), 2);
+        assert_eq!(agent.cancelled, [json!("researcher-task-1")]);
+    });
 }
 
 #[tokio::test]

@@ -35,6 +35,8 @@ pub struct State {
     pub starts: Vec<(String, Value)>,
     /// Answer 503 to that many artifact requests.
     pub artifact_outage: u32,
+    /// Answer 503 to that many notifications of an approval.
+    pub notice_outage: u32,
     /// What the Lambda runtime API hands out next, and what came back.
     pub events: Vec<Value>,
     pub answers: Vec<(String, Value)>,
@@ -204,9 +206,13 @@ async fn serve(
         ),
         ("POST", ["events"]) => {
             let event = serde_json::from_slice(&body).expect("a JSON event");
-            lock(state)
-                .sink
-                .push((header("idempotency-key").to_owned(), event));
+            let id = header("idempotency-key").to_owned();
+            let mut state = lock(state);
+            if id.ends_with("/sns") && state.notice_outage > 0 {
+                state.notice_outage -= 1;
+                return StatusCode::SERVICE_UNAVAILABLE.into_response();
+            }
+            state.sink.push((id, event));
             StatusCode::NO_CONTENT.into_response()
         }
         _ => nobody(&uri),

@@ -59,13 +59,14 @@ impl Runtimes {
             _ => (None, None),
         };
         let endpoint = agent.endpoint.as_ref().map(ToString::to_string);
-        let made_for = (arn.region().to_owned(), endpoint.clone(), id);
+        let region = agent.region_of(arn);
+        let made_for = (region.to_owned(), endpoint.clone(), id);
         let mut clients = self.clients.lock().await;
         if let Some(client) = clients.get(&made_for) {
             return client.clone();
         }
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(arn.region().to_owned()))
+            .region(Region::new(region.to_owned()))
             // A second try might start the agent a second time: whether there is one, others decide.
             .retry_config(RetryConfig::disabled())
             // An agent that thinks says nothing meanwhile.

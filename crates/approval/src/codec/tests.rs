@@ -169,11 +169,10 @@ fn the_numbers_of_events_are_fixed() {
     assert_eq!(voted[..], [2, 1, b'a', 3, 0, 0, 4, 0, 1, 7]);
 }
 
-/// Settings of version 1 have the token of whoever waits where those of now have its address.
-#[test]
-fn settings_of_before_are_still_read() {
+/// Settings without what later versions have.
+fn before(version: u8) -> Writer {
     let mut to = Writer::new();
-    to.u8(1);
+    to.u8(version);
     to.str("Publish?");
     to.raw(&[7; 32]);
     // Nobody asks, everybody may decide.
@@ -194,7 +193,26 @@ fn settings_of_before_are_still_read() {
     to.bool(false);
     to.str("http://a/");
     to.bool(false);
-    let read = Settings::decode(&to.finish()).expect("settings");
-    assert_eq!((read.quorum, read.waiting.as_deref()), (2, Some("AQED")));
-    assert_eq!(read.encode()[0], 2, "what is written now says so");
+    to
+}
+
+/// Settings of version 1 have the token of whoever waits where those of now have its address.
+#[test]
+fn settings_of_before_are_still_read() {
+    let first = Settings::decode(&before(1).finish()).expect("version 1");
+    assert_eq!((first.quorum, first.waiting.as_deref()), (2, Some("AQED")));
+    let mut second = before(2);
+    second.str("Three sources agree.");
+    second.option(Some(&"w-1"), |to, name| to.str(name));
+    second.option(Some(&3_600_000), |to, ms| to.u64(*ms));
+    let second = Settings::decode(&second.finish()).expect("version 2");
+    assert_eq!(second.summary, "Three sources agree.");
+    assert_eq!(
+        (second.workflow.as_deref(), second.links_ms),
+        (Some("w-1"), Some(3_600_000))
+    );
+    for read in [first, second] {
+        assert!(read.settles, "there was nothing else");
+        assert_eq!(read.encode()[0], 3, "what is written now says so");
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use everstep_agent::{Address, Agent, Completion, Credentials, Dialect};
+use everstep_agent::{Address, Agent, Completion, Credentials, Dialect, Key};
 use everstep_engine::catalogue::{self, AgentConfig};
 use everstep_engine::{Code, Error, Handle};
 use secrecy::SecretString;
@@ -41,6 +41,8 @@ pub(super) fn agent(name: &str, config: &AgentConfig, trace: &Context) -> Result
     agent.call_timeout = Duration::from_secs(config.call_timeout_s.into());
     agent.run_timeout = Duration::from_secs(config.run_timeout_s.into());
     agent.reply_bytes_max = config.reply_bytes_max;
+    agent.keys = keys(config)?;
+    agent.region.clone_from(&config.region);
     agent.endpoint = url(config.endpoint.as_deref())?;
     agent.ping = url(config.ping.as_deref())?;
     agent.qualifier.clone_from(&config.qualifier);
@@ -61,6 +63,12 @@ fn address(config: &AgentConfig) -> Result<Address, String> {
     let text = config.address().unwrap_or_default();
     text.parse()
         .map_err(|error: everstep_agent::Error| error.to_string())
+}
+
+fn keys(config: &AgentConfig) -> Result<Vec<Key>, String> {
+    let keys = config.card_keys.iter().map(Key::of_jwk);
+    keys.collect::<Result<_, _>>()
+        .map_err(|error| format!("card_keys: {error}"))
 }
 
 fn url(text: Option<&str>) -> Result<Option<reqwest::Url>, String> {
@@ -119,6 +127,23 @@ mod tests {
         assert!(
             matches!(called.address, Address::Process { arguments, .. } if arguments == ["-n"])
         );
+    }
+
+    #[test]
+    fn keys_of_cards_are_read_or_refused() {
+        let jwk = serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+        let mut config = AgentConfig {
+            url: Some("http://127.0.0.1:9000/".to_owned()),
+            card_keys: vec![jwk],
+            ..AgentConfig::default()
+        };
+        let called = agent("writer", &config, &Context::default()).expect("an agent");
+        assert_eq!(called.keys.len(), 1);
+        config
+            .card_keys
+            .push(serde_json::json!({ "kty": "oct", "k": "c2VjcmV0" }));
+        let why = agent("writer", &config, &Context::default()).expect_err("no key");
+        assert!(why.starts_with("card_keys: "), "{why}");
     }
 
     #[test]

@@ -82,6 +82,8 @@ pub struct AgentConfig {
     /// A program of this machine and its arguments.
     pub command: Vec<String>,
     pub dialect: Option<Dialect>,
+    /// Public JSON Web Keys: its card counts only if one of them has signed it. Without any, nobody's signature is asked for.
+    pub card_keys: Vec<serde_json::Value>,
     /// AgentCore's region and endpoint, where they are not the ARN's.
     pub region: Option<String>,
     pub endpoint: Option<String>,
@@ -142,6 +144,7 @@ impl Default for AgentConfig {
             arn: None,
             command: Vec::new(),
             dialect: None,
+            card_keys: Vec::new(),
             region: None,
             endpoint: None,
             qualifier: None,
