@@ -22,6 +22,7 @@ struct Section {
     artifact_threshold_bytes: Option<usize>,
     result_bytes_max: Option<u64>,
     orphan_bytes_max: Option<u64>,
+    incoming_bytes_max: Option<u64>,
     json_depth_max: Option<usize>,
     webhook_tolerance_seconds: Option<u64>,
     accept: Option<Vec<Proof>>,
@@ -99,6 +100,7 @@ impl Section {
                 .unwrap_or_else(|| claims.bucket.clone()),
             artifact_threshold_bytes: self.artifact_threshold_bytes.unwrap_or(bytes_min),
             orphan_bytes_max: self.orphan_bytes_max.unwrap_or(of.orphan_bytes_max),
+            incoming_bytes_max: self.incoming_bytes_max.unwrap_or(of.incoming_bytes_max),
             result_bytes_max: self.result_bytes_max.unwrap_or(of.result_bytes_max),
             json_depth_max: self.json_depth_max.unwrap_or(of.json_depth_max),
             webhook_tolerance: self
