@@ -130,20 +130,32 @@ impl A2aAgents {
         let agent = self.agent(&dispatch.agent).await?;
         let task = task(dispatch)?;
         let noted = |error: Error| self.noted(&dispatch.agent, &error);
+        // A runtime knows a task by the session that it runs in, which is made of its context.
+        let session = matches!(agent.address, Address::Arn(_)).then(|| dispatch.context_id.clone());
         // A try whose answer was lost may have begun the task.
-        let said = match self.client.find(&agent, &task).await {
+        let found = self.client.find(&agent, &task).await;
+        let is_asked_in_vain = matches!(found, Ok(Found::Unable));
+        let said = match found {
             Ok(Found::Task(said)) => *said,
             Err(error) if error.kind().is_transient() => return Err(noted(error)),
             // An agent that can't say is sent the task: the message has the same id again.
             Ok(Found::Nothing | Found::Unable) | Err(_) => {
-                let sent = self.client.send(&agent, &task, &()).await;
-                sent.map_err(noted)?
+                match self.client.send(&agent, &task, &()).await {
+                    Ok(said) => said,
+                    // Nobody can say whether it has begun, and a second one would work for hours beside it: if it has, it calls back.
+                    Err(error) if is_asked_in_vain && error.may_have_begun() => {
+                        return Ok(Dispatched {
+                            untold: session.is_some(),
+                            task_id: session,
+                            progress: Progress::Working,
+                        });
+                    }
+                    Err(error) => return Err(noted(error)),
+                }
             }
         };
         let task_id = said.task.as_ref();
         let task_id = task_id.filter(|task| task.dialect.has_look_up());
-        // A runtime knows a task by the session that it runs in, which is made of its context.
-        let session = matches!(agent.address, Address::Arn(_)).then(|| dispatch.context_id.clone());
         Ok(Dispatched {
             untold: task_id.is_none() && session.is_some(),
             task_id: task_id.map(|task| task.id.clone()).or(session),

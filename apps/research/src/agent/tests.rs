@@ -75,3 +75,36 @@ async fn an_agent_that_never_answers_has_its_code() {
     assert_eq!(error.code, Some("E0303"));
     assert!(error.kind.is_transient());
 }
+
+/// An agent of before A2A, which can't be asked whether it has a task, takes it and loses its answer.
+#[tokio::test]
+async fn a_task_that_may_have_begun_is_not_begun_again() {
+    let sent = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let counted = std::sync::Arc::clone(&sent);
+    let app = axum::Router::new()
+        .route(
+            "/.well-known/agent-card.json",
+            axum::routing::get(|| async { axum::Json(serde_json::json!({ "capabilities": {} })) }),
+        )
+        .fallback(move || {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            async { axum::http::StatusCode::BAD_GATEWAY }
+        });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let listener = listener.expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("its address"));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let agents = A2aAgents::new(reqwest::Client::new(), "http://127.0.0.1:1".to_owned());
+    let dispatch = Dispatch {
+        agent: address,
+        message_id: "m-1".to_owned(),
+        context_id: "c-1".to_owned(),
+        payload: serde_json::json!({ "task": "research" }),
+        callback_url: "http://127.0.0.1:1/callbacks/w-1".to_owned(),
+        callback_token: "token".to_owned(),
+    };
+    let dispatched = agents.dispatch(&dispatch).await.expect("it may have begun");
+    assert_eq!(dispatched.progress, Progress::Working);
+    assert_eq!(dispatched.task_id, None, "only its callback tells of it");
+    assert_eq!(sent.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
