@@ -136,7 +136,7 @@ def test_what_is_no_http_ends_the_connection_and_nothing_else(strict: Server, te
 
 def test_a_body_that_is_too_long_is_refused_before_it_is_kept(strict: Server) -> None:
     answer = requests.post(
-        f"{strict.url}/functions/f/start", data=b"x" * (17 << 20), headers={"Authorization": f"Bearer {strict.key}"}, timeout=60
+        f"{strict.url}/approvals", data=b"x" * (17 << 20), headers={"Authorization": f"Bearer {strict.key}"}, timeout=60
     )
     assert (answer.status_code, answer.json()["code"]) == (413, "E0103")
 
