@@ -47,15 +47,11 @@ fn suite(folder: &Path, binary: &Path, cases: &Path) -> Suite {
         "--cases".into(),
         cases.into(),
     ];
-    Suite {
-        name: "afl".into(),
-        command: words.map(|word| word.to_string_lossy().into_owned()).into(),
-        needs: vec![],
-        server_args: vec![],
-        wants: None,
-        limit: LIMIT,
-        alone: false,
-    }
+    Suite::new(
+        "afl",
+        words.map(|word| word.to_string_lossy().into_owned()),
+        LIMIT,
+    )
 }
 
 /// The cases that have a source, and the ids of those that have none: `run.py` cannot write such a source into a file.

@@ -15,19 +15,12 @@ const SAMPLE: [&str; 2] = ["--sample", "3"];
 
 pub fn run(request: &Request<'_>) -> Result<bool> {
     let whole = conformance_crash::is_asked_for(request);
+    let command = ["python", "tests/crash/callbacks_at_writes.py"];
     let suite = Suite {
-        name: "callbacks".into(),
-        command: ["python", "tests/crash/callbacks_at_writes.py"]
-            .map(String::from)
-            .into(),
         needs: vec![Need::Python],
-        server_args: vec![],
-        wants: None,
-        limit: LIMIT,
-        alone: false,
+        ..Suite::new("callbacks", command, LIMIT)
     };
-    let own = |word: &&String| *word != "--crash";
-    let mut more: Vec<String> = request.args.iter().filter(own).cloned().collect();
+    let mut more = conformance_crash::words(request);
     if !whole && more.is_empty() {
         more.extend(SAMPLE.map(String::from));
     }

@@ -15,6 +15,12 @@ pub fn is_asked_for(request: &Request<'_>) -> bool {
     request.args.iter().any(|word| word == "--crash")
 }
 
+/// The other words, for the program that crashes things.
+pub fn words(request: &Request<'_>) -> Vec<String> {
+    let own = |word: &&String| *word != "--crash";
+    request.args.iter().filter(own).cloned().collect()
+}
+
 /// By the program `tests/crash/PLAYER`, which is given the words behind `--crash`.
 pub fn run(request: &Request<'_>, player: &str) -> Result<bool> {
     let server = binary::compile(
@@ -24,21 +30,11 @@ pub fn run(request: &Request<'_>, player: &str) -> Result<bool> {
         "everstep-crash",
     )?;
     let program = server.to_str().context("a path that is no text")?;
+    let player = format!("tests/crash/{player}");
     let suite = Suite {
-        name: "crash".into(),
-        command: ["python", &format!("tests/crash/{player}")]
-            .into_iter()
-            .chain(["--binary", program])
-            .map(String::from)
-            .collect(),
         needs: vec![Need::Python],
-        server_args: vec![],
-        wants: None,
-        limit: LIMIT,
-        alone: false,
+        ..Suite::new("crash", ["python", &player, "--binary", program], LIMIT)
     };
-    let own = |word: &&String| *word != "--crash";
-    let more: Vec<String> = request.args.iter().filter(own).cloned().collect();
-    let outcome = suite::run(request.root, &suite, &server, &more)?;
+    let outcome = suite::run(request.root, &suite, &server, &words(request))?;
     Ok(matches!(outcome, Outcome::Ran { counts, .. } if counts.failed == 0))
 }

@@ -69,15 +69,8 @@ fn hold(request: &Request<'_>, name: &str, limit: Duration, words: &[String]) ->
         needs.push(Need::Server);
     }
     let suite = Suite {
-        name: name.into(),
-        command: ["python", "tests/conformance/durable/run.py"]
-            .map(String::from)
-            .into(),
         needs,
-        server_args: vec![],
-        wants: None,
-        limit,
-        alone: false,
+        ..Suite::new(name, ["python", "tests/conformance/durable/run.py"], limit)
     };
     suite::run_alone(request.root, &suite, request.profile, words)
 }

@@ -52,6 +52,25 @@ pub struct Suite {
     pub alone: bool,
 }
 
+impl Suite {
+    /// One that is not in the register, and needs nothing yet.
+    pub fn new<W: Into<String>>(
+        name: &str,
+        command: impl IntoIterator<Item = W>,
+        limit: Duration,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            command: command.into_iter().map(Into::into).collect(),
+            needs: vec![],
+            server_args: vec![],
+            wants: None,
+            limit,
+            alone: false,
+        }
+    }
+}
+
 /// What became of a suite.
 #[derive(Debug)]
 pub enum Outcome {

@@ -1,12 +1,16 @@
 //! Tokens: addresses that can't be guessed. They are derived from what they name and a key, never stored, so that they can be made again
 //! after a crash and lead to their owner without a look-up.
 
+mod address;
+
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+
+pub use address::{Address, InvalidAddress};
 
 use crate::{ExecutionId, Generation, Operation};
 
@@ -36,44 +40,6 @@ pub struct Token {
     pub generation: Generation,
     /// A position in the operation, where the purpose has one; else 0.
     pub position: u64,
-}
-
-impl Token {
-    /// Which operation it settles, as text: what may be kept where the token itself may not. `None` for a token that settles nothing.
-    #[must_use]
-    pub fn address(&self) -> Option<String> {
-        let purpose = match self.purpose {
-            Purpose::Callback => "callback",
-            Purpose::Task => "task",
-            Purpose::Position | Purpose::Push => return None,
-        };
-        let Self {
-            execution,
-            operation,
-            generation,
-            ..
-        } = self;
-        Some(format!("{purpose}:{execution}.{operation}.{generation}"))
-    }
-
-    /// What [`Token::address`] says.
-    #[must_use]
-    pub fn from_address(text: &str) -> Option<Self> {
-        let (purpose, rest) = text.split_once(':')?;
-        let purpose = match purpose {
-            "callback" => Purpose::Callback,
-            "task" => Purpose::Task,
-            _ => return None,
-        };
-        let mut parts = rest.splitn(3, '.');
-        Some(Self {
-            purpose,
-            execution: parts.next()?.parse().ok()?,
-            operation: Operation(parts.next()?.parse().ok()?),
-            generation: Generation(parts.next()?.parse().ok()?),
-            position: 0,
-        })
-    }
 }
 
 /// The text is not a token of ours: damaged, forged, or made under a key that is gone. Which of them is not told.

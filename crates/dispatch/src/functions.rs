@@ -215,14 +215,11 @@ impl Dispatcher for FunctionDispatcher {
                 .spec(&handle, &revision, call.arn, call.version)
                 .await?;
             let invocation = crate::host::Invocation {
-                request_id: call.request_id,
-                payload: call.payload,
                 trace_id: call.trace_id,
                 client_context: call.client_context,
                 tenant_id: call.tenant_id,
                 parts: call.parts,
-                execution: None,
-                deadline: None,
+                ..crate::host::Invocation::new(call.request_id, call.payload)
             };
             let outcome = inner.perform(&revision, &spec, invocation).await;
             Ok(Called {
@@ -362,14 +359,13 @@ impl Inner {
             )
             .await?;
         let run = crate::host::Invocation {
-            request_id: invocation.request_id.clone(),
-            payload: crate::event::render(handle, execution, invocation).await?,
             trace_id: invocation.trace_header.clone(),
-            client_context: None,
             tenant_id: invocation.tenant_id.clone(),
-            parts: None,
             execution: (invocation.mode == Mode::Durable).then_some(execution),
-            deadline: None,
+            ..crate::host::Invocation::new(
+                invocation.request_id.clone(),
+                crate::event::render(handle, execution, invocation).await?,
+            )
         };
         Ok(self.perform(&revision, &spec, run).await)
     }

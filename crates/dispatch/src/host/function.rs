@@ -112,6 +112,23 @@ pub struct Invocation {
     pub deadline: Option<SystemTime>,
 }
 
+impl Invocation {
+    /// A call of which nothing more is known.
+    #[must_use]
+    pub fn new(request_id: impl Into<String>, payload: Bytes) -> Self {
+        Self {
+            request_id: request_id.into(),
+            payload,
+            trace_id: None,
+            client_context: None,
+            tenant_id: None,
+            parts: None,
+            execution: None,
+            deadline: None,
+        }
+    }
+}
+
 /// How an invocation ended.
 #[derive(Clone, Debug)]
 pub struct Outcome {

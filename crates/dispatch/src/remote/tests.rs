@@ -73,16 +73,7 @@ async fn an_address_that_sends_elsewhere_is_an_error() {
         let first =
             axum::Router::new().fallback(move || async move { (status, [("location", to)]) });
         let first = served(first).await;
-        let invocation = Invocation {
-            request_id: "1".to_owned(),
-            payload: "{}".into(),
-            trace_id: None,
-            client_context: None,
-            tenant_id: None,
-            parts: None,
-            execution: None,
-            deadline: None,
-        };
+        let invocation = Invocation::new("1".to_owned(), "{}".into());
         let remotes = Remotes::default();
         let outcome = remotes.invoke(&remote(&first), &spec(), invocation).await;
         assert!(outcome.result.is_err(), "{status}: {outcome:?}");

@@ -93,16 +93,10 @@ impl Fixture {
 
 pub fn invocation(event: &str) -> Invocation {
     static LAST: AtomicU64 = AtomicU64::new(0);
-    Invocation {
-        request_id: format!("request-{}", LAST.fetch_add(1, Ordering::Relaxed)),
-        payload: Bytes::copy_from_slice(event.as_bytes()),
-        trace_id: None,
-        client_context: None,
-        tenant_id: None,
-        parts: None,
-        execution: None,
-        deadline: None,
-    }
+    Invocation::new(
+        format!("request-{}", LAST.fetch_add(1, Ordering::Relaxed)),
+        Bytes::copy_from_slice(event.as_bytes()),
+    )
 }
 
 pub fn value(outcome: &Outcome) -> Value {

@@ -9,6 +9,7 @@ use everstep_approval::{
     Cast, Decision, Described, Person, Remark, Reply, Request, Settings, Verdict, Via,
 };
 use everstep_core::ExecutionId;
+use everstep_engine::ExecutionRow;
 use hyper::http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -310,16 +311,16 @@ fn is_asker(settings: &Settings, name: &str) -> bool {
     names.any(|asker| asker == name)
 }
 
-/// Stopping an approval is taking it back: whoever may not do the one may not do the other, and the audit has the name.
+/// Stopping an approval is taking it back: whoever may not do the one may not do the other, and the audit has the name. Its row afterwards.
 pub(crate) async fn stop(
     app: &App,
     caller: &Caller,
     id: ExecutionId,
     why: Option<&str>,
-) -> Result<(), Problem> {
+) -> Result<ExecutionRow, Problem> {
     let described = describe(app, id).await?;
     if described.state.ended.is_some() {
-        return Ok(());
+        return Ok(app.handle.row(id).await?);
     }
     let by = match caller {
         Caller::Key { name, .. } => Some(name.clone()),
@@ -340,9 +341,10 @@ pub(crate) async fn stop(
     };
     match plain(app, id, cancelled).await {
         // Somebody else was faster.
-        Err(problem) if problem.code == Code::Decided => Ok(()),
-        done => done,
+        Err(problem) if problem.code == Code::Decided => {}
+        done => done?,
     }
+    Ok(app.handle.row(id).await?)
 }
 
 /// Whoever asked takes it back, or an administrator does: whoever is asked rejects instead.

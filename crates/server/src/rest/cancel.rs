@@ -41,12 +41,11 @@ pub(super) async fn cancel(
     let id = find(&app, &name).await?;
     let asked: CancelIn = read_json_or_default(&app, body).await?;
     check_reason(asked.reason.as_deref())?;
-    if Kind::of(&app.handle.row(id).await?) == Kind::Approval {
-        approvals::stop(&app, &caller, id, asked.reason.as_deref()).await?;
-        let row = app.handle.row(id).await?;
-        return Ok(Json(Row::of(&app, &row)).into_response());
-    }
-    let cancelled = app.handle.cancel(id, asked.reason, asked.cascade);
-    let row = cancelled.await?;
+    let row = match Kind::of(&app.handle.row(id).await?) {
+        Kind::Approval => approvals::stop(&app, &caller, id, asked.reason.as_deref()).await?,
+        Kind::Function | Kind::StateMachine => {
+            app.handle.cancel(id, asked.reason, asked.cascade).await?
+        }
+    };
     Ok(Json(Row::of(&app, &row)).into_response())
 }

@@ -335,15 +335,12 @@ pub(super) async fn stop(
         data: error.data,
         stack: error.stack,
     };
-    let row = app.handle.row(id).await?;
-    if Kind::of(&row) == Kind::Approval {
-        approvals::stop(&app, &caller, id, failure.message.as_deref()).await?;
-        let row = app.handle.row(id).await?;
-        return Ok(Json(Row::of(&app, &row)).into_response());
-    }
-    let row = app
-        .handle
-        .stop(id, Some(failure).filter(|failure| !failure.is_empty()))
-        .await?;
+    let row = match Kind::of(&app.handle.row(id).await?) {
+        Kind::Approval => approvals::stop(&app, &caller, id, failure.message.as_deref()).await?,
+        Kind::Function | Kind::StateMachine => {
+            let failure = Some(failure).filter(|failure| !failure.is_empty());
+            app.handle.stop(id, failure).await?
+        }
+    };
     Ok(Json(Row::of(&app, &row)).into_response())
 }

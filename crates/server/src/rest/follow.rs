@@ -15,7 +15,7 @@ use hyper::header::HeaderMap;
 use serde_json::{Value, json};
 
 use super::executions::read_cursor;
-use super::waiting::note;
+use super::waiting::{address, note};
 use super::{Problem, time};
 use crate::errors::Code;
 use crate::executions::{self, find};
@@ -180,7 +180,7 @@ impl Following {
                 .find(|operation| operation.operation == wait.operation)
                 .and_then(|operation| operation.name.clone());
             let told = json!({
-                "callback": format!("{}.{}.{}", self.id, wait.operation, wait.generation),
+                "callback": address(self.id, wait).to_string(),
                 "name": name,
                 "at": time(left.at),
                 "progress": note(left),

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use everstep_core::Status;
-use everstep_engine::claim;
+use everstep_engine::{ExecutionRow, claim};
 use hyper::HeaderMap;
 use serde_json::Value;
 
@@ -23,9 +23,7 @@ pub(super) async fn get(
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let resolve = resolves(query.as_deref())?;
-    let id = find(&app, &name).await?;
-    let row = app.handle.row(id).await?;
+    let (row, resolve) = asked(&app, &name, query.as_deref()).await?;
     if row.status != Status::Succeeded {
         let text = format!("The execution is {}: it has no result", row.status.as_str());
         return Err(Problem::new(Code::Conflict, text));
@@ -42,23 +40,27 @@ pub(super) async fn input(
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let resolve = resolves(query.as_deref())?;
-    let id = find(&app, &name).await?;
-    let row = app.handle.row(id).await?;
+    let (row, resolve) = asked(&app, &name, query.as_deref()).await?;
     let input = executions::outcome(&app, &row).await?.input;
     answer(&app, &caller, &headers, input, resolve).await
 }
 
-/// Whether what a reference leads to is asked for in its place.
-fn resolves(query: Option<&str>) -> Result<bool, Problem> {
-    match Query::parse(query).get("resolve") {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
+/// Which execution is asked about, and whether what a reference leads to is wanted in its place.
+async fn asked(
+    app: &App,
+    name: &str,
+    query: Option<&str>,
+) -> Result<(ExecutionRow, bool), Problem> {
+    let resolve = match Query::parse(query).get("resolve") {
+        None | Some("false") => false,
+        Some("true") => true,
         Some(other) => {
             let text = format!("resolve is true or false, not {other}");
-            Err(Problem::new(Code::InvalidParameter, text))
+            return Err(Problem::new(Code::InvalidParameter, text));
         }
-    }
+    };
+    let id = find(app, name).await?;
+    Ok((app.handle.row(id).await?, resolve))
 }
 
 async fn answer(

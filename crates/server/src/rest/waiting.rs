@@ -1,6 +1,9 @@
 //! What an execution waits for, in members for programs and in one sentence for people.
 
-use everstep_core::{Note, Operation, OperationStatus, TargetKind, Timestamp, ViewOperation};
+use everstep_core::token::Address;
+use everstep_core::{
+    ExecutionId, Note, Operation, OperationStatus, TargetKind, Timestamp, ViewOperation,
+};
 use everstep_engine::{Snapshot, Wait};
 use serde_json::{Value, json};
 
@@ -13,6 +16,15 @@ const MESSAGE_CHARACTERS_MAX: usize = 200;
 pub(crate) fn note(note: &Note) -> Value {
     serde_json::from_slice(&note.bytes)
         .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&note.bytes).into_owned()))
+}
+
+/// The public id of what is waited for.
+pub(super) fn address(execution: ExecutionId, wait: &Wait) -> Address {
+    Address {
+        execution,
+        operation: wait.operation,
+        generation: wait.generation,
+    }
 }
 
 /// Everything that is waited for.
@@ -69,8 +81,8 @@ fn waits_for(snapshot: &Snapshot, operation: &ViewOperation, now: Timestamp) -> 
         let due = wait.heartbeat_timeout.map(time);
         members.insert("heartbeat_due_at".to_owned(), due.into());
         if what == "callback" {
-            let id = format!("{}.{}.{}", snapshot.row.id, wait.operation, wait.generation);
-            members.insert("callback".to_owned(), id.into());
+            let id = address(snapshot.row.id, wait);
+            members.insert("callback".to_owned(), id.to_string().into());
         }
         if let Some(agent) = agent {
             let approval = agent.question;

@@ -41,16 +41,7 @@ fn submit(
     let (reply, outcome) = oneshot::channel();
     let launches = pools.submit(&spec(name), |spec| Job {
         spec,
-        invocation: Invocation {
-            request_id: id.to_owned(),
-            payload: bytes::Bytes::new(),
-            trace_id: None,
-            client_context: None,
-            tenant_id: None,
-            parts: None,
-            execution: None,
-            deadline: None,
-        },
+        invocation: Invocation::new(id.to_owned(), bytes::Bytes::new()),
         queued_at: Instant::now(),
         reply,
     });
@@ -269,16 +260,7 @@ fn a_function_has_no_more_workers_than_its_own_limit() {
         let id = id.to_owned();
         move |spec| Job {
             spec,
-            invocation: Invocation {
-                request_id: id,
-                payload: bytes::Bytes::new(),
-                trace_id: None,
-                client_context: None,
-                tenant_id: None,
-                execution: None,
-                parts: None,
-                deadline: None,
-            },
+            invocation: Invocation::new(id, bytes::Bytes::new()),
             queued_at: Instant::now(),
             reply,
         }

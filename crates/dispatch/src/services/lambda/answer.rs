@@ -117,14 +117,9 @@ impl Request {
             .await
             .map_err(|error| unavailable(&error))?;
         let invocation = Invocation {
-            request_id: request_id(&errand.key),
-            payload: self.payload.clone(),
             trace_id: Some(trace.to_owned()),
             client_context: self.client_context.clone(),
-            tenant_id: None,
-            parts: None,
-            execution: None,
-            deadline: None,
+            ..Invocation::new(request_id(&errand.key), self.payload.clone())
         };
         let outcome = inner.perform(revision, &spec, invocation).await;
         match outcome.result {
